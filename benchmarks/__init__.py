@@ -1,0 +1,1 @@
+"""Measurements of a running memsvc, from outside, over HTTP. See README.md beside this file."""

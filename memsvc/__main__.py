@@ -1,0 +1,7 @@
+"""`python -m memsvc`."""
+
+import sys
+
+from memsvc.cli import main
+
+sys.exit(main())

@@ -1,0 +1,179 @@
+"""A conversation cut into statements: the pieces that a summary is selected from.
+
+Prose is cut into sentences, code and tool output into lines, calls stay whole. Every statement
+is a verbatim substring of its message. The work is bounded per message: of a huge one the
+beginning, the end and the lines that tell of failure are read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from memsvc.core.flatten import Piece, Said
+
+CUT = "…"
+"""Marks that a statement goes on in the source after this text."""
+MAX_CHARS = 300
+"""Longest statement, in characters; longer ones are cut at a space and marked with `…`."""
+_HEAD, _TAIL = 24_000, 16_000  # characters read of one part of a message
+_RESULT_HEAD, _RESULT_TAIL = 1_500, 1_500  # the same for tool output
+_MAX_FAILURES = 12  # lines of a tool output kept for telling of failure
+_MAX_ALIKE = 3  # lines of a tool output that differ in their numbers only
+_CALL_CHARS = 220
+_SCANNED = 400_000  # characters of a tool output searched for failures
+
+_SENTENCE = re.compile(
+    r"(?<=[.!?…])[\"'\u201d\u2019)\]]{0,3}\s+|(?<=[。\uff01\uff1f\uff1b])\s*|(?<=[,;}\]]) (?=[\[{\"])")
+_ENUMERATOR = re.compile(r"^\W{0,4}\w{1,3}[.)]$")
+_SAYS = re.compile(r"[^\W_]")
+_FAILURE = re.compile(
+    r"\b(?:error|exception|traceback|failed|failure|fatal|panic|denied|refused|not found|cannot|undefined|"
+    r"timed out)\b|[a-z](?:Error|Exception)\b|错误|失败|异常|エラー", re.IGNORECASE)
+_NOT_IN_LABEL = re.compile(r"[^\w.:/-]+")
+_NOTHING = ("", " ", "")
+_DIGITS = re.compile(r"\d+")
+_BLOB = re.compile(r"[A-Za-z0-9+/=_-]{120,}")
+
+
+Statement = tuple[str, str, str]
+"""Text ("" where something was left out), what comes after it (see Unit), and its kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One statement.
+
+    Attributes:
+        message: index of its message in the conversation; `part`: its place in the message.
+        label: who says it, as printed: `user`, `assistant`, `call NAME`, `result`, ...
+        after: what stands between it and the next statement: a space, nothing, or CUT.
+        weight: how much statements of this kind matter.
+    """
+
+    message: int
+    part: int
+    seq: int
+    label: str
+    text: str
+    after: str
+    weight: float
+
+
+_WEIGHTS = {"user": 1.15, "assistant": 1.0, "system": 1.15, "call": 0.75, "result": 0.5, "error": 0.9,
+            "code": 0.5, "media": 0.05}
+
+
+def units(message: int, said: Said) -> Iterator[Unit]:
+    """The statements of one message, in order."""
+    part = 0
+    for piece in said.pieces:
+        label, cuts = _read(piece, said)
+        for text, after, kind in cuts:
+            if text:
+                yield Unit(message, part, said.seq, label, text, after, _WEIGHTS.get(kind, 1.0))
+            part += 1
+        part += 1  # a gap: the next piece does not continue this one
+
+
+def _read(piece: Piece, said: Said) -> tuple[str, Iterator[Statement]]:
+    if piece.kind == "call":
+        return f"call {_NOT_IN_LABEL.sub('_', piece.name)[:60]}", _call(piece.text)
+    if piece.kind in ("result", "error"):
+        return piece.kind, _output(piece.text, piece.kind)
+    if piece.kind == "media":
+        return said.role, iter([(f"[{piece.text[:40]}]", " ", "media")])
+    return said.role, prose(piece.text, said.role)
+
+
+def _call(text: str) -> Iterator[Statement]:
+    line = next((x.strip() for x in text[:_HEAD].splitlines() if x.strip()), "")
+    short = clip(line, _CALL_CHARS)
+    yield short, CUT if len(short) < len(text.strip()) else " ", "call"
+
+
+def prose(text: str, role: str) -> Iterator[Statement]:
+    """What somebody wrote, cut into statements; their kind is the role, or `code`."""
+    fenced = False
+    for line in window(text).splitlines():
+        if line.lstrip().startswith(("```", "~~~")):
+            fenced = not fenced
+            yield _NOTHING
+            continue
+        for sentence, after in _sentences(line):
+            yield sentence, after, "code" if fenced else role
+
+
+def _output(text: str, kind: str) -> Iterator[Statement]:
+    text = text.strip()
+    if len(text) <= _RESULT_HEAD + _RESULT_TAIL:
+        lines = text.splitlines()
+    else:
+        middle = text[_RESULT_HEAD:-_RESULT_TAIL][-_SCANNED:]
+        lines = [*text[:_RESULT_HEAD].splitlines(), *_failures(middle), *text[-_RESULT_TAIL:].splitlines()]
+    alike: Counter[str] = Counter()
+    for line in lines:
+        failed = kind == "error" or _FAILURE.search(line) is not None
+        shape = _DIGITS.sub("0", line)
+        alike[shape] += 1
+        if failed or alike[shape] <= _MAX_ALIKE:
+            for sentence, after in _sentences(line):
+                yield sentence, after, "error" if failed else kind
+        else:
+            yield _NOTHING
+
+
+def _failures(text: str) -> list[str]:
+    """The lines that tell of failure, each clamped around the word that tells it."""
+    lines: list[str] = []
+    upto = 0
+    for match in _FAILURE.finditer(text):
+        if match.start() < upto:
+            continue
+        start = max(text.rfind("\n", 0, match.start()) + 1, match.start() - MAX_CHARS // 2)
+        end = text.find("\n", match.end())
+        upto = min(end if end >= 0 else len(text), match.end() + MAX_CHARS // 2)
+        lines.append(text[start:upto])
+        if len(lines) == _MAX_FAILURES:
+            break
+    return lines
+
+
+def window(text: str) -> str:
+    """The part of a text that is read: all of it, or of a huge one the beginning and the end."""
+    if len(text) <= _HEAD + _TAIL:
+        return text
+    return text[:_HEAD] + "\n" + text[-_TAIL:]
+
+
+def _sentences(line: str) -> Iterator[tuple[str, str]]:
+    """Sentences of one line, each at most MAX_CHARS; a line without a word says nothing."""
+    line = line.strip()
+    if not _SAYS.search(line):
+        yield "", " "
+        return
+    start = 0
+    for match in _SENTENCE.finditer(line):
+        sentence = line[start : match.end()].strip()
+        if not _ENUMERATOR.match(sentence[:8]):
+            yield from _pieces(sentence, " " if line[match.end() - 1].isspace() else "")
+            start = match.end()
+    yield from _pieces(line[start:].strip(), " ")
+
+
+def _pieces(sentence: str, after: str) -> Iterator[tuple[str, str]]:
+    while len(sentence) > MAX_CHARS:
+        head = clip(sentence, MAX_CHARS)
+        yield "" if _BLOB.search(head) else head, CUT
+        sentence = sentence[len(head) :].lstrip()
+    yield sentence if _SAYS.search(sentence) and not _BLOB.search(sentence) else "", after
+
+
+def clip(text: str, limit: int) -> str:
+    """The beginning of `text`, cut at a space or comma near `limit` where there is one."""
+    if len(text) <= limit:
+        return text
+    space = max(text.rfind(" ", limit // 2, limit), text.rfind(",", limit // 2, limit - 1) + 1)
+    return text[: space if space > 0 else limit].rstrip()

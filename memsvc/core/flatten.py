@@ -1,0 +1,194 @@
+"""What a stored message says, as plain text: the view that summaries are made from.
+
+One reader for all three formats: their block names do not collide, so a message is read by the
+shape of its parts. It never raises: what it cannot read becomes nothing, or the name of its type.
+Thinking is not part of what was said and is left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import orjson
+
+from memsvc.core.model import Entry
+
+Role = Literal["user", "assistant", "tool", "system"]
+Kind = Literal["text", "call", "result", "error", "media"]
+
+_ROLES: dict[object, Role] = {"user": "user", "assistant": "assistant", "tool": "tool", "function": "tool",
+                              "system": "system", "developer": "system"}
+_TEXT = frozenset({"text", "input_text", "output_text", "refusal", "summary_text"})
+_SILENT = frozenset({"thinking", "redacted_thinking", "reasoning", "compaction", "item_reference"})
+_MAX_DEPTH = 6  # how deep content may nest inside content before its text no longer matters
+_MAX_LEAVES = 200  # values of one call's arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One part of a message.
+
+    Attributes:
+        text: what it says; for a call its arguments as `key=value` text, for media its type.
+        name: the tool's name, for calls only.
+    """
+
+    kind: Kind
+    text: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message as plain text, its parts in order."""
+
+    seq: int
+    role: Role
+    pieces: tuple[Piece, ...]
+
+    @property
+    def text(self) -> str:
+        """What the speaker wrote: calls, results and media left out."""
+        return "\n".join(p.text for p in self.pieces if p.kind == "text")
+
+    @property
+    def whole(self) -> str:
+        """Everything in it: calls as `name arguments`, results as their text, media as `[type]`."""
+        return "\n".join(f"{p.name} {p.text}".strip() if p.kind == "call" else
+                         f"[{p.text}]" if p.kind == "media" else p.text for p in self.pieces)
+
+
+def said(entry: Entry) -> Said:
+    """Read one message. Content that cannot be read gives a message without pieces."""
+    value = _load(entry.raw)
+    if not isinstance(value, dict):
+        return Said(entry.seq, "user", ())
+    role = _ROLES.get(_hashable(value.get("role")), _role_of_item(value.get("type")))
+    pieces = tuple(p for p in _message(value, role) if p.text.strip() or p.name)
+    return Said(entry.seq, role, pieces)
+
+
+def _load(raw: bytes) -> object:
+    """Numbers stay as they were spelled: an identifier of 30 digits must not become a float."""
+    try:
+        return json.loads(raw, parse_int=str, parse_float=str, parse_constant=str)
+    except RecursionError:
+        try:
+            return orjson.loads(raw)
+        except ValueError:
+            return None
+    except ValueError:
+        return None
+
+
+def _hashable(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _role_of_item(kind: object) -> Role:
+    """The speaker of a Responses item, which has no role unless it is a message."""
+    if not isinstance(kind, str):
+        return "user"
+    return "tool" if kind.endswith("_output") else "assistant"
+
+
+def _message(value: dict[str, object], role: Role) -> Iterator[Piece]:
+    if "role" not in value and isinstance(value.get("type"), str):
+        yield from _block(value, 0)
+        return
+    content = value.get("content")
+    if role == "tool":
+        yield Piece("result", plain(content))
+    else:
+        yield from _content(content, 0)
+    if isinstance(value.get("refusal"), str):
+        yield Piece("text", str(value["refusal"]))
+    calls = value.get("tool_calls")
+    for call in calls if isinstance(calls, list) else []:
+        yield from _tool_call(call)
+    if isinstance(value.get("function_call"), dict):
+        yield from _tool_call({"function": value["function_call"]})
+
+
+def _tool_call(call: object) -> Iterator[Piece]:
+    if not isinstance(call, dict):
+        return
+    for key, arguments in (("function", "arguments"), ("custom", "input")):
+        body = call.get(key)
+        if isinstance(body, dict):
+            yield Piece("call", _arguments(body.get(arguments)), _name(body.get("name")))
+
+
+def _content(content: object, depth: int) -> Iterator[Piece]:
+    if isinstance(content, str):
+        yield Piece("text", content)
+    elif isinstance(content, list) and depth < _MAX_DEPTH:
+        for block in content:
+            if isinstance(block, str):
+                yield Piece("text", block)
+            elif isinstance(block, dict):
+                yield from _block(block, depth)
+
+
+def _block(block: dict[str, object], depth: int) -> Iterator[Piece]:
+    kind = block.get("type")
+    if not isinstance(kind, str) or kind in _SILENT:
+        return
+    if kind in _TEXT:
+        text = block.get("refusal") if kind == "refusal" else block.get("text")
+        yield Piece("text", text if isinstance(text, str) else "")
+    elif kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
+        yield Piece("call", _arguments(block.get("input")), _name(block.get("name")))
+    elif kind in ("function_call", "custom_tool_call"):
+        yield Piece("call", _arguments(block.get("arguments", block.get("input"))), _name(block.get("name")))
+    elif kind.endswith("_output"):
+        yield Piece("result", plain(block.get("output"), depth + 1))
+    elif kind.endswith("tool_result"):
+        failed = block.get("is_error") is True
+        yield Piece("error" if failed else "result", plain(block.get("content"), depth + 1))
+    else:
+        yield Piece("media", kind)
+
+
+def plain(content: object, depth: int = 0) -> str:
+    """The text inside a string, a block or a list of blocks; media as `[type]`."""
+    if isinstance(content, dict):
+        content = [content]
+    return "\n".join(f"[{p.text}]" if p.kind == "media" else p.text for p in _content(content, depth))
+
+
+def _name(value: object) -> str:
+    return value if isinstance(value, str) and value else "tool"
+
+
+def _arguments(value: object) -> str:
+    """A call's arguments as `key=value` text: half the tokens of JSON, values as spelled."""
+    if isinstance(value, str):
+        parsed = _load(value.encode("utf-8", "replace"))
+        if not isinstance(parsed, dict):
+            return value
+        value = parsed
+    if isinstance(value, dict) and len(value) == 1:
+        only = next(iter(value.values()))
+        if isinstance(only, str):
+            return only
+    return " ".join(_leaves(value))
+
+
+def _leaves(value: object) -> Iterator[str]:
+    """Every scalar with the key it stands under, depth first, at most _MAX_LEAVES."""
+    stack: list[tuple[str, object]] = [("", value)]
+    left = _MAX_LEAVES
+    while stack and left:
+        key, item = stack.pop()
+        if isinstance(item, dict):
+            stack.extend((str(k), v) for k, v in reversed(list(item.items())[:_MAX_LEAVES]))
+        elif isinstance(item, list):
+            stack.extend((key, v) for v in reversed(item[:_MAX_LEAVES]))
+        elif item is not None:
+            left -= 1
+            text = str(item).lower() if isinstance(item, bool) else str(item)
+            yield f"{key}={text}" if key else text

@@ -1,0 +1,346 @@
+"""The nouns of the service: frozen values that travel between core, stores and faces.
+
+Token figures are raw o200k counts with framing, unless a name says otherwise. Times are
+unix seconds (float, UTC). A `seq` starts at 1 and is never used twice in a session.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Format = Literal["anthropic", "openai", "responses"]
+"""How a message is written: Messages API, Chat Completions, or Responses API items."""
+
+FORMATS: tuple[Format, ...] = ("anthropic", "openai", "responses")
+DEFAULT_TENANT = "default"
+
+PrefixReason = Literal["compacted", "system_changed", "tools_changed", "edited"]
+State = Literal["idle", "queued", "running", "backoff", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Names one session. The tenant comes from the credential, never from path or body."""
+
+    tenant: str
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message on its way into the log.
+
+    Attributes:
+        raw: the JSON object exactly as received; history gives these bytes back.
+        tokens: raw count of the message, framing included.
+        at: when it was said; the server's clock unless the caller gave a time.
+        id: the caller's id (unique per session), or None.
+    """
+
+    raw: bytes
+    format: Format
+    tokens: int
+    at: float
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message in the log.
+
+    Attributes:
+        epoch: the session's epoch when the message was appended.
+        revision: the session's revision right after that append. A message with
+            `revision <= Session.bound_revision` was written under another prefix.
+        superseded: an edit cut it off; it stays in history but left the context.
+    """
+
+    seq: int
+    raw: bytes
+    format: Format
+    tokens: int
+    at: float
+    id: str | None
+    epoch: int
+    revision: int
+    superseded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """The caller's system prompt as given.
+
+    Attributes:
+        content: JSON text of a string or of a list of blocks, byte for byte as received.
+        role: `system` or `developer`.
+    """
+
+    content: bytes
+    role: Literal["system", "developer"] = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a caller may set on a session; every field None = not set.
+
+    Attributes:
+        tools: JSON text of the tool list as given.
+        tools_format: the format `tools` is written in.
+        policy: JSON text of the caller's sparse policy overrides.
+        metadata: JSON text of a free object.
+        user: the tag by which all sessions of one person can be deleted.
+        system_tokens, tools_tokens: raw counts of `system` and `tools`.
+    """
+
+    format: Format | None = None
+    model: str | None = None
+    system: System | None = None
+    tools: bytes | None = None
+    tools_format: Format | None = None
+    policy: bytes | None = None
+    metadata: bytes | None = None
+    user: str | None = None
+    system_tokens: int = 0
+    tools_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The header of a session: everything about it but its messages. One row, one trip.
+
+    Attributes:
+        uid: internal identity; a session deleted and created again gets another one.
+        revision: count of changes visible in the context.
+        log_revision: count of changes of the log (appends, truncations); what If-Match compares.
+        epoch: count of committed compactions (and of edits).
+        cut: last seq the current summary stands for; 0 = none.
+        summary_epoch: epoch of the current summary's row; 0 = none.
+        last_seq: highest seq ever given.
+        messages: live messages (not superseded).
+        live_tokens: sum over live messages; tail_tokens, tail_bytes: over those with seq > cut.
+        soft_tokens: raw size of the whole context above which a compaction is due
+            (None = never, e.g. manual mode). Kept in the header so that an append can
+            enqueue its job in its own transaction.
+        prefix_reason, prefix_revision: why and at which revision the present prefix began;
+            None and 0 in a fresh session.
+        bound_revision: revision at which what stands before the tail last changed;
+            signed thinking written at or before it no longer matches its prefix.
+        factor: provider tokens per raw token; frozen per epoch, applied to limits.
+        renderer: version of the renderer that this epoch began with.
+        state .. last_reason: the compaction's state as shown to the caller; due_at is None
+            when nothing is queued.
+    """
+
+    key: Key
+    uid: int
+    created_at: float
+    updated_at: float
+    settings: Settings = field(default_factory=Settings)
+    revision: int = 0
+    log_revision: int = 0
+    epoch: int = 0
+    cut: int = 0
+    summary_epoch: int = 0
+    summary_tokens: int = 0
+    last_seq: int = 0
+    messages: int = 0
+    live_tokens: int = 0
+    tail_tokens: int = 0
+    tail_bytes: int = 0
+    soft_tokens: int | None = None
+    prefix_reason: PrefixReason | None = None
+    prefix_revision: int = 0
+    bound_revision: int = 0
+    factor: float = 1.0
+    renderer: int = 1
+    state: State = "idle"
+    due_at: float | None = None
+    last_error: str | None = None
+    last_reason: str | None = None
+
+    @property
+    def fixed_tokens(self) -> int:
+        """Raw tokens of what stands before the summary: system prompt and tools."""
+        return self.settings.system_tokens + self.settings.tools_tokens
+
+    @property
+    def context_tokens(self) -> int:
+        """Raw tokens of the whole context: system + tools + summary + tail."""
+        return self.fixed_tokens + self.summary_tokens + self.tail_tokens
+
+    @property
+    def full_tokens(self) -> int:
+        """Raw tokens of the same conversation with no compaction."""
+        return self.fixed_tokens + self.live_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A committed summary. It stands for every live message with seq <= `to_seq`.
+
+    Attributes:
+        epoch: the epoch its commit began.
+        from_seq: first seq newly covered: the previous summary's `to_seq` + 1.
+        text: the whole block as the model will read it, tags and provenance included.
+        tokens: raw count of `text` with framing.
+        model: who wrote it (`local`, or a model name).
+        reason: why (`threshold`, `forced`, `hard`, ...).
+        attempts: summarizer calls made until it was accepted.
+        request_seq: the user message quoted in it as the current request, None if none was.
+    """
+
+    epoch: int
+    from_seq: int
+    to_seq: int
+    text: str
+    tokens: int
+    model: str
+    reason: str
+    at: float
+    attempts: int = 1
+    cost_usd: float = 0.0
+    predicted_saving_usd: float | None = None
+    request_seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a context is made of: header, current summary, tail; one consistent reading.
+
+    Attributes:
+        entries: live messages with seq > cut, or (when `partial`) only those after the
+            seq the reader said it had already.
+    """
+
+    session: Session
+    summary: Summary | None
+    entries: tuple[Entry, ...]
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a reader holds already, so that a load brings only what is new.
+
+    A load is partial when `uid` and `prefix_revision` still are the session's.
+    """
+
+    uid: int
+    prefix_revision: int
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When and how far to compact, every field decided (see `core.policy.resolve`).
+
+    Attributes:
+        mode: `threshold`, `economic`, `manual` or `shadow`.
+        threshold_tokens: a context larger than this is compacted.
+        keep_tokens: the least that stays verbatim.
+        summary_tokens: the most a summary block may take, tags included.
+        max_tokens: hard mark: no context is ever larger (provider tokens).
+        max_bytes: the same for the bytes of the messages.
+        cache_ttl: `5m` or `1h`, on the marks of the Anthropic format.
+        alpha, guard: parameters of the economic mode.
+        placement: where the summary goes: `user` message or second `system_block`.
+    """
+
+    mode: Literal["threshold", "economic", "manual", "shadow"]
+    threshold_tokens: int
+    keep_tokens: int
+    summary_tokens: int
+    max_tokens: int
+    max_bytes: int
+    cache_ttl: Literal["5m", "1h"]
+    alpha: float
+    guard: float
+    placement: Literal["user", "system_block"]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One append: all of it is stored or none.
+
+    Attributes:
+        system: a leading system message, adopted only while the session has no messages.
+        system_draft: the same message as an ordinary one: it takes a seq when the session is
+            past its beginning and its text is not the system prompt's.
+        idempotency_key: None = no replay protection beyond `Draft.id`.
+        digest: hash of the request's content; the same key with another digest is a Conflict.
+        if_log_revision: refuse with Conflict unless the log is at this revision.
+    """
+
+    drafts: tuple[Draft, ...]
+    at: float
+    system: System | None = None
+    system_tokens: int = 0
+    system_draft: Draft | None = None
+    format: Format | None = None
+    soft_tokens: int | None = None
+    soft_tokens_with_system: int | None = None
+    factor: float = 1.0
+    idempotency_key: str | None = None
+    digest: bytes = b""
+    if_log_revision: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What an append did.
+
+    Attributes:
+        session: the header right after the append (of the original one for a repeated key).
+        seqs: one per message that has a seq, in the order given; messages whose id was
+            stored already keep the seq they had.
+        tokens: raw tokens of the messages of this request.
+        duplicate: nothing was written because all of it was there already.
+        due: a compaction is due since this append.
+    """
+
+    session: Session
+    seqs: tuple[int, ...]
+    tokens: int
+    duplicate: bool = False
+    due: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed compaction. `lease` (unix seconds) is also the proof of ownership."""
+
+    key: Key
+    lease: float
+    attempts: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRequest:
+    """What a summarizer is asked for.
+
+    Attributes:
+        entries: the live messages newly covered, in order.
+        earlier: originals that the previous summary stands for (newest last; may be cut
+            to a bound), for summarizers that select from originals.
+        previous: body of the summary to update, or None.
+        system: the caller's system prompt as reference text, or None.
+        budget_tokens: the most the body may take.
+    """
+
+    entries: tuple[Entry, ...]
+    earlier: tuple[Entry, ...]
+    previous: str | None
+    system: str | None
+    budget_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a summarizer answered: the body of a summary, without tags or provenance."""
+
+    text: str
+    model: str
+    stop: Literal["end", "length", "refusal", "other"] = "end"
+    cost_usd: float = 0.0

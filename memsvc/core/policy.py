@@ -1,0 +1,175 @@
+"""When to compact and how far: the only place that decides it.
+
+Limits (`threshold_tokens`, `max_tokens`) are provider tokens and compare with raw counts
+times the session's factor; `keep_tokens` and `summary_tokens` are raw.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from memsvc.core.model import Format, Policy, Session
+from memsvc.core.turns import Group
+from memsvc.errors import InvalidRequest
+
+DEFAULT_MAX_TOKENS = 180_000
+CLAUDE_FACTOR = 1.3
+"""Claude's tokenizer gives about 30 % more tokens than o200k (1.2-1.6x by model and text)."""
+MIN_COVER_TOKENS = 64
+"""A compaction that covers less than this cannot gain anything."""
+
+WINDOWS: tuple[tuple[str, int], ...] = (
+    ("claude-opus-4-5", 200_000),
+    ("claude-haiku-4-5", 200_000),
+    ("claude-sonnet-4-5", 200_000),
+    ("claude-", 1_000_000),
+    ("gpt-6", 1_050_000),
+    ("gpt-5.6", 1_050_000),
+    ("gpt-5.5", 1_000_000),
+    ("gpt-5.4-", 400_000),
+    ("gpt-5.4", 1_050_000),
+    ("gpt-5", 400_000),
+    ("gpt-4.1", 1_000_000),
+    ("gpt-4o", 128_000),
+)
+"""Input windows in tokens by model name prefix, most specific first; others are unknown."""
+
+
+def window_of(model: str | None) -> int | None:
+    """The model's context window in provider tokens, None if unknown."""
+    return next((size for prefix, size in WINDOWS if model and model.startswith(prefix)), None)
+
+
+def factor_of(model: str | None, format: Format | None) -> float:
+    """Provider tokens per raw token before anything was reported."""
+    claude = model.startswith("claude") if model else format == "anthropic"
+    return CLAUDE_FACTOR if claude else 1.0
+
+
+def resolve(defaults: Policy, overrides: Mapping[str, Any], model: str | None) -> Policy:
+    """The policy a session has: its own values over the service's, `max_tokens` by the model.
+
+    `defaults.max_tokens` 0 means "by the model". Raises InvalidRequest where
+    threshold <= keep + summary (manual mode exempt)."""
+    policy = replace(defaults, **{k: v for k, v in overrides.items() if v is not None})
+    least = policy.keep_tokens + policy.summary_tokens
+    if policy.mode != "manual" and policy.threshold_tokens <= least:
+        raise InvalidRequest(
+            f"policy.threshold_tokens ({policy.threshold_tokens}) must be larger than keep_tokens + "
+            f"summary_tokens ({policy.keep_tokens} + {policy.summary_tokens}); raise it or lower the others",
+            field="policy.threshold_tokens",
+        )
+    if policy.max_tokens:
+        return policy
+    size = window_of(model)
+    return replace(policy, max_tokens=size * 9 // 10 if size else DEFAULT_MAX_TOKENS)
+
+
+def effective(policy: Policy, session: Session, model: str | None) -> Policy:
+    """What really applies: limits clamped to the model's window, and a threshold that leaves
+    room for system prompt, summary and twice the kept part (else every turn would compact)."""
+    size = window_of(model)
+    hard = min(policy.max_tokens, size) if size else policy.max_tokens
+    room = session.fixed_tokens + policy.summary_tokens + 2 * policy.keep_tokens
+    threshold = max(policy.threshold_tokens, math.ceil(room * session.factor))
+    return replace(policy, max_tokens=hard, threshold_tokens=min(threshold, hard))
+
+
+def soft_tokens(applied: Policy, factor: float) -> int | None:
+    """Raw size of the context above which a compaction is due; None = never by itself."""
+    return None if applied.mode == "manual" else int(applied.threshold_tokens / factor)
+
+
+def provider_tokens(raw: int, factor: float) -> int:
+    """Raw tokens as the provider is expected to count them, rounded up."""
+    return math.ceil(raw * factor)
+
+
+def document(policy: Policy, applied: Policy) -> dict[str, Any]:
+    """The `policy` member of the API."""
+    return {**asdict(policy), "effective": asdict(applied)}
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where to cut.
+
+    Attributes:
+        seq: last seq the new summary stands for.
+        covered: raw tokens newly covered.
+        replaced: raw tokens that leave the context: `covered` and the old summary.
+        budget: the most the new summary block may take.
+        kept: raw tokens that stay verbatim.
+        quote: seq of the last user message if the cut passes it: it is quoted in the summary
+            (0 = the kept part has one; None = look where the previous summary took its own).
+    """
+
+    seq: int
+    covered: int
+    replaced: int
+    budget: int
+    kept: int
+    quote: int | None
+
+
+def plan(session: Session, parts: Sequence[Group], *, keep_tokens: int, summary_tokens: int) -> Cut | None:
+    """The cut that keeps at least `keep_tokens`, the newest closed group and an open one.
+
+    None if nothing (or too little) would be covered."""
+    first = _first_kept(parts, keep_tokens)
+    return _cut(session, parts, first, summary_tokens)
+
+
+def plan_hard(
+    session: Session, parts: Sequence[Group], *, policy: Policy, limit_bytes: int, least_block: int
+) -> Cut | None:
+    """The cut for a context over its hard mark: keeps what the policy wants if that fits,
+    else as much as fits, else the least that is legal. `least_block` is what the smallest
+    legal summary takes. None if there is nothing to cut."""
+    limit = int(policy.max_tokens / session.factor) - session.fixed_tokens
+    first = _first_kept(parts, policy.keep_tokens)
+    last = _first_kept(parts, 0)
+    tokens, size = _sums(parts[first:])
+    while first < last and (tokens > limit - policy.summary_tokens or size > limit_bytes):
+        tokens, size = tokens - parts[first].tokens, size - parts[first].size
+        first += 1
+    return _cut(session, parts, first, max(min(policy.summary_tokens, limit - tokens), least_block), 1)
+
+
+def minimum(session: Session, parts: Sequence[Group], least_block: int) -> int:
+    """The smallest `max_tokens` (provider tokens) that some legal context would fit."""
+    kept = sum(g.tokens for g in parts[_first_kept(parts, 0) :])
+    smallest = min(session.context_tokens, session.fixed_tokens + least_block + kept)
+    return provider_tokens(smallest, session.factor)
+
+
+def _sums(parts: Sequence[Group]) -> tuple[int, int]:
+    return sum(g.tokens for g in parts), sum(g.size for g in parts)
+
+
+def _first_kept(parts: Sequence[Group], keep_tokens: int) -> int:
+    """Index of the first group that stays: at least the newest closed group, and any open one."""
+    first, kept, closed = len(parts), 0, False
+    while first > 0 and not (closed and kept >= keep_tokens):
+        first -= 1
+        kept += parts[first].tokens
+        closed = closed or not parts[first].open
+    return first
+
+
+def _cut(
+    session: Session, parts: Sequence[Group], first: int, summary_tokens: int, least: int = MIN_COVER_TOKENS
+) -> Cut | None:
+    covered = sum(g.tokens for g in parts[:first])
+    if first == 0 or covered < least:
+        return None
+    replaced = covered + session.summary_tokens
+    quote: int | None = 0
+    if not any(g.user for g in parts[first:]):
+        quote = next((g.user for g in reversed(parts[:first]) if g.user), None)
+    kept = sum(g.tokens for g in parts[first:])
+    budget = min(summary_tokens, max(replaced // 2, 1))
+    return Cut(parts[first - 1].last_seq, covered, replaced, budget, kept, quote)

@@ -1,0 +1,88 @@
+"""From stored messages to what a provider takes, and back: one place for every wire shape."""
+
+from __future__ import annotations
+
+import orjson
+
+from memsvc.core.model import Entry, Format
+from memsvc.core.render import anthropic, anthropic_reader, openai_chat, openai_chat_reader
+from memsvc.core.render.blocks import FRAMING_TOKENS, Decoded, fixed_tokens, texts
+from memsvc.core.render.ids import legal_form
+from memsvc.core.render.out import Answer, Encoder, Out
+from memsvc.core.render.splice import MAX_DEPTH, obj, string
+from memsvc.errors import InvalidRequest
+
+RENDERER = 1
+"""Version of the rendering rules. An epoch keeps the version that it began with."""
+
+__all__ = ["MAX_DEPTH", "RENDERER", "convert", "decode", "decode_entry", "guess", "readable", "tokens_beside_text"]
+
+_ANTHROPIC_TYPES = frozenset(
+    {"tool_use", "tool_result", "thinking", "redacted_thinking", "image", "document", "search_result"}
+    | {"server_tool_use", "mcp_tool_use", "container_upload", "compaction"}
+)
+
+
+def decode(raw: bytes, format: Format, where: str = "message") -> Decoded:
+    """Take a message apart. Raises InvalidRequest whose `field` starts with `where`."""
+    if format == "anthropic":
+        return anthropic_reader.decode(raw, where)
+    if format == "openai":
+        return openai_chat_reader.decode(raw, where)
+    raise InvalidRequest("format responses is not available in this version", field="format")
+
+
+def decode_entry(entry: Entry) -> Decoded:
+    """Take a stored message apart."""
+    return decode(entry.raw, entry.format, f"seq {entry.seq}")
+
+
+def readable(msg: Decoded) -> list[str]:
+    """Every text of a message that a model would read."""
+    return list(texts(msg.blocks)) + ([msg.name] if msg.name else [])
+
+
+def tokens_beside_text(msg: Decoded) -> int:
+    """Raw tokens of a message that are not in its texts: frame, calls, images, pages."""
+    return FRAMING_TOKENS + fixed_tokens(msg.blocks) + (1 if msg.name else 0)
+
+
+def convert(entry: Entry, target: Format) -> list[bytes]:
+    """One stored message in another format: one or more messages (results part from text).
+
+    A message that says nothing in that format is one with an empty content, so that every
+    message of the log has its place."""
+    if entry.format == target:
+        return [entry.raw]
+    msg = decode_entry(entry)
+    encode: Encoder = anthropic.Encoder(plain_strings=True) if target == "anthropic" else openai_chat.Encoder()
+    outs: list[Out | None]
+    if msg.role == "assistant":
+        finals = [legal_form(c.id, encode.legal_id) for c in msg.calls]
+        outs = [encode.assistant(msg, entry.seq, finals, True)]
+    elif msg.role == "system":
+        outs = [encode.system(msg, entry.seq)]
+    elif msg.results:
+        ids = [legal_form(r.call_id, encode.legal_id) for r in msg.results]
+        answers = [Answer(i, r, entry.seq, entry.format, msg) for i, r in zip(ids, msg.results, strict=True)]
+        rest = msg if len(msg.results) < len(msg.blocks) else None
+        outs = list(encode.results(answers, rest, entry.seq))
+    else:
+        outs = [encode.user(msg, entry.seq)]
+    empty = obj([("role", string(msg.role)), ("content", b'""')])
+    return [o.json for o in outs if o is not None] or [empty]
+
+
+def guess(raws: tuple[bytes, ...]) -> Format:
+    """The format of messages nobody named: anthropic if a block type says so, else openai."""
+    return "anthropic" if any(_content_types(raw) & _ANTHROPIC_TYPES for raw in raws) else "openai"
+
+
+def _content_types(raw: bytes) -> set[str]:
+    try:
+        message = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return set()  # whoever takes it apart will say what is wrong with it
+    content = message.get("content") if isinstance(message, dict) else None
+    blocks = content if isinstance(content, list) else []
+    return {b["type"] for b in blocks if isinstance(b, dict) and isinstance(b.get("type"), str)}

@@ -1,0 +1,174 @@
+"""What the service needs from the outside: small protocols, one job each.
+
+Every store implements `Store`; one contract suite runs over all of them. Methods raise
+`NotFound` for an unknown session, `Conflict` for a lost compare-and-set, `Unavailable`
+when the engine is away, and nothing else on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from memsvc.core.model import (
+    Appended,
+    Batch,
+    Entry,
+    Job,
+    Key,
+    Known,
+    Reply,
+    Session,
+    Settings,
+    Summary,
+    SummaryRequest,
+    Window,
+)
+
+
+class Log(Protocol):
+    """The append-only log and what hangs on it. Compaction moves a pointer, it deletes nothing."""
+
+    async def head(self, key: Key) -> Session | None:
+        """The header, or None if there is no such session. Cheap: one row."""
+        ...
+
+    async def put(self, key: Key, change: Callable[[Session | None], Session], *, at: float) -> Session:
+        """Create or change the header: `change` gets the stored one (None = new) inside the
+        write transaction and returns what to store (pure; may raise). `uid`, and everything
+        `append` counts, is the store's to fill in for a new session. Equal = nothing written."""
+        ...
+
+    async def append(self, key: Key, batch: Batch) -> Appended:
+        """Store all drafts or none, creating the session if new; durable before it returns.
+
+        Drafts whose id is stored already are skipped. A repeated idempotency key with the
+        same digest answers as the first time, with `duplicate`; with another digest: Conflict.
+        When the context passes `soft_tokens` the compaction job is queued in the same transaction.
+        Bumps `revision` and `log_revision` by one if anything was stored."""
+        ...
+
+    async def load(self, key: Key, known: Known | None = None) -> Window:
+        """Header, current summary and live tail in one consistent reading."""
+        ...
+
+    async def entries(self, key: Key, *, after: int, upto: int | None = None, limit: int) -> list[Entry]:
+        """The log as written in seq order, superseded ones included: seq > after (and <= upto)."""
+        ...
+
+    async def summaries(self, key: Key, *, after: int = 0, limit: int = 100) -> list[Summary]:
+        """Committed summaries with epoch > after, oldest first."""
+        ...
+
+    async def commit(
+        self,
+        key: Key,
+        summary: Summary,
+        *,
+        expect_epoch: int,
+        expect_cut: int,
+        soft_tokens: int | None,
+        factor: float,
+        renderer: int,
+    ) -> Session:
+        """Make `summary` the current one: compare-and-set on (epoch, cut), Conflict if lost.
+        Sets cut = to_seq, epoch + 1 (must equal summary.epoch), revision + 1,
+        prefix_reason `compacted`, prefix_revision = bound_revision = the new revision."""
+        ...
+
+    async def truncate(self, key: Key, *, after_seq: int, at: float) -> Session:
+        """Supersede every live message with seq > after_seq. The newest summary with
+        to_seq <= after_seq becomes current (or none); epoch + 1, revision + 1,
+        log_revision + 1, prefix_reason `edited`, prefix_revision = new revision;
+        bound_revision too, but only if the current summary changed. Nothing to cut: no change."""
+        ...
+
+    async def pin(self, key: Key, seq: int, pinned: bool) -> None:
+        """Pin or unpin a live message; NotFound if it is not one. Idempotent."""
+        ...
+
+    async def pins(self, key: Key) -> list[Entry]:
+        """The pinned live messages, in seq order."""
+        ...
+
+    async def delete(self, key: Key) -> bool:
+        """Remove the session and everything derived from it. False if there was none."""
+        ...
+
+    async def sessions(
+        self, tenant: str, *, prefix: str = "", user: str | None = None, after: str | None = None, limit: int = 100
+    ) -> tuple[list[Session], str | None]:
+        """A tenant's sessions, newest activity first, and the cursor for the next page
+        (opaque to callers; None at the end). InvalidRequest for a cursor we did not give."""
+        ...
+
+
+class Queue(Protocol):
+    """Due compactions: at most one per session; a claim pushes the due time into the future."""
+
+    async def enqueue(self, key: Key, *, due_at: float) -> None:
+        """Ask for a compaction; an earlier request stands."""
+        ...
+
+    async def claim(self, *, now: float, lease_s: float) -> Job | None:
+        """Take one due job; it becomes due again by itself at `now + lease_s`.
+        Sets the session's state to `running`."""
+        ...
+
+    async def finish(
+        self,
+        job: Job,
+        *,
+        state: str = "idle",
+        reason: str | None = None,
+        error: str | None = None,
+        retry_at: float | None = None,
+    ) -> bool:
+        """End a claimed job (or reschedule it). False and no change if the lease was lost."""
+        ...
+
+    async def next_due(self) -> float | None:
+        """Time of the earliest job, or None."""
+        ...
+
+
+class Store(Log, Queue, Protocol):
+    """One engine that is both; `ping` raises Unavailable when it cannot serve."""
+
+    async def open(self) -> None:
+        """Connect, migrate; called once before anything else."""
+        ...
+
+    async def ping(self) -> None:
+        """Raise Unavailable if reads or writes would fail now."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was acknowledged and let go."""
+        ...
+
+
+class Summarizer(Protocol):
+    """Writes the body of a summary. Raises SummarizerError, nothing else on purpose."""
+
+    name: str
+
+    async def summarize(self, request: SummaryRequest) -> Reply:
+        """A body of at most `request.budget_tokens`, or SummarizerError."""
+        ...
+
+
+class Counter(Protocol):
+    """Counts raw o200k tokens. Pure, thread-safe, special tokens are plain text."""
+
+    def count(self, text: str) -> int:
+        """Tokens of one text."""
+        ...
+
+    def count_many(self, texts: Sequence[str]) -> int:
+        """Sum over several texts, in one trip."""
+        ...
+
+    def truncate(self, text: str, tokens: int) -> str:
+        """The longest prefix of at most `tokens` tokens, cut on a character."""
+        ...

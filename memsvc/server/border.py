@@ -1,0 +1,198 @@
+"""The application, and the one border between the outside and the handlers.
+
+Whatever goes wrong inside leaves here as a problem document; nothing else leaves.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from memsvc.core.model import Key
+from memsvc.errors import InvalidRequest, MemsvcError, MethodNotAllowed, NotFound
+from memsvc.observe import RequestFailed, Sink, log_sink, places, quiet_logger
+from memsvc.server import reply
+from memsvc.server.body import Bodies
+from memsvc.server.gate import Gate, Keys, Loopback
+from memsvc.server.handlers import Handler, Handlers
+from memsvc.wire import CALLS, Call, check_session
+
+if TYPE_CHECKING:
+    from memsvc.service import Memory
+
+Entrance = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_NOBODY = Key("", "")
+_BODY_UNREAD = (408, 413, 415)
+_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def create_app(
+    memory: Memory,
+    *,
+    keys: Mapping[str, str] | None,
+    max_body_bytes: int,
+    body_timeout_s: float = 60.0,
+    clock_monotonic: Callable[[], float] = time.monotonic,
+    sink: Sink | None = None,
+) -> web.Application:
+    """The HTTP application over `memory`. Run it with `access_log=None`.
+
+    Args:
+        keys: key -> tenant. None = no keys: one tenant, and only requests from this machine are
+            answered. An empty mapping lets nobody in.
+        max_body_bytes: longer bodies are answered with 413.
+        body_timeout_s: a body that takes longer to arrive is answered with 408.
+        clock_monotonic: seconds, for durations.
+        sink: where failures are reported; None = the log.
+    """
+    gate: Gate = Loopback() if keys is None else Keys(keys)
+    bodies = Bodies(max_body_bytes, body_timeout_s)
+    border = Border(gate, bodies, clock_monotonic, sink or log_sink())
+    app = web.Application(
+        middlewares=[border.middleware()],
+        # Inflating is off altogether: even a refused body would be inflated while it is drained.
+        handler_args={"auto_decompress": False, "logger": quiet_logger("memsvc.http")},
+    )
+    handlers = Handlers(memory, bodies)
+    for call in CALLS:
+        border.add(app, call, getattr(handlers, call.name))
+    return app
+
+
+class Border:
+    """Credentials in, errors out."""
+
+    def __init__(self, gate: Gate, bodies: Bodies, clock: Callable[[], float], sink: Sink) -> None:
+        self._gate = gate
+        self._bodies = bodies
+        self._clock = clock
+        self._sink = sink
+        self._prefix = secrets.token_hex(6)
+        self._numbers = itertools.count(1)
+
+    def add(self, app: web.Application, call: Call, handler: Handler) -> None:
+        """Make a row of the table a route."""
+        # Anything but `/` may stand in a name; if something is wrong with it, `check_session` says what.
+        path = call.path.replace("{sid}", "{sid:[^/]*}").replace("{seq}", "{seq:[^/]*}")
+        entrance = self._entrance(call, handler)
+        for method in ("GET", "HEAD") if call.method == "GET" else (call.method,):
+            app.router.add_route(method, path, entrance, expect_handler=self._expected)
+
+    def middleware(self) -> Middleware:
+        """What every request passes: shared headers, and an answer to anything that goes wrong."""
+
+        @web.middleware
+        async def border(request: web.Request, handler: Entrance) -> web.StreamResponse:
+            began = self._clock()
+            request_id = self._request_id(request)
+            try:
+                return _signed(await handler(request), request_id)
+            except MemsvcError as error:
+                failure, bug = error, None
+            except web.HTTPException as error:
+                failure, bug = _routing_error(request, error), None
+            except Exception as error:
+                failure, bug = MemsvcError("The service failed; give its operator the request_id."), error
+            if failure.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                self._report(request, request_id, failure, bug, began)
+            return _refusal(failure, request_id)
+
+        return border
+
+    def _entrance(self, call: Call, handler: Handler) -> Entrance:
+        async def public(request: web.Request) -> web.StreamResponse:
+            return await handler(request, _NOBODY)
+
+        async def tenant(request: web.Request) -> web.StreamResponse:
+            return await handler(request, Key(self._gate.tenant(request.headers), ""))
+
+        async def session(request: web.Request) -> web.StreamResponse:
+            tenant = self._gate.tenant(request.headers)
+            return await handler(request, Key(tenant, _session(request)))
+
+        entrance = {"public": public, "tenant": tenant, "session": session}[call.scope]
+        entrance.__name__ = call.name
+        return entrance
+
+    async def _expected(self, request: web.Request) -> web.StreamResponse | None:
+        """`Expect: 100-continue`: refuse before the body is sent, or ask for it."""
+        try:
+            self._bodies.refuse_early(request)
+        except MemsvcError as error:
+            return _refusal(error, self._request_id(request))
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            # What counts as output so far is the answer's, which has not begun.
+            request.writer.output_size = 0
+        return None
+
+    def _request_id(self, request: web.Request) -> str:
+        given = request.headers.get("x-request-id")
+        if given is not None and _SANE_ID.fullmatch(given):
+            return given
+        return f"{self._prefix}-{next(self._numbers):x}"
+
+    def _report(
+        self, request: web.Request, request_id: str, failure: MemsvcError, bug: Exception | None, began: float
+    ) -> None:
+        self._sink(
+            RequestFailed(
+                request_id=request_id,
+                call=getattr(request.match_info.handler, "__name__", "?"),
+                status=failure.status,
+                error=type(bug).__name__ if bug else failure.code,
+                seconds=round(self._clock() - began, 6),
+                where=places(bug.__traceback__) if bug else (),
+            )
+        )
+
+
+def _signed(response: web.StreamResponse, request_id: str) -> web.StreamResponse:
+    headers = response.headers
+    headers["x-request-id"] = request_id
+    headers["Server"] = reply.SERVER
+    return response
+
+
+def _refusal(failure: MemsvcError, request_id: str) -> web.StreamResponse:
+    response = reply.problem(failure, request_id)
+    if failure.status in _BODY_UNREAD:
+        response.force_close()
+    return _signed(response, request_id)
+
+
+def _routing_error(request: web.Request, error: web.HTTPException) -> MemsvcError:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allow = ", ".join(sorted(error.allowed_methods))
+        return MethodNotAllowed(f"This path takes {allow}, not {error.method[:20]}.", allow=allow)
+    if isinstance(error, web.HTTPNotFound):
+        return NotFound("There is no such path here; /openapi.json lists them all.", code="no_such_path")
+    return InvalidRequest(f"The request was refused: {error.reason}.")
+
+
+def _session(request: web.Request) -> str:
+    raw_path = request.rel_url.raw_path
+    if "%" in raw_path:
+        # The router leaves what it cannot decode as it is: `%FF` would be the same name as `%25FF`.
+        try:
+            unquote_to_bytes(raw_path).decode()
+        except UnicodeDecodeError:
+            raise InvalidRequest(
+                "The path is not UTF-8; percent-encode the session's name as UTF-8.", field="session"
+            ) from None
+        if _BAD_ESCAPE.search(raw_path):
+            raise InvalidRequest(
+                "The path has a `%` that begins no escape; write a percent sign as %25.", field="session"
+            )
+    return check_session(request.match_info["sid"])

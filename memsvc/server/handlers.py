@@ -1,0 +1,203 @@
+"""One handler per row of the endpoint table: parse, call, reply."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from memsvc.core.model import Key
+from memsvc.errors import InvalidRequest
+from memsvc.server import reply
+from memsvc.server.body import Bodies, items, members, parse
+from memsvc.service.requests import (
+    AppendRequest,
+    CompactRequest,
+    ContextRequest,
+    CountRequest,
+    PutRequest,
+)
+from memsvc.wire import check_append, check_append_query, openapi_document, shown, validate
+from memsvc.wire import requests as take
+
+if TYPE_CHECKING:
+    from memsvc.service import Memory
+
+Handler = Callable[[web.Request, Key], Awaitable[web.Response]]
+Query = TypeVar("Query", bound=take.Query)
+Body = TypeVar("Body", bound=take.Body)
+
+
+class Handlers:
+    """Turns requests into calls of `memory`. A `Key` names tenant and session ("" where none is)."""
+
+    def __init__(self, memory: Memory, bodies: Bodies) -> None:
+        self._memory = memory
+        self._bodies = bodies
+        # Few ways of asking occur, each very often: parsing the query costs more than all the rest.
+        self._context_request = functools.lru_cache(maxsize=256)(_context_request)
+        self._openapi = functools.cache(openapi_document)
+
+    async def context(self, request: web.Request, key: Key) -> web.Response:
+        """The hot one."""
+        wanted = self._context_request(request.rel_url.raw_query_string)
+        found = await self._memory.context(key, wanted)
+        return reply.context(found.body, found.etag, request.headers.get("If-None-Match"))
+
+    async def append(self, request: web.Request, key: Key) -> web.Response:
+        """Append; with `?context=` the context is spliced in as bytes."""
+        query = _query(request, take.AppendQuery)
+        check_append_query(query)
+        wanted = _append_request(request.headers, await self._bodies.read(request))
+        if query.context is None:
+            return reply.json_value(await self._memory.append(key, wanted))
+        look = ContextRequest(query.context, query.max_tokens, marks=query.marks or "auto")
+        done, context = await self._memory.append_and_context(key, wanted, look)
+        return reply.json_with(done, "context", context.body)
+
+    async def put(self, request: web.Request, key: Key) -> web.Response:
+        """Create or merge; members go on as the bytes they came as."""
+        raw = await self._bodies.read(request) or b"{}"
+        validate(take.PutSession, parse(raw))
+        return reply.json_value(await self._memory.put(key, PutRequest(members(raw))))
+
+    async def get(self, request: web.Request, key: Key) -> web.Response:
+        """One session."""
+        return reply.json_value(await self._memory.get(key))
+
+    async def delete(self, request: web.Request, key: Key) -> web.Response:
+        """All of a session."""
+        await self._memory.delete(key)
+        return reply.empty()
+
+    async def list_sessions(self, request: web.Request, key: Key) -> web.Response:
+        """A page of sessions."""
+        query = _query(request, take.ListQuery)
+        return reply.json_value(await self._memory.list_sessions(key.tenant, **query.model_dump()))
+
+    async def history(self, request: web.Request, key: Key) -> web.Response:
+        """A page of the log, as bytes."""
+        query = _query(request, take.HistoryQuery)
+        return reply.json_bytes(await self._memory.history(key, **query.model_dump()))
+
+    async def summaries(self, request: web.Request, key: Key) -> web.Response:
+        """A page of summaries."""
+        query = _query(request, take.SummariesQuery)
+        return reply.json_value(await self._memory.summaries(key, **query.model_dump()))
+
+    async def compact(self, request: web.Request, key: Key) -> web.Response:
+        """Compact now."""
+        body = validate(take.Compact, parse(await self._bodies.read(request) or b"{}"))
+        status, done = await self._memory.compact(key, CompactRequest(**body.model_dump()))
+        return reply.json_value(done, status=status)
+
+    async def truncate(self, request: web.Request, key: Key) -> web.Response:
+        """Cut the log off."""
+        body = validate(take.Truncate, parse(await self._bodies.read(request)))
+        return reply.json_value(await self._memory.truncate(key, body.after_seq))
+
+    async def pin(self, request: web.Request, key: Key) -> web.Response:
+        """Keep a message."""
+        return reply.json_value(await self._memory.pin(key, _seq(request)))
+
+    async def unpin(self, request: web.Request, key: Key) -> web.Response:
+        """Let it go."""
+        await self._memory.unpin(key, _seq(request))
+        return reply.empty()
+
+    async def count(self, request: web.Request, key: Key) -> web.Response:
+        """Count, store nothing."""
+        wanted = _count_request(await self._bodies.read(request))
+        return reply.json_value(await self._memory.count(wanted))
+
+    async def healthz(self, request: web.Request, key: Key) -> web.Response:
+        """The process answers."""
+        return reply.json_value({"status": "ok"})
+
+    async def readyz(self, request: web.Request, key: Key) -> web.Response:
+        """The store answers too."""
+        await self._memory.ready()
+        return reply.json_value({"status": "ready"})
+
+    async def openapi(self, request: web.Request, key: Key) -> web.Response:
+        """The OpenAPI document."""
+        return reply.json_value(self._openapi())
+
+
+def _append_request(headers: Mapping[str, str], raw: bytes) -> AppendRequest:
+    body = validate(take.AppendMessages, parse(raw))
+    check_append(body)
+    return AppendRequest(
+        messages=items(members(raw)["messages"]),
+        ids=None if body.ids is None else tuple(body.ids),
+        at=None if body.at is None else tuple(body.at),
+        format=body.format,
+        idempotency_key=_idempotency_key(headers.get("Idempotency-Key")),
+        if_log_revision=_if_match(headers.get("If-Match")),
+    )
+
+
+def _count_request(raw: bytes) -> CountRequest:
+    body = validate(take.CountTokens, parse(raw))
+    parts = members(raw)
+    return CountRequest(
+        messages=items(parts["messages"]),
+        system=None if body.system is None else parts["system"],
+        tools=None if body.tools is None else parts["tools"],
+        model=body.model,
+        format=body.format,
+    )
+
+
+def _context_request(raw_query: str) -> ContextRequest:
+    query = _parsed(raw_query, take.ContextQuery)
+    return ContextRequest(query.format, query.max_tokens, query.wait_ms, query.marks)
+
+
+def _query(request: web.Request, model: type[Query]) -> Query:
+    return _parsed(request.rel_url.raw_query_string, model)
+
+
+def _parsed(raw_query: str, model: type[Query]) -> Query:
+    try:
+        pairs = parse_qsl(raw_query, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidRequest("The query is not UTF-8; percent-encode it as UTF-8.", field="query") from None
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in values:
+            raise InvalidRequest(f"`{shown(name)}` is given twice; give it once.", field=shown(name))
+        values[name] = value
+    return validate(model, values, noun="parameter")
+
+
+def _seq(request: web.Request) -> int:
+    text = request.match_info["seq"]
+    if not re.fullmatch(r"[0-9]{1,15}", text) or int(text) == 0:
+        raise InvalidRequest("`seq` must be a whole number of at least 1: a message's number.", field="seq")
+    return int(text)
+
+
+def _if_match(value: str | None) -> int | None:
+    if value is None:
+        return None
+    found = re.fullmatch(r'("?)([0-9]{1,15})\1', value.strip())
+    if found is None:
+        raise InvalidRequest(
+            "`If-Match` must be one log_revision, such as 5, plain or in quotes; or leave it out.",
+            field="If-Match",
+        )
+    return int(found[2])
+
+
+def _idempotency_key(value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"[\x20-\x7e]{1,255}", value):
+        raise InvalidRequest(
+            "`Idempotency-Key` must be 1 to 255 printable ASCII characters, such as a UUID.",
+            field="Idempotency-Key",
+        )
+    return value

@@ -1,0 +1,118 @@
+"""What a PUT does to a session's header: parsed once, applied inside the store's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+import orjson
+
+from memsvc.core import policy as rules
+from memsvc.core.model import Key, Policy, PrefixReason, Session, Settings, System
+from memsvc.errors import InvalidRequest
+from memsvc.service.inbox import Inbox, check_system
+
+_PLAIN = ("format", "model", "user")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A PUT, ready to be applied.
+
+    Attributes:
+        values: new values of `Settings` fields, by name; None = back to the default.
+        policy: policy members to set (None = remove); absent policy = empty; `clear_policy`
+            forgets all of them first.
+    """
+
+    key: Key
+    at: float
+    values: Mapping[str, Any]
+    policy: Mapping[str, Any]
+    clear_policy: bool
+    defaults: Policy
+
+    def apply(self, stored: Session | None) -> Session:
+        """The header after the change; equal to `stored` if it says nothing new. Pure."""
+        old = stored or Session(self.key, 0, self.at, self.at)
+        settings = replace(old.settings, **self._new_values(old.settings))
+        settings = replace(settings, policy=self._policy(old.settings))
+        if stored is not None and settings == old.settings:
+            return stored
+        policy = rules.resolve(self.defaults, orjson.loads(settings.policy or b"{}"), settings.model)
+        new = replace(old, settings=settings, updated_at=self.at, factor=self._factor(old, settings))
+        new = _with_prefix(old, new) if _visible(old.settings, settings) or stored is None else new
+        applied = rules.effective(policy, new, settings.model)
+        return replace(new, soft_tokens=rules.soft_tokens(applied, new.factor))
+
+    def _new_values(self, old: Settings) -> dict[str, Any]:
+        values = dict(self.values)
+        system = values.get("system")
+        if system is not None and old.system is not None and old.system.content == system.content:
+            values["system"] = old.system  # same text: keeps the role it was adopted with
+        return values
+
+    def _policy(self, old: Settings) -> bytes | None:
+        before = {} if self.clear_policy else orjson.loads(old.policy or b"{}")
+        after = {k: v for k, v in {**before, **self.policy}.items() if v is not None}
+        return orjson.dumps(after, option=orjson.OPT_SORT_KEYS) if after else None
+
+    def _factor(self, old: Session, settings: Settings) -> float:
+        before = rules.factor_of(old.settings.model, old.settings.format)
+        after = rules.factor_of(settings.model, settings.format)
+        return old.factor if before == after and old.revision else after
+
+
+def _visible(old: Settings, new: Settings) -> bool:
+    """Whether anything changed that a context shows or is cut by."""
+    hidden = {"metadata": None, "user": None}
+    return replace(old, **hidden) != replace(new, **hidden)  # type: ignore[arg-type]
+
+
+def _with_prefix(old: Session, new: Session) -> Session:
+    """The new revision; and a new prefix, if messages stand behind a changed one."""
+    revision = old.revision + 1
+    reason: PrefixReason | None = None
+    if old.settings.tools != new.settings.tools:
+        reason = "tools_changed"
+    elif old.settings.system != new.settings.system:
+        reason = "system_changed"
+    if reason is None or not old.last_seq:
+        return replace(new, revision=revision)
+    return replace(new, revision=revision, prefix_reason=reason, prefix_revision=revision, bound_revision=revision)
+
+
+def parse(key: Key, fields: Mapping[str, bytes], inbox: Inbox, defaults: Policy, at: float) -> Change:
+    """A PUT's members, checked and counted. Raises InvalidRequest naming the member."""
+    fields = {k: msgspec.json.format(v, indent=-1) for k, v in fields.items()}  # equal but for spaces = equal
+    values: dict[str, Any] = {}
+    for name in _PLAIN:
+        if name in fields:
+            values[name] = orjson.loads(fields[name])
+    if "metadata" in fields:
+        values["metadata"] = None if fields["metadata"] == b"null" else fields["metadata"]
+    if "system" in fields:
+        values |= _system(fields["system"], inbox)
+    if "tools" in fields:
+        values |= _tools(fields["tools"], inbox)
+    policy = orjson.loads(fields.get("policy", b"{}"))
+    return Change(key, at, values, policy or {}, policy is None, defaults)
+
+
+def _system(raw: bytes, inbox: Inbox) -> dict[str, Any]:
+    if raw == b"null":
+        return {"system": None, "system_tokens": 0}
+    check_system(raw, "system")
+    return {"system": System(raw), "system_tokens": inbox.system_tokens(raw)}
+
+
+def _tools(raw: bytes, inbox: Inbox) -> dict[str, Any]:
+    tools = orjson.loads(raw)
+    if not tools:
+        return {"tools": None, "tools_tokens": 0}
+    for i, tool in enumerate(tools):
+        if not isinstance(tool, dict):
+            raise InvalidRequest(f"tools[{i}] must be an object", field=f"tools[{i}]")
+    return {"tools": raw, "tools_tokens": inbox.json_tokens(raw)}

@@ -1,0 +1,267 @@
+"""One compaction from start to commit: load, cut, summarize, accept, compare-and-set.
+
+Nothing here decides when or how far (core.policy) or what a good summary is (core.accept).
+A failure at any point leaves the session as it was; the log is never touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from memsvc.core import accept
+from memsvc.core import policy as rules
+from memsvc.core.model import Entry, Key, Policy, Reply, Session, Summary, SummaryRequest, Window
+from memsvc.core.policy import Cut
+from memsvc.core.render import RENDERER, decode_entry
+from memsvc.core.render.blocks import FRAMING_TOKENS
+from memsvc.core.turns import Group, groups
+from memsvc.errors import CannotFit, Conflict, SummarizerError
+from memsvc.observe import Compacted, Sink
+from memsvc.ports import Counter, Store, Summarizer
+from memsvc.service.documents import overrides
+
+EARLIER_TOKENS = 150_000
+"""How far back a summarizer that selects from originals may look, newest first."""
+PAGE = 200
+MANY_ENTRIES = 1_000
+"""More than this is parted into groups in a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a compaction came to.
+
+    Attributes:
+        reason: the trigger when something changed, else why nothing did.
+    """
+
+    changed: bool
+    reason: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A decided compaction with all that its summary must hold."""
+
+    window: Window
+    cut: Cut
+    policy: Policy
+    parts: accept.Parts
+    earlier: tuple[Entry, ...]
+
+
+class Compactor:
+    """Runs compactions, at most one at a time per session in this process.
+
+    Args:
+        summarizers: tried in order; the last one must be local (it never fails for long).
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        counter: Counter,
+        summarizers: Sequence[Summarizer],
+        *,
+        defaults: Policy,
+        clock: Callable[[], float],
+        sink: Sink = lambda event: None,
+    ) -> None:
+        self._store = store
+        self._count = counter.count
+        self._summarizers = summarizers
+        self._defaults = defaults
+        self._clock = clock
+        self._sink = sink
+        self._locks: dict[Key, asyncio.Lock] = {}
+
+    async def run(self, key: Key, *, reason: str, keep_tokens: int | None = None) -> Outcome:
+        """Compact if it is due (always, for reason `forced`). Raises NotFound, SummarizerError."""
+        async with self._lock(key):
+            window = await self._store.load(key)
+            session = window.session
+            policy = self._limits(session)
+            soft = rules.soft_tokens(policy, session.factor)
+            if reason != "forced" and (soft is None or session.context_tokens <= soft):
+                return Outcome(False, "below_threshold", session.epoch)
+            parts = await _groups(window)
+            keep = policy.keep_tokens if keep_tokens is None else keep_tokens
+            cut = rules.plan(session, parts, keep_tokens=keep, summary_tokens=policy.summary_tokens)
+            if cut is None:
+                return Outcome(False, "nothing_to_compact", session.epoch)
+            plan = await self._gather(window, cut, policy)
+            return await self._try_all(plan, reason, self._summarizers)
+
+    async def hard(self, key: Key) -> Outcome:
+        """Bring a context under its hard mark with the local summarizer, at once.
+
+        Raises CannotFit with the `minimum` that would fit when no legal context does."""
+        async with self._lock(key):
+            window = await self._store.load(key)
+            session, policy = window.session, self._limits(window.session)
+            parts = await _groups(window)
+            must = await self._least(window, parts)
+            least = accept.minimum_block(must, policy.summary_tokens, self._count)
+            cut = rules.plan_hard(session, parts, policy=policy, limit_bytes=policy.max_bytes, least_block=least)
+            need = rules.minimum(session, parts, least)
+            if cut is None or need > policy.max_tokens:
+                raise _cannot_fit(need, policy)
+            plan = await self._gather(window, cut, policy)
+            outcome = await self._try_all(plan, "hard", self._summarizers[-1:])
+            if not outcome.changed and outcome.reason != "lost_race":
+                raise _cannot_fit(rules.provider_tokens(session.context_tokens, session.factor), policy)
+            return outcome
+
+    async def _try_all(self, plan: _Plan, reason: str, chain: Sequence[Summarizer]) -> Outcome:
+        session = plan.window.session
+        refused: SummarizerError | None = None
+        for attempt, summarizer in enumerate(chain, start=1):
+            try:
+                reply = await summarizer.summarize(self._request(plan))
+                summary = await self._accepted(plan, reply, reason, attempt)
+            except SummarizerError as failed:
+                refused = failed
+                continue
+            except CannotFit:  # request and pins alone would fill the block
+                return Outcome(False, "no_gain", session.epoch)
+            return await self._commit(plan, summary)
+        if refused is not None and refused.code != "no_gain":
+            raise refused
+        return Outcome(False, "no_gain", session.epoch)
+
+    async def _accepted(self, plan: _Plan, reply: Reply, reason: str, attempt: int) -> Summary:
+        session, cut = plan.window.session, plan.cut
+        if reply.text or reason != "hard":  # at the hard mark a block without a body is better than none
+            accept.check_reply(reply)
+        text = await asyncio.to_thread(accept.compose, reply.text, plan.parts, cut.budget, self._count)
+        tokens = self._count(text) + FRAMING_TOKENS
+        accept.check_gain(replaced_tokens=cut.replaced, block_tokens=tokens)
+        request = plan.parts.request
+        return Summary(
+            epoch=session.epoch + 1,
+            from_seq=session.cut + 1,
+            to_seq=cut.seq,
+            text=text,
+            tokens=tokens,
+            model=reply.model,
+            reason=reason,
+            at=self._clock(),
+            attempts=attempt,
+            cost_usd=reply.cost_usd,
+            request_seq=request.seq if request is not None else None,
+        )
+
+    async def _commit(self, plan: _Plan, summary: Summary) -> Outcome:
+        before = plan.window.session
+        try:
+            after = await self._store.commit(
+                before.key,
+                summary,
+                expect_epoch=before.epoch,
+                expect_cut=before.cut,
+                soft_tokens=rules.soft_tokens(plan.policy, before.factor),
+                factor=before.factor,
+                renderer=RENDERER,
+            )
+        except Conflict:
+            return Outcome(False, "lost_race", before.epoch)
+        self._sink(
+            Compacted(
+                before.key.tenant,
+                before.key.session,
+                after.epoch,
+                summary.from_seq,
+                summary.to_seq,
+                before.context_tokens,
+                after.context_tokens,
+                summary.reason,
+                summary.model,
+                summary.attempts,
+                self._clock() - summary.at,
+            )
+        )
+        return Outcome(True, summary.reason, after.epoch)
+
+    # --- what a summary is made from ---------------------------------------------
+
+    def _request(self, plan: _Plan) -> SummaryRequest:
+        window, cut = plan.window, plan.cut
+        system = window.session.settings.system
+        return SummaryRequest(
+            entries=_covered(window, cut),
+            earlier=plan.earlier,
+            previous=accept.body_of(window.summary.text) if window.summary else None,
+            system=system.content.decode() if system else None,
+            budget_tokens=accept.body_budget(plan.parts, cut.budget, self._count),
+        )
+
+    async def _gather(self, window: Window, cut: Cut, policy: Policy) -> _Plan:
+        key = window.session.key
+        covered = _covered(window, cut)
+        earlier = await self._earlier(key, window.session.cut)
+        pins = [p for p in await self._store.pins(key) if p.seq <= cut.seq]
+        request = await self._quoted(window, covered, cut.quote)
+        parts = await asyncio.to_thread(accept.gather, (*earlier, *covered), pins=pins, request=request)
+        return _Plan(window, cut, policy, replace(parts, from_seq=1), earlier)
+
+    async def _least(self, window: Window, parts: Sequence[Group]) -> accept.Parts:
+        """What even the smallest summary of this session must hold."""
+        pins = await self._store.pins(window.session.key)
+        newest = next((g.user for g in reversed(parts) if g.user), None)
+        request = await self._quoted(window, window.entries, newest)
+        quoted = accept.quote(request) if request is not None else None
+        return accept.Parts(window.session.last_seq, request=quoted, pins=tuple(map(accept.quote, pins)))
+
+    async def _quoted(self, window: Window, entries: Sequence[Entry], seq: int | None) -> Entry | None:
+        """The user message to quote: `seq` among `entries`; None = the one quoted before."""
+        if seq == 0:
+            return None
+        if seq is not None:
+            return next(e for e in entries if e.seq == seq)
+        before = window.summary.request_seq if window.summary else None
+        if before is None:
+            return None
+        found = await self._store.entries(window.session.key, after=before - 1, upto=before, limit=1)
+        return found[0] if found else None
+
+    async def _earlier(self, key: Key, cut: int) -> tuple[Entry, ...]:
+        """Originals that the present summary stands for, newest first up to a bound, in seq order."""
+        pages: list[list[Entry]] = []
+        tokens, upto = 0, cut
+        while upto > 0 and tokens < EARLIER_TOKENS:
+            page = await self._store.entries(key, after=max(0, upto - PAGE), upto=upto, limit=PAGE)
+            live = [e for e in page if not e.superseded]
+            pages.append(live)
+            tokens += sum(e.tokens for e in live)
+            upto -= PAGE
+        return tuple(e for page in reversed(pages) for e in page)
+
+    def _limits(self, session: Session) -> Policy:
+        policy = rules.resolve(self._defaults, overrides(session), session.settings.model)
+        return rules.effective(policy, session, session.settings.model)
+
+    def _lock(self, key: Key) -> asyncio.Lock:
+        if len(self._locks) > 10_000:
+            self._locks = {k: lock for k, lock in self._locks.items() if lock.locked()}
+        return self._locks.setdefault(key, asyncio.Lock())
+
+
+def _covered(window: Window, cut: Cut) -> tuple[Entry, ...]:
+    return tuple(e for e in window.entries if e.seq <= cut.seq)
+
+
+async def _groups(window: Window) -> list[Group]:
+    if len(window.entries) < MANY_ENTRIES:
+        return groups(window.entries, decode_entry)
+    return await asyncio.to_thread(groups, window.entries, decode_entry)
+
+
+def _cannot_fit(need: int, policy: Policy) -> CannotFit:
+    return CannotFit(
+        f"what must stay takes {need} tokens, max_tokens of the session is {policy.max_tokens}; "
+        "raise policy.max_tokens to the minimum, or shorten system prompt, tools, pins or the newest messages",
+        minimum=need,
+    )

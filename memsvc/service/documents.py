@@ -1,0 +1,105 @@
+"""The JSON documents of the API that describe sessions, appends and summaries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from memsvc.core import policy as rules
+from memsvc.core.model import Appended, Entry, Format, Policy, Session, Summary
+from memsvc.core.render import convert
+from memsvc.core.render.context import token_figures
+from memsvc.core.render.splice import obj
+
+
+def overrides(session: Session) -> dict[str, Any]:
+    """The policy members that the caller set."""
+    raw = session.settings.policy
+    value = orjson.loads(raw) if raw else {}
+    assert isinstance(value, dict), "checked when it was set"
+    return value
+
+
+def session_document(session: Session, defaults: Policy) -> dict[str, Any]:
+    """A session as `GET /v1/sessions/{sid}` shows it."""
+    settings = session.settings
+    policy = rules.resolve(defaults, overrides(session), settings.model)
+    return {
+        "session": session.key.session,
+        "format": settings.format,
+        "model": settings.model,
+        "user": settings.user,
+        "metadata": orjson.loads(settings.metadata) if settings.metadata else {},
+        "created_at": session.created_at,
+        "updated_at": session.updated_at,
+        "epoch": session.epoch,
+        "revision": session.revision,
+        "log_revision": session.log_revision,
+        "messages": session.messages,
+        "last_seq": session.last_seq,
+        "cut": session.cut or None,
+        "tokens": token_figures(session),
+        "compaction": {
+            "state": session.state,
+            "due": session.due_at,
+            "last_error": session.last_error,
+            "last_reason": session.last_reason,
+            "predicted_saving_usd": None,
+            "actual_saving_usd": None,
+        },
+        "policy": rules.document(policy, rules.effective(policy, session, settings.model)),
+    }
+
+
+def append_document(appended: Appended) -> dict[str, Any]:
+    """The reply to an append."""
+    session, seqs = appended.session, appended.seqs
+    return {
+        "session": session.key.session,
+        "seqs": list(seqs),
+        "first_seq": seqs[0] if seqs else None,
+        "last_seq": seqs[-1] if seqs else None,
+        "log_revision": session.log_revision,
+        "revision": session.revision,
+        "epoch": session.epoch,
+        "tokens": appended.tokens,
+        "duplicate": appended.duplicate,
+    }
+
+
+def summary_document(summary: Summary, current: bool) -> dict[str, Any]:
+    """One row of the summaries list."""
+    return {
+        "epoch": summary.epoch,
+        "from": summary.from_seq,
+        "to": summary.to_seq,
+        "text": summary.text,
+        "tokens": summary.tokens,
+        "model": summary.model,
+        "reason": summary.reason,
+        "predicted_saving_usd": summary.predicted_saving_usd,
+        "cost_usd": summary.cost_usd,
+        "at": summary.at,
+        "attempts": summary.attempts,
+        "current": current,
+    }
+
+
+def history_rows(entry: Entry, cut: int, format: Format | None) -> list[bytes]:
+    """Rows of the history: one, or one per message where another format needs several."""
+    messages = convert(entry, format) if format is not None else [entry.raw]
+    figures = [
+        ("seq", b"%d" % entry.seq),
+        ("id", orjson.dumps(entry.id)),
+        ("at", orjson.dumps(entry.at)),
+        ("tokens", b"%d" % entry.tokens),
+        ("epoch", b"%d" % entry.epoch),
+        ("compacted", b"true" if entry.seq <= cut and not entry.superseded else b"false"),
+        ("superseded", b"true" if entry.superseded else b"false"),
+        ("format", orjson.dumps(format or entry.format)),
+    ]
+    parts = [("part", b"%d" % i) for i in range(len(messages))] if len(messages) > 1 else [None]
+    return [
+        obj([*figures, *([part] if part else []), ("message", raw)]) for part, raw in zip(parts, messages, strict=True)
+    ]

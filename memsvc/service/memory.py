@@ -1,0 +1,290 @@
+"""Memory: what every face calls. One method a call of the API; each is a few awaits in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from memsvc.core import policy as rules
+from memsvc.core.model import Batch, Format, Key, Policy, Session
+from memsvc.core.render import RENDERER, guess
+from memsvc.core.render.splice import array, obj
+from memsvc.errors import CannotFit, NotFound
+from memsvc.ports import Counter, Store, Summarizer
+from memsvc.service import changes
+from memsvc.service.compact import Compactor, Outcome
+from memsvc.service.documents import append_document, history_rows, session_document, summary_document
+from memsvc.service.inbox import Inbox, Parsed, check_system, digest
+from memsvc.service.requests import (
+    AppendRequest,
+    CompactRequest,
+    ContextRequest,
+    CountRequest,
+    PutRequest,
+    Rendered,
+)
+from memsvc.service.views import Held, Views
+
+WAIT_STEP_S = 0.02
+"""Pause between looks at a compaction that another worker is running."""
+
+
+class Memory:
+    """Stores conversations and hands back contexts.
+
+    Args:
+        store: an open store.
+        counter: counts raw tokens.
+        summarizers: tried in order; the last one is local.
+        defaults: the service's policy (`max_tokens` 0 = by the model).
+        clock: unix seconds.
+        wake: called when a compaction became due, so that a worker need not poll.
+        cache_bytes: memory for rendered contexts.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        counter: Counter,
+        summarizers: Sequence[Summarizer],
+        *,
+        defaults: Policy,
+        clock: Callable[[], float],
+        wake: Callable[[], None] = lambda: None,
+        cache_bytes: int = 64 * 1024 * 1024,
+    ) -> None:
+        self._store = store
+        self._inbox = Inbox(counter)
+        self._defaults = defaults
+        self._clock = clock
+        self._wake = wake
+        self._views = Views(store, defaults, cache_bytes)
+        self.compactor = Compactor(store, counter, summarizers, defaults=defaults, clock=clock)
+        self._running: set[asyncio.Task[Outcome]] = set()
+
+    async def put(self, key: Key, request: PutRequest) -> dict[str, Any]:
+        """Create or merge a session; gives its document."""
+        change = changes.parse(key, request.fields, self._inbox, self._defaults, self._clock())
+        return self._document(await self._store.put(key, change.apply, at=change.at))
+
+    async def get(self, key: Key) -> dict[str, Any]:
+        """A session's document. Raises NotFound."""
+        return self._document(await self._head(key))
+
+    async def list_sessions(
+        self, tenant: str, *, prefix: str, user: str | None, after: str | None, limit: int
+    ) -> dict[str, Any]:
+        """A page of a tenant's sessions, newest activity first."""
+        found, cursor = await self._store.sessions(tenant, prefix=prefix, user=user, after=after, limit=limit)
+        return {"sessions": [self._document(s) for s in found], "next": cursor}
+
+    async def append(self, key: Key, request: AppendRequest) -> dict[str, Any]:
+        """Store messages, all or none; durable when it returns."""
+        now = self._clock()
+        format, head = await self._format(key, request)
+        parsed = await self._inbox.parse(request, format, now)
+        if parsed.system is not None and head is None:
+            head = await self._store.head(key)
+        batch = self._batch(key, request, format, parsed, head, now)
+        appended = await self._store.append(key, batch)
+        if appended.due:
+            self._wake()
+        return append_document(appended)
+
+    async def append_and_context(
+        self, key: Key, request: AppendRequest, wanted: ContextRequest
+    ) -> tuple[dict[str, Any], Rendered]:
+        """Append, then the context that now holds: one round trip a turn."""
+        reply = await self.append(key, request)
+        return reply, await self.context(key, wanted)
+
+    async def context(self, key: Key, request: ContextRequest) -> Rendered:
+        """The context as finished JSON. Raises NotFound, or CannotFit with a `minimum`."""
+        if request.wait_ms:
+            await self._settled(key, request.wait_ms / 1000)
+        for _ in range(3):  # a compaction at the hard mark changes what there is to fetch
+            held = await self._views.get(key, request.format, request.marks)
+            if held.view.empty():
+                raise CannotFit("the session has no message to send yet; append one first", code="empty_context")
+            if not self._over(held):
+                await self._refresh_soft(held)
+                return self._answer(held, request)
+            await self.compactor.hard(key)
+        raise CannotFit("the session grows faster than it can be compacted; try again", retryable=True)
+
+    async def history(self, key: Key, *, after: int, limit: int, format: Format | None) -> bytes:
+        """The verbatim log as JSON, a page of at most `limit` messages."""
+        session = await self._head(key)
+        entries = await self._store.entries(key, after=after, limit=limit + 1)
+        page = entries[:limit]
+        rows = [row for e in page for row in history_rows(e, session.cut, format)]
+        following = b"%d" % page[-1].seq if len(entries) > limit else b"null"
+        return obj([("messages", array(rows)), ("next", following)])
+
+    async def summaries(self, key: Key, *, after: int, limit: int) -> dict[str, Any]:
+        """Committed summaries, oldest first; `next` is the value for `after`."""
+        session = await self._head(key)
+        found = await self._store.summaries(key, after=after, limit=limit + 1)
+        page = found[:limit]
+        rows = [summary_document(s, s.epoch == session.summary_epoch) for s in page]
+        return {"summaries": rows, "next": page[-1].epoch if len(found) > limit else None}
+
+    async def compact(self, key: Key, request: CompactRequest) -> tuple[int, dict[str, Any]]:
+        """Compact now: (200, what happened), or (202, ...) if it takes longer than `wait_ms`."""
+        session = await self._head(key)
+        reason = "forced" if request.force else "threshold"
+        work = self.compactor.run(key, reason=reason, keep_tokens=request.keep_tokens)
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        done, _ = await asyncio.wait({task}, timeout=request.wait_ms / 1000)
+        if not done:
+            return 202, {"epoch": session.epoch, "changed": False, "reason": "running"}
+        outcome = task.result()
+        return 200, {"epoch": outcome.epoch, "changed": outcome.changed, "reason": outcome.reason}
+
+    async def truncate(self, key: Key, after_seq: int) -> dict[str, Any]:
+        """Supersede every message after `after_seq` (edit, regenerate); gives the session."""
+        return self._document(await self._store.truncate(key, after_seq=after_seq, at=self._clock()))
+
+    async def pin(self, key: Key, seq: int) -> dict[str, Any]:
+        """Keep a message word for word in every later summary. CannotFit if pins grow too large."""
+        session = await self._head(key)
+        limits = self._views.limits(session)
+        found = await self._store.entries(key, after=seq - 1, upto=seq, limit=1)
+        if not found or found[0].superseded:
+            raise NotFound(f"no live message with seq {seq} in session {key.session!r}")
+        others = [p for p in await self._store.pins(key) if p.seq != seq]
+        tokens = sum(p.tokens for p in [*others, found[0]])
+        if tokens > limits.summary_tokens // 2:
+            raise CannotFit(
+                f"pins would take {tokens} tokens, over half of summary_tokens ({limits.summary_tokens}); "
+                "unpin something or raise summary_tokens",
+                code="pins_too_large",
+                minimum=tokens * 2,
+            )
+        await self._store.pin(key, seq, True)
+        return {"seq": seq, "pinned": True, "tokens": tokens}
+
+    async def unpin(self, key: Key, seq: int) -> None:
+        """Undo a pin. Idempotent."""
+        await self._head(key)
+        await self._store.pin(key, seq, False)
+
+    async def delete(self, key: Key) -> None:
+        """Remove a session and all that was derived from it. Raises NotFound."""
+        if not await self._store.delete(key):
+            raise NotFound(f"no session {key.session!r}")
+
+    async def count(self, request: CountRequest) -> dict[str, Any]:
+        """Raw tokens of messages, system prompt and tools, and what the provider may count."""
+        format = request.format or guess(request.messages)
+        if request.system is not None:
+            check_system(request.system, "system")
+        messages = await self._inbox.tokens(request.messages, format)
+        system = self._inbox.system_tokens(request.system)
+        tools = self._inbox.json_tokens(request.tools)
+        total = sum(messages) + system + tools
+        factor = rules.factor_of(request.model, format)
+        return {
+            "tokens": total,
+            "messages": messages,
+            "system": system,
+            "tools": tools,
+            "estimate": rules.provider_tokens(total, factor),
+        }
+
+    async def ready(self) -> None:
+        """Raise Unavailable unless the store serves."""
+        await self._store.ping()
+
+    async def drain(self) -> None:
+        """Wait for compactions that callers started."""
+        if self._running:
+            await asyncio.wait(self._running)
+
+    # --- helpers ---------------------------------------------------------------
+
+    def _document(self, session: Session) -> dict[str, Any]:
+        return session_document(session, self._defaults)
+
+    async def _head(self, key: Key) -> Session:
+        head = await self._store.head(key)
+        if head is None:
+            raise NotFound(f"no session {key.session!r}")
+        return head
+
+    async def _format(self, key: Key, request: AppendRequest) -> tuple[Format, Session | None]:
+        if request.format is not None:
+            return request.format, None
+        head = await self._store.head(key)
+        known = head.settings.format if head is not None else None
+        return known or guess(request.messages), head
+
+    def _batch(
+        self, key: Key, request: AppendRequest, format: Format, parsed: Parsed, head: Session | None, now: float
+    ) -> Batch:
+        fresh = head or Session(key, 0, now, now, factor=rules.factor_of(None, format))
+        return Batch(
+            drafts=parsed.drafts,
+            at=now,
+            system=parsed.system,
+            system_tokens=parsed.system_tokens,
+            system_draft=parsed.system_draft,
+            format=format,
+            soft_tokens=self._soft(fresh),
+            soft_tokens_with_system=self._soft(fresh, parsed.system_tokens),
+            factor=fresh.factor,
+            idempotency_key=request.idempotency_key,
+            digest=digest(request, request.format) if request.idempotency_key else b"",
+            if_log_revision=request.if_log_revision,
+        )
+
+    def _soft(self, session: Session, system_tokens: int = 0) -> int | None:
+        if system_tokens:
+            session = replace(session, settings=replace(session.settings, system_tokens=system_tokens))
+        return rules.soft_tokens(self._views.limits(session), session.factor)
+
+    def _over(self, held: Held) -> bool:
+        session, limits = held.session, held.limits
+        if rules.provider_tokens(session.context_tokens, session.factor) > limits.max_tokens:
+            return True
+        return session.tail_bytes > limits.max_bytes or len(held.render()) > limits.max_bytes
+
+    def _answer(self, held: Held, request: ContextRequest) -> Rendered:
+        session = held.session
+        needed = rules.provider_tokens(session.context_tokens, session.factor)
+        if request.max_tokens is not None and needed > request.max_tokens:
+            raise CannotFit(
+                f"the context takes {needed} tokens, max_tokens of this request is {request.max_tokens}; "
+                "ask for more, or compact the session first",
+                minimum=needed,
+            )
+        born = f"{session.uid:x}.{int(session.created_at * 1000):x}"
+        asked = f"{held.view.style.target}.{request.marks}.{request.max_tokens or 0}"
+        return Rendered(held.render(), f'"{born}.{session.revision}.{asked}.{RENDERER}"')
+
+    async def _refresh_soft(self, held: Held) -> None:
+        """Bring the header's soft mark up to date after the service's defaults changed."""
+        session = held.session
+        soft = rules.soft_tokens(held.limits, session.factor)
+        if soft == session.soft_tokens or held.soft_checked == session.revision:
+            return
+        held.soft_checked = session.revision
+        now = self._clock()
+        await self._store.put(session.key, lambda s: replace(s or session, soft_tokens=soft), at=now)
+        if soft is not None and session.context_tokens > soft:
+            await self._store.enqueue(session.key, due_at=now)
+            self._wake()
+
+    async def _settled(self, key: Key, timeout: float) -> None:
+        """Wait until no compaction is queued or running, at most `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                # The one who works may be another process: there is no event to wait for.
+                while (await self._head(key)).state in ("queued", "running"):  # noqa: ASYNC110
+                    await asyncio.sleep(WAIT_STEP_S)
+        except TimeoutError:
+            return

@@ -1,0 +1,92 @@
+"""What the faces ask the service for, already parsed; and what comes back as finished bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from memsvc.core.model import Format
+
+Marks = Literal["auto", "none"]
+"""`auto` = the cache marks the format can carry; `none` = the plain lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutRequest:
+    """Create or merge a session.
+
+    Attributes:
+        fields: JSON text of each member that was sent, by name (`system`, `tools`, `format`,
+            `model`, `policy`, `metadata`, `user`); `b"null"` = back to the default;
+            absent = unchanged.
+    """
+
+    fields: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class AppendRequest:
+    """Messages to append, each as its own JSON text.
+
+    Attributes:
+        format: None = the session's format, else guessed per message (`openai` when nothing tells).
+        if_log_revision: value of If-Match, or None.
+    """
+
+    messages: tuple[bytes, ...]
+    ids: tuple[str, ...] | None = None
+    at: tuple[float, ...] | None = None
+    format: Format | None = None
+    idempotency_key: str | None = None
+    if_log_revision: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRequest:
+    """What a fetch asks for.
+
+    Attributes:
+        format: None = the session's format.
+        max_tokens: a smaller limit for this fetch alone; it never commits anything.
+        wait_ms: wait at most so long for a compaction that is due; 0 = never wait.
+    """
+
+    format: Format | None = None
+    max_tokens: int | None = None
+    wait_ms: int = 0
+    marks: Marks = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A finished context: JSON bytes and the strong ETag (with quotes) that names them."""
+
+    body: bytes
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompactRequest:
+    """Ask for a compaction now.
+
+    Attributes:
+        force: compact although the context is below its threshold.
+        keep_tokens: keep at least so much verbatim this time; None = the policy's.
+        wait_ms: answer 202 if it is not done by then.
+    """
+
+    force: bool = False
+    keep_tokens: int | None = None
+    wait_ms: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class CountRequest:
+    """Count tokens without storing anything. Members are JSON text, None = absent."""
+
+    messages: tuple[bytes, ...] = field(default=())
+    system: bytes | None = None
+    tools: bytes | None = None
+    model: str | None = None
+    format: Format | None = None

@@ -1,0 +1,153 @@
+"""Rendered sessions kept in memory, brought up to date from the store at every fetch.
+
+The store's header is read each time, so any number of processes may write; what a view
+saves is rendering again what it has rendered already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from memsvc.core import policy as rules
+from memsvc.core.model import Format, Key, Known, Policy, Session, Window
+from memsvc.core.render import decode_entry
+from memsvc.core.render.context import Style, View, style
+from memsvc.errors import NotFound
+from memsvc.ports import Log
+from memsvc.service.documents import overrides
+from memsvc.service.inbox import OFF_LOOP_BYTES
+from memsvc.service.requests import Marks
+
+MAX_ROUNDS = 5
+"""Tries to get a consistent view while other writers move the session's prefix."""
+
+Slot = tuple[Key, Format, Marks]
+
+
+@dataclass(slots=True)
+class Held:
+    """A view in memory, and what was derived from its present revision.
+
+    Attributes:
+        limits: the policy as it applies to this revision.
+        body: the finished document of revision `body_revision`.
+    """
+
+    view: View
+    limits: Policy
+    body: bytes = b""
+    body_revision: int = -1
+    soft_checked: int = -1
+    size: int = field(default=0)
+
+    @property
+    def session(self) -> Session:
+        """The header that the view shows."""
+        return self.view.session
+
+    def render(self) -> bytes:
+        """The context document of the present revision."""
+        revision = self.session.revision
+        if self.body_revision != revision:
+            self.body, self.body_revision = self.view.body(), revision
+        return self.body
+
+
+class Views:
+    """Views by session, format and marks; the least recently used go when memory is full."""
+
+    def __init__(self, log: Log, defaults: Policy, max_bytes: int) -> None:
+        self._log = log
+        self._defaults = defaults
+        self._max_bytes = max_bytes
+        self._held: OrderedDict[Slot, Held] = OrderedDict()
+        self._bytes = 0
+
+    async def get(self, key: Key, format: Format | None, marks: Marks) -> Held:
+        """The session as it is now, rendered. Raises NotFound."""
+        if format is None:
+            head = await self._log.head(key)
+            if head is None:
+                raise NotFound(f"no session {key.session!r}")
+            format = head.settings.format or "openai"
+        slot = (key, format, marks)
+        for _ in range(MAX_ROUNDS):
+            held = self._held.get(slot)
+            window = await self._log.load(key, _known(held))
+            if self._held.get(slot) is not held:
+                continue  # another fetch rebuilt it meanwhile
+            if held is None or not window.partial:
+                return await self._rebuild(slot, window)
+            if self._extend(held, window):
+                self._keep(slot, held)
+                return held
+            self._drop(slot)
+        return await self._rebuild(slot, await self._log.load(key))
+
+    def limits(self, session: Session) -> Policy:
+        """The policy as it applies to a session."""
+        policy = rules.resolve(self._defaults, overrides(session), session.settings.model)
+        return rules.effective(policy, session, session.settings.model)
+
+    def _style(self, session: Session, format: Format, marks: Marks) -> Style:
+        limits = self.limits(session)
+        return style(
+            format,
+            marks=marks == "auto",
+            model=session.settings.model,
+            ttl=limits.cache_ttl,
+            placement=limits.placement,
+        )
+
+    def _extend(self, held: Held, window: Window) -> bool:
+        """Bring a view up to date. False if it must be rebuilt (its style changed)."""
+        session = window.session
+        if session.revision <= held.session.revision:
+            return True  # nothing new, or an older reading that came late
+        limits = self.limits(session)
+        if (limits.cache_ttl, limits.placement) != (held.limits.cache_ttl, held.limits.placement):
+            return False
+        if session.settings.model != held.session.settings.model:
+            return False
+        last = held.view.tail.last_seq
+        held.view.extend(session, tuple(e for e in window.entries if e.seq > last))
+        held.limits = limits
+        return True
+
+    async def _rebuild(self, slot: Slot, window: Window) -> Held:
+        session = window.session
+        chosen = self._style(session, slot[1], slot[2])
+
+        def build() -> View:
+            view = View(session, window.summary, chosen, decode_entry)
+            view.extend(session, window.entries)
+            return view
+
+        small = session.tail_bytes < OFF_LOOP_BYTES * 4
+        held = Held(build() if small else await asyncio.to_thread(build), self.limits(session))
+        self._drop(slot)
+        self._keep(slot, held)
+        return held
+
+    def _keep(self, slot: Slot, held: Held) -> None:
+        size = held.session.tail_bytes * 2 + 4_000  # fragments and the finished body
+        self._bytes += size - held.size
+        held.size = size
+        self._held[slot] = held
+        self._held.move_to_end(slot)
+        while self._bytes > self._max_bytes and len(self._held) > 1:
+            _, old = self._held.popitem(last=False)
+            self._bytes -= old.size
+
+    def _drop(self, slot: Slot) -> None:
+        old = self._held.pop(slot, None)
+        self._bytes -= old.size if old is not None else 0
+
+
+def _known(held: Held | None) -> Known | None:
+    if held is None:
+        return None
+    session = held.session
+    return Known(session.uid, session.prefix_revision, held.view.tail.last_seq or session.cut)

@@ -1,0 +1,159 @@
+"""Append: the whole read-modify-write that runs inside one savepoint of the writer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import apsw
+import orjson
+
+from memsvc.core.model import Appended, Batch, Draft, Key, Session, Settings
+from memsvc.errors import Conflict, InvalidRequest
+from memsvc.stores.sqlite import jobs, rows
+
+REPLAYS_KEPT = 10_000
+REPLAY_S = 24 * 3600.0
+PURGE_STEP = 8
+"""Old idempotency records removed per append: more than one, so that they cannot pile up."""
+
+_INSERT = "INSERT INTO messages (pos, raw, format, tokens, at, id, epoch, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+def append(db: apsw.Connection, key: Key, batch: Batch) -> Appended:
+    """Store a batch. Raises Conflict or InvalidRequest; then nothing of it is stored."""
+    _unique([d.id for d in batch.drafts if d.id is not None])
+    old = rows.head(db, key)
+    if old is not None and batch.idempotency_key is not None:
+        again = _replay(db, old, batch)
+        if again is not None:
+            return again
+    have = old.log_revision if old is not None else 0
+    if batch.if_log_revision is not None and batch.if_log_revision != have:
+        raise Conflict(
+            f"If-Match says log_revision {batch.if_log_revision}, it is {have}; fetch and try again",
+            code="log_revision_mismatch",
+            log_revision=have,
+        )
+    session = old or _new(db, key, batch)
+    session, drafts, adopted = _system(session, batch)
+    seqs, fresh = _number(db, session, drafts)
+    tokens = sum(d.tokens for d in drafts) + (batch.system_tokens if adopted else 0)
+    if not fresh and not adopted and old is not None:
+        return _remember(db, batch, Appended(session, seqs, tokens, duplicate=bool(seqs)))
+    session = _store(db, session, fresh, batch)
+    due = session.soft_tokens is not None and session.context_tokens > session.soft_tokens
+    if due:
+        session = jobs.ask(db, session, batch.at)
+    rows.update(db, session)
+    return _remember(db, batch, Appended(session, seqs, tokens, due=due))
+
+
+def _unique(ids: list[str]) -> None:
+    if len(set(ids)) < len(ids):
+        twice = next(i for i in ids if ids.count(i) > 1)
+        raise InvalidRequest(f"ids holds {twice!r} twice; ids name single messages", field="ids")
+
+
+def _new(db: apsw.Connection, key: Key, batch: Batch) -> Session:
+    settings = Settings(format=batch.format)
+    session = Session(key, 0, batch.at, batch.at, settings, soft_tokens=batch.soft_tokens, factor=batch.factor)
+    return replace(session, uid=rows.insert(db, session))
+
+
+def _system(session: Session, batch: Batch) -> tuple[Session, tuple[Draft, ...], bool]:
+    """What becomes of a leading system message: adopted, ignored as known, or a message."""
+    if batch.system is None or batch.system_draft is None:
+        return session, batch.drafts, False
+    known = session.settings.system
+    if known is None and session.last_seq == 0:
+        settings = replace(session.settings, system=batch.system, system_tokens=batch.system_tokens)
+        adopted = replace(session, settings=settings, soft_tokens=batch.soft_tokens_with_system)
+        return adopted, batch.drafts, True
+    if known is not None and known.content == batch.system.content:
+        return session, batch.drafts, False
+    return session, (batch.system_draft, *batch.drafts), False
+
+
+def _number(
+    db: apsw.Connection, session: Session, drafts: tuple[Draft, ...]
+) -> tuple[tuple[int, ...], list[tuple[int, Draft]]]:
+    """Seqs of all drafts, and those that are new with theirs."""
+    seqs, fresh, last = [], [], session.last_seq
+    for draft in drafts:
+        stored = _stored(db, session, draft)
+        if stored is None:
+            last += 1
+            fresh.append((last, draft))
+        seqs.append(last if stored is None else stored)
+    return tuple(seqs), fresh
+
+
+def _stored(db: apsw.Connection, session: Session, draft: Draft) -> int | None:
+    if draft.id is None or not session.last_seq:
+        return None
+    query = "SELECT pos & 4294967295 FROM messages WHERE pos >> 32 = ? AND id = ?"
+    row = db.execute(query, (session.uid, draft.id)).fetchone()
+    return int(row[0]) if row is not None else None
+
+
+def _store(db: apsw.Connection, session: Session, fresh: list[tuple[int, Draft]], batch: Batch) -> Session:
+    revision = session.revision + 1
+    uid, epoch = session.uid, session.epoch
+    db.executemany(
+        _INSERT,
+        [(rows.pos(uid, n), d.raw, d.format, d.tokens, d.at, d.id, epoch, revision) for n, d in fresh],
+    )
+    tokens = sum(d.tokens for _, d in fresh)
+    return replace(
+        session,
+        updated_at=batch.at,
+        revision=revision,
+        log_revision=session.log_revision + 1,
+        last_seq=session.last_seq + len(fresh),
+        messages=session.messages + len(fresh),
+        live_tokens=session.live_tokens + tokens,
+        tail_tokens=session.tail_tokens + tokens,
+        tail_bytes=session.tail_bytes + sum(len(d.raw) for _, d in fresh),
+    )
+
+
+def _replay(db: apsw.Connection, session: Session, batch: Batch) -> Appended | None:
+    """The answer to a key that was used before. Conflict if the content is another one."""
+    query = "SELECT digest, answer FROM replays WHERE uid = ? AND key = ?"
+    row = db.execute(query, (session.uid, batch.idempotency_key)).fetchone()
+    if row is None:
+        return None
+    if row[0] != batch.digest:
+        raise Conflict(
+            "this Idempotency-Key was used with another body; use a new key for a new append",
+            code="idempotency_key_reused",
+        )
+    answer = orjson.loads(row[1])
+    then = replace(
+        session,
+        revision=answer["revision"],
+        log_revision=answer["log_revision"],
+        epoch=answer["epoch"],
+    )
+    return Appended(then, tuple(answer["seqs"]), answer["tokens"], duplicate=True)
+
+
+def _remember(db: apsw.Connection, batch: Batch, appended: Appended) -> Appended:
+    if batch.idempotency_key is None:
+        return appended
+    session = appended.session
+    answer = {
+        "seqs": appended.seqs,
+        "tokens": appended.tokens,
+        "revision": session.revision,
+        "log_revision": session.log_revision,
+        "epoch": session.epoch,
+    }
+    row = (session.uid, batch.idempotency_key, batch.digest, orjson.dumps(answer), session.log_revision, batch.at)
+    db.execute("INSERT INTO replays (uid, key, digest, answer, number, at) VALUES (?, ?, ?, ?, ?, ?)", row)
+    db.execute(
+        "DELETE FROM replays WHERE uid = ? AND key IN (SELECT key FROM replays "
+        "WHERE uid = ? AND number <= ? AND at < ? ORDER BY number LIMIT ?)",
+        (session.uid, session.uid, session.log_revision - REPLAYS_KEPT, batch.at - REPLAY_S, PURGE_STEP),
+    )
+    return appended

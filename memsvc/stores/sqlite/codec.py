@@ -1,0 +1,67 @@
+"""Rows to values and back. Column lists stand here once."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from memsvc.core.model import Entry, Key, Session, Settings, Summary, System
+
+Row = tuple[Any, ...]
+
+SETTINGS = (
+    "format",
+    "model",
+    "system",
+    "system_role",
+    "tools",
+    "tools_format",
+    "policy",
+    "metadata",
+    "user",
+    "system_tokens",
+    "tools_tokens",
+)
+COUNTED = tuple(f.name for f in fields(Session) if f.name not in ("key", "uid", "settings"))
+SESSION = ("tenant", "sid", "uid", *SETTINGS, *COUNTED)
+SESSION_COLUMNS = ", ".join(SESSION)
+_SETTINGS_FROM = 3
+_COUNTED_FROM = _SETTINGS_FROM + len(SETTINGS)
+
+ENTRY_COLUMNS = "pos & 4294967295, raw, format, tokens, at, id, epoch, revision, superseded"
+SUMMARY = tuple(f.name for f in fields(Summary))
+SUMMARY_COLUMNS = ", ".join(SUMMARY)
+
+
+def session_of(row: Row) -> Session:
+    """A row of SESSION_COLUMNS as a header."""
+    format, model, system, role, tools, tools_format, policy, metadata, user, n_system, n_tools = row[
+        _SETTINGS_FROM:_COUNTED_FROM
+    ]
+    prompt = System(system, role) if system is not None else None
+    settings = Settings(format, model, prompt, tools, tools_format, policy, metadata, user, n_system, n_tools)
+    created, updated, *rest = row[_COUNTED_FROM:]
+    return Session(Key(row[0], row[1]), row[2], created, updated, settings, *rest)
+
+
+def session_row(session: Session) -> Row:
+    """The values of SETTINGS and COUNTED, in that order."""
+    s = session.settings
+    system = (s.system.content, s.system.role) if s.system else (None, None)
+    kept = (s.format, s.model, *system, s.tools, s.tools_format, s.policy, s.metadata, s.user)
+    return (*kept, s.system_tokens, s.tools_tokens, *(getattr(session, name) for name in COUNTED))
+
+
+def entry_of(row: Row) -> Entry:
+    """A row of ENTRY_COLUMNS as a log entry."""
+    return Entry(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], bool(row[8]))
+
+
+def summary_of(row: Row) -> Summary:
+    """A row of SUMMARY_COLUMNS as a summary."""
+    return Summary(*row)
+
+
+def summary_row(summary: Summary) -> Row:
+    """The values of SUMMARY_COLUMNS."""
+    return tuple(getattr(summary, name) for name in SUMMARY)

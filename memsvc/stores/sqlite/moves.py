@@ -1,0 +1,134 @@
+"""Commit, truncate, delete: the writes that move a session's pointers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import apsw
+
+from memsvc.core.model import Key, Session, Summary
+from memsvc.errors import Conflict, NotFound
+from memsvc.stores.sqlite import rows
+from memsvc.stores.sqlite.codec import SUMMARY_COLUMNS, summary_row
+
+_INSERT = (
+    f"INSERT INTO summaries (uid, parent, {SUMMARY_COLUMNS}) "
+    f"VALUES (?, ?, {', '.join('?' * len(SUMMARY_COLUMNS.split(', ')))})"
+)
+
+
+def commit(
+    db: apsw.Connection,
+    key: Key,
+    summary: Summary,
+    expect: tuple[int, int],
+    frozen: tuple[int | None, float, int],
+) -> Session:
+    """Compare-and-set on (epoch, cut). `frozen` = soft_tokens, factor, renderer of the new epoch."""
+    old = rows.must_head(db, key)
+    if (old.epoch, old.cut) != expect:
+        raise Conflict(
+            f"the session is at epoch {old.epoch}, cut {old.cut}; another compaction or an edit won",
+            code="lost_race",
+        )
+    if (summary.epoch, summary.from_seq) != (old.epoch + 1, old.cut + 1) or not (
+        old.cut < summary.to_seq <= old.last_seq
+    ):
+        raise Conflict(
+            f"a summary of epoch {summary.epoch} over {summary.from_seq}..{summary.to_seq} does not follow "
+            f"epoch {old.epoch}, cut {old.cut} of a log of {old.last_seq}",
+            code="not_contiguous",
+        )
+    db.execute(_INSERT, (old.uid, old.summary_epoch, *summary_row(summary)))
+    revision = old.revision + 1
+    soft, factor, renderer = frozen
+    new = replace(
+        old,
+        revision=revision,
+        epoch=summary.epoch,
+        summary_epoch=summary.epoch,
+        prefix_reason="compacted",
+        prefix_revision=revision,
+        bound_revision=revision,
+        soft_tokens=soft,
+        factor=factor,
+        renderer=renderer,
+    )
+    return rows.update(db, _pointed(db, new, summary))
+
+
+def truncate(db: apsw.Connection, key: Key, after_seq: int, at: float) -> Session:
+    """Supersede all live messages with seq > after_seq; an older summary may become current."""
+    old = rows.must_head(db, key)
+    number, tokens, _ = rows.sums(db, old.uid, after_seq)
+    if not number:
+        return old
+    span = (rows.pos(old.uid, after_seq), rows.last_pos(old.uid))
+    db.execute("UPDATE messages SET superseded = 1 WHERE pos > ? AND pos <= ? AND superseded = 0", span)
+    current = _newest_within(db, old, after_seq)
+    revision = old.revision + 1
+    moved = (current.epoch if current else 0) != old.summary_epoch
+    new = replace(
+        old,
+        updated_at=at,
+        revision=revision,
+        log_revision=old.log_revision + 1,
+        epoch=old.epoch + 1,
+        summary_epoch=current.epoch if current else 0,
+        messages=old.messages - number,
+        live_tokens=old.live_tokens - tokens,
+        prefix_reason="edited",
+        prefix_revision=revision,
+        bound_revision=revision if moved else old.bound_revision,
+    )
+    return rows.update(db, _pointed(db, new, current))
+
+
+def _newest_within(db: apsw.Connection, session: Session, after_seq: int) -> Summary | None:
+    """Down the chain of summaries to one that covers nothing beyond `after_seq`."""
+    epoch = session.summary_epoch
+    while epoch:
+        found = rows.summary(db, session.uid, epoch)
+        if found is None or found.to_seq <= after_seq:
+            return found
+        query = "SELECT parent FROM summaries WHERE uid = ? AND epoch = ?"
+        epoch = db.execute(query, (session.uid, epoch)).get
+    return None
+
+
+def _pointed(db: apsw.Connection, session: Session, summary: Summary | None) -> Session:
+    """The header with cut and tail figures that follow from its current summary."""
+    cut = summary.to_seq if summary else 0
+    _, tokens, size = rows.sums(db, session.uid, cut)
+    return replace(
+        session,
+        cut=cut,
+        summary_tokens=summary.tokens if summary else 0,
+        tail_tokens=tokens,
+        tail_bytes=size,
+    )
+
+
+def pin(db: apsw.Connection, key: Key, seq: int, pinned: bool) -> None:
+    """Pin or unpin a live message."""
+    session = rows.must_head(db, key)
+    if not pinned:
+        db.execute("DELETE FROM pins WHERE uid = ? AND seq = ?", (session.uid, seq))
+        return
+    found = rows.between(db, session.uid, seq - 1, seq, 1)
+    if not found or found[0].superseded:
+        raise NotFound(f"no live message with seq {seq} in session {key.session!r}")
+    db.execute("INSERT OR IGNORE INTO pins (uid, seq) VALUES (?, ?)", (session.uid, seq))
+
+
+def delete(db: apsw.Connection, key: Key) -> bool:
+    """Remove a session and all that hangs on it; False if there was none."""
+    session = rows.head(db, key)
+    if session is None:
+        return False
+    db.execute(
+        "DELETE FROM messages WHERE pos > ? AND pos <= ?", (rows.pos(session.uid, 0), rows.last_pos(session.uid))
+    )
+    for table in ("summaries", "pins", "replays", "jobs", "sessions"):
+        db.execute(f"DELETE FROM {table} WHERE uid = ?", (session.uid,))
+    return True

@@ -1,0 +1,96 @@
+"""Reading and writing single rows; what the bigger writes are made of."""
+
+from __future__ import annotations
+
+import apsw
+
+from memsvc.core.model import Entry, Key, Session, Summary
+from memsvc.errors import NotFound
+from memsvc.stores.sqlite.codec import (
+    COUNTED,
+    ENTRY_COLUMNS,
+    SESSION_COLUMNS,
+    SETTINGS,
+    SUMMARY_COLUMNS,
+    entry_of,
+    session_of,
+    session_row,
+    summary_of,
+)
+
+SEQ_BITS = 32
+_STORED = (*SETTINGS, *COUNTED)
+_HEAD = f"SELECT {SESSION_COLUMNS} FROM sessions WHERE tenant = ? AND sid = ?"
+_INSERT = (
+    f"INSERT INTO sessions (tenant, sid, {', '.join(_STORED)}) "
+    f"VALUES (?, ?, {', '.join('?' * len(_STORED))}) RETURNING uid"
+)
+_UPDATE = f"UPDATE sessions SET {', '.join(f'{c} = ?' for c in _STORED)} WHERE uid = ?"
+_SUMMARY = f"SELECT {SUMMARY_COLUMNS} FROM summaries WHERE uid = ? AND epoch = ?"
+_TAIL = f"SELECT {ENTRY_COLUMNS} FROM messages WHERE pos > ? AND pos <= ? AND superseded = 0 ORDER BY pos"
+_RANGE = f"SELECT {ENTRY_COLUMNS} FROM messages WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT ?"
+_SUMS = (
+    "SELECT count(*), ifnull(sum(tokens), 0), ifnull(sum(length(raw)), 0) FROM messages "
+    "WHERE pos > ? AND pos <= ? AND superseded = 0"
+)
+
+
+def pos(uid: int, seq: int) -> int:
+    """Where message `seq` of session `uid` stands in the messages table."""
+    return uid << SEQ_BITS | seq
+
+
+def last_pos(uid: int) -> int:
+    """The end of a session's range in the messages table."""
+    return pos(uid, (1 << SEQ_BITS) - 1)
+
+
+def head(db: apsw.Connection, key: Key) -> Session | None:
+    """A session's header, or None."""
+    row = db.execute(_HEAD, (key.tenant, key.session)).fetchone()
+    return session_of(row) if row is not None else None
+
+
+def must_head(db: apsw.Connection, key: Key) -> Session:
+    """A session's header; NotFound if there is none."""
+    found = head(db, key)
+    if found is None:
+        raise NotFound(f"no session {key.session!r}")
+    return found
+
+
+def insert(db: apsw.Connection, session: Session) -> int:
+    """Store a new header; gives its uid."""
+    row = (session.key.tenant, session.key.session, *session_row(session))
+    return int(db.execute(_INSERT, row).get)
+
+
+def update(db: apsw.Connection, session: Session) -> Session:
+    """Store a changed header; gives it back."""
+    db.execute(_UPDATE, (*session_row(session), session.uid))
+    return session
+
+
+def tail(db: apsw.Connection, uid: int, after: int) -> tuple[Entry, ...]:
+    """Live messages with seq > after."""
+    rows = db.execute(_TAIL, (pos(uid, after), last_pos(uid)))
+    return tuple(entry_of(r) for r in rows)
+
+
+def between(db: apsw.Connection, uid: int, after: int, upto: int | None, limit: int) -> list[Entry]:
+    """Messages as written with after < seq <= upto, at most `limit`."""
+    end = last_pos(uid) if upto is None else pos(uid, upto)
+    return [entry_of(r) for r in db.execute(_RANGE, (pos(uid, after), end, limit))]
+
+
+def summary(db: apsw.Connection, uid: int, epoch: int) -> Summary | None:
+    """The summary that began `epoch`, None for epoch 0."""
+    row = db.execute(_SUMMARY, (uid, epoch)).fetchone() if epoch else None
+    return summary_of(row) if row is not None else None
+
+
+def sums(db: apsw.Connection, uid: int, after: int, upto: int | None = None) -> tuple[int, int, int]:
+    """(number, tokens, bytes) of live messages with after < seq <= upto."""
+    end = last_pos(uid) if upto is None else pos(uid, upto)
+    number, tokens, size = next(db.execute(_SUMS, (pos(uid, after), end)))
+    return number, tokens, size

@@ -1,0 +1,114 @@
+"""The one writer: a thread that puts many writes into one durable transaction.
+
+Each write runs inside its own savepoint, so one that fails rolls back alone; all of a group
+are acknowledged together, after the commit that made them durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import apsw
+
+from memsvc.errors import Unavailable
+from memsvc.stores.sqlite.connect import translated
+
+T = TypeVar("T")
+Work = Callable[[apsw.Connection], Any]
+MAX_WAITING = 10_000
+"""Writes that may wait; beyond it callers are told to come back rather than memory growing."""
+MAX_GROUP = 256
+"""Writes in one transaction: more would make the first of them wait for the last."""
+
+
+class Writer:
+    """Runs functions on the write connection, in order, in a thread of its own."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._queue: queue.SimpleQueue[tuple[Work, asyncio.Future[Any]] | None] = queue.SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="memsvc-sqlite-writer", daemon=True)
+        self._thread.start()
+
+    async def do(self, work: Callable[[apsw.Connection], T]) -> T:
+        """The result of `work`, once it is durable. A cancelled caller's write may still happen."""
+        if self._closed:
+            raise Unavailable("the store is closed", retry_after=1)
+        if self._queue.qsize() > MAX_WAITING:
+            raise Unavailable("too many writes are waiting; come back in a second", retry_after=1)
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._queue.put((work, future))
+        return await future
+
+    async def close(self) -> None:
+        """Do what was accepted, then end the thread and close the connection."""
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+        self._connection.close()
+
+    def _run(self) -> None:
+        more = True
+        while more:
+            group, more = self._next_group()
+            if group:
+                self._commit(group)
+
+    def _next_group(self) -> tuple[list[tuple[Work, asyncio.Future[Any]]], bool]:
+        group = []
+        item = self._queue.get()
+        while item is not None:
+            group.append(item)
+            if len(group) >= MAX_GROUP:
+                return group, True
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return group, True
+        return group, False
+
+    def _commit(self, group: list[tuple[Work, asyncio.Future[Any]]]) -> None:
+        outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
+        try:
+            with translated():
+                self._connection.execute("BEGIN IMMEDIATE")
+                outcomes = [(future, *self._one(work)) for work, future in group]
+                self._connection.execute("COMMIT")
+        except BaseException as failed:  # of the whole group: nothing of it is durable
+            with contextlib.suppress(apsw.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            outcomes = [(future, None, failed) for _, future in group]
+        with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
+            self._loop.call_soon_threadsafe(_tell, outcomes)
+
+    def _one(self, work: Work) -> tuple[Any, BaseException | None]:
+        self._connection.execute("SAVEPOINT one")
+        try:
+            with translated():
+                result = work(self._connection)
+        except Exception as failed:
+            self._connection.execute("ROLLBACK TO one")
+            self._connection.execute("RELEASE one")
+            return None, failed
+        self._connection.execute("RELEASE one")
+        return result, None
+
+
+def _tell(outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
+    for future, result, failed in outcomes:
+        if future.done():
+            continue  # its caller was cancelled
+        if failed is not None:
+            future.set_exception(failed)
+        else:
+            future.set_result(result)

@@ -1,0 +1,24 @@
+"""The endpoint table and what hangs on it: what goes over the wire, said once.
+
+Read `table.py` first; `requests.py` and `replies.py` are the models it names, `checks.py` turns
+what does not fit into an error, `openapi.py` prints it all as a document.
+"""
+
+from __future__ import annotations
+
+from memsvc.wire.checks import check_append, check_append_query, check_session, path_of, shown, validate
+from memsvc.wire.openapi import error_statuses, openapi_document
+from memsvc.wire.table import CALLS, Call
+
+__all__ = [
+    "CALLS",
+    "Call",
+    "check_append",
+    "check_append_query",
+    "check_session",
+    "error_statuses",
+    "openapi_document",
+    "path_of",
+    "shown",
+    "validate",
+]

@@ -1,0 +1,148 @@
+"""From a value that does not fit its model to one sentence: what, where, and what to do about it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from memsvc.errors import InvalidRequest, MemsvcError, TooLarge
+from memsvc.wire.requests import AppendMessages, AppendQuery, unprintable
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_SENTENCES: Mapping[str, str] = {
+    "missing": "is missing",
+    "model_type": "must be an object",
+    "dict_type": "must be an object",
+    "list_type": "must be a list",
+    "string_type": "must be a string",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "too_short": "must not be empty",
+    "too_long": "has {actual_length} items; at most {max_length} are taken at once",
+    "string_too_short": "must not be empty",
+    "string_too_long": "is too long; at most {max_length} characters are taken",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+}
+_SHOWN_CHARS = 60
+
+
+def validate(model: type[Model], value: object, *, noun: str = "member") -> Model:
+    """`value` as a `model`. Raises InvalidRequest (or TooLarge) for the first thing wrong with it."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        # Not chained: pydantic's own text quotes the caller's content.
+        raise _refusal(model, error, noun) from None
+
+
+def path_of(location: Sequence[int | str]) -> str:
+    """`("messages", 2, "content")` as `messages[2].content`."""
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{shown(part)}" if path else shown(part)
+    return path
+
+
+def shown(text: str) -> str:
+    """`text` safe to repeat in an error: short, printable, valid UTF-8."""
+    short = text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "..."
+    return "".join(char if not unprintable(char) else f"\\u{ord(char):04x}" for char in short)
+
+
+def check_session(name: str) -> str:
+    """A session's name as decoded from the path. Raises InvalidRequest."""
+    if not name:
+        raise InvalidRequest("The session's name is empty; use 1 to 200 characters.", field="session")
+    if len(name) > 200:
+        raise InvalidRequest(
+            f"The session's name has {len(name)} characters; use 1 to 200.", field="session"
+        )
+    if unprintable(name):
+        raise InvalidRequest(
+            "The session's name has a control character or half a surrogate pair; "
+            "use printable text, percent-encoded as UTF-8.",
+            field="session",
+        )
+    return name
+
+
+def check_append(body: AppendMessages) -> None:
+    """What the model cannot say: `ids` and `at` go with `messages`. Raises InvalidRequest."""
+    for field, values in (("ids", body.ids), ("at", body.at)):
+        if values is not None and len(values) != len(body.messages):
+            raise InvalidRequest(
+                f"`{field}` has {len(values)} items for {len(body.messages)} messages; "
+                "send one per message, or leave it out.",
+                field=field,
+            )
+    seen: set[str] = set()
+    for index, name in enumerate(body.ids or ()):
+        if name in seen:
+            raise InvalidRequest(
+                f"`ids[{index}]` repeats an id of the same request; every message needs its own.", field="ids"
+            )
+        seen.add(name)
+
+
+def check_append_query(query: AppendQuery) -> None:
+    """`max_tokens` and `marks` say nothing without `context`. Raises InvalidRequest."""
+    for field in ("max_tokens", "marks"):
+        if query.context is None and getattr(query, field) is not None:
+            raise InvalidRequest(
+                f"`{field}` only has a meaning together with `context`; add that or leave it out.",
+                field=field,
+            )
+
+
+def _refusal(model: type[BaseModel], error: ValidationError, noun: str) -> MemsvcError:
+    details = error.errors(include_url=False, include_input=False)
+    # An unknown name goes first: it explains the missing one that it was meant to be.
+    first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
+    location = first["loc"]
+    field = path_of(location) or "body"
+    if first["type"] == "extra_forbidden":
+        return InvalidRequest(_unknown(model, location, noun), field=field)
+    known = _SENTENCES.get(first["type"])
+    what = known.format_map(first.get("ctx", {})) if known else first["msg"]
+    sentence = f"`{field}` {what}. {_description(model, location)}".rstrip()
+    kind = TooLarge if first["type"] == "too_long" else InvalidRequest
+    return kind(sentence, field=field)
+
+
+def _unknown(model: type[BaseModel], location: Sequence[int | str], noun: str) -> str:
+    name = str(location[-1])
+    known = list(_owner(model, location).model_fields)
+    near = difflib.get_close_matches(name[:200], known, n=1)
+    hint = f"; did you mean `{near[0]}`?" if near else "."
+    return f"Unknown {noun} `{path_of(location)}`{hint} Known here: {', '.join(known) or 'none'}."
+
+
+def _owner(model: type[BaseModel], location: Sequence[int | str]) -> type[BaseModel]:
+    """The model that holds the last part of `location`."""
+    for part in location[:-1]:
+        field = model.model_fields.get(str(part))
+        inner = next((t for t in _types(field.annotation) if _is_model(t)), None) if field else None
+        model = inner or model
+    return model
+
+
+def _types(annotation: Any) -> tuple[Any, ...]:
+    return (annotation, *getattr(annotation, "__args__", ()))
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _description(model: type[BaseModel], location: Sequence[int | str]) -> str:
+    names = [part for part in location if isinstance(part, str)]
+    field = _owner(model, names).model_fields.get(names[-1]) if names else None
+    return (field.description or "") if field else "Send one JSON object."

@@ -1,0 +1,223 @@
+"""What the service answers: models for the documentation, the client and the tests.
+
+The server does not validate its own replies; a test does, against a running service.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from memsvc.core.model import PrefixReason, State
+
+
+class Reply(BaseModel):
+    """Base of replies. A later version may add members; readers ignore what they do not know."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class TokenCounts(Reply):
+    """Raw o200k counts, framing included."""
+
+    full: int = Field(description="The context without any compaction.")
+    context: int = Field(description="system + tools + summary + tail.")
+    system: int
+    tools: int
+    summary: int
+    tail: int
+    ratio: float = Field(description="context / full.")
+
+
+class CompactionState(Reply):
+    """Where the session's compaction stands."""
+
+    state: State
+    due: float | None = Field(description="Unix seconds, null when nothing is queued.")
+    last_error: str | None
+    last_reason: str | None
+    predicted_saving_usd: float | None
+    actual_saving_usd: float | None
+
+
+class SessionReply(Reply):
+    """One session."""
+
+    session: str
+    epoch: int = Field(description="Count of committed compactions (and of edits).")
+    revision: int = Field(description="Count of changes visible in the context.")
+    log_revision: int = Field(description="Count of changes of the log; what `If-Match` compares.")
+    messages: int
+    cut: int | None = Field(description="The last seq the summary stands for, null without one.")
+    tokens: TokenCounts
+    compaction: CompactionState
+    policy: dict[str, Any] = Field(description="As set, and under `effective` with everything decided.")
+
+
+class SessionPage(Reply):
+    """Sessions, newest activity first."""
+
+    sessions: list[dict[str, Any]]
+    next: str | None = Field(description="Value for `after`, null on the last page.")
+
+
+class ContextTokens(Reply):
+    """Raw o200k counts of one context."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    context: int
+
+
+class Covers(Reply):
+    """The seqs a summary stands for, both ends included."""
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True, frozen=True)
+
+    from_seq: int = Field(alias="from")
+    to: int
+
+
+class StablePrefix(Reply):
+    """The part of the context that later appends will not touch."""
+
+    messages: int
+    tokens: int
+    sha256: str
+
+
+class PrefixChange(Reply):
+    """Why the present prefix began."""
+
+    reason: PrefixReason
+    at_revision: int
+
+
+class ContextReply(Reply):
+    """What to send to the model: `system` (Anthropic) and `messages` as they are."""
+
+    format: Literal["anthropic", "openai"]
+    system: str | list[dict[str, Any]] | None = None
+    messages: list[dict[str, Any]]
+    tools: list[dict[str, Any]] | None = None
+    epoch: int
+    revision: int
+    log_revision: int
+    covers: Covers | None
+    tokens: ContextTokens
+    stable_prefix: StablePrefix
+    prefix_change: PrefixChange | None
+    thinking_stripped: bool | int
+
+
+class AppendReply(Reply):
+    """What an append did."""
+
+    session: str
+    seqs: list[int]
+    first_seq: int | None
+    last_seq: int | None
+    log_revision: int
+    revision: int
+    epoch: int
+    tokens: int | dict[str, Any]
+    duplicate: bool = Field(description="Nothing was written: all of it was there already.")
+    context: ContextReply | None = Field(None, description="With `?context=FORMAT`.")
+
+
+class HistoryItem(Reply):
+    """One message as it was written."""
+
+    seq: int
+    id: str | None
+    at: float
+    tokens: int
+    epoch: int
+    compacted: bool
+    superseded: bool
+    message: dict[str, Any]
+
+
+class HistoryPage(Reply):
+    """The verbatim log, in seq order."""
+
+    messages: list[HistoryItem]
+    next: int | None = Field(description="Value for `after`, null at the end.")
+
+
+class SummaryItem(Covers):
+    """One committed summary."""
+
+    epoch: int
+    text: str
+    tokens: int
+    model: str
+    reason: str
+    predicted_saving_usd: float | None
+    cost_usd: float
+    at: float
+    attempts: int
+    current: bool
+
+
+class SummaryPage(Reply):
+    """Summaries, oldest first."""
+
+    summaries: list[SummaryItem]
+    next: int | None = Field(description="Value for `after`, null at the end.")
+
+
+class CompactReply(Reply):
+    """What became of a compaction that was asked for."""
+
+    epoch: int
+    changed: bool
+    reason: str | None
+
+
+class PinReply(Reply):
+    """A message that every summary keeps word for word."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    seq: int
+
+
+class CountReply(Reply):
+    """Raw o200k counts, framing included."""
+
+    tokens: int = Field(description="All of it.")
+    messages: list[int] = Field(description="One figure per message.")
+    system: int
+    tools: int
+    estimate: int = Field(description="What the provider may count, for the model or format given.")
+
+
+class Health(Reply):
+    """The process answers, or the store does."""
+
+    status: Literal["ok", "ready"]
+
+
+class Document(BaseModel):
+    """The OpenAPI document."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    openapi: str
+
+
+class Problem(BaseModel):
+    """Every error, as `application/problem+json`. Which codes there are: docs/errors.md."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    type: str = Field(description="`/errors/` and the code.")
+    title: str
+    status: int
+    code: str = Field(description="Stable name of the kind of error.")
+    detail: str = Field(description="What was wrong, where, and what to do.")
+    retryable: bool = Field(description="The same request may succeed later.")
+    request_id: str = Field(description="Also in the header `x-request-id`; to find it in the log.")
+    field: str | None = Field(None, description="The member, parameter or header that was wrong.")

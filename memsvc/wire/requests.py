@@ -1,0 +1,240 @@
+"""What a caller may send: bodies and query strings, as models that are also the documentation.
+
+Bodies are strict (`"1"` is no number); in a query string digits are a number. A description says what
+is expected, so that an error message can repeat it as the remedy.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from memsvc.core.model import FORMATS
+
+MAX_MESSAGES = 10_000
+"""Most messages in one append or count."""
+MAX_LIMIT = 1_000
+"""Most items on one page."""
+MAX_WAIT_MS = 60_000
+"""Longest a caller may wait for a compaction."""
+MAX_NUMBER = 2**53 - 1
+"""Largest whole number that every JSON reader keeps exactly."""
+END_OF_TIME = 253_402_300_799
+"""Last second of the year 9999."""
+
+NOT_YET = ("responses",)
+"""Formats of the contract that this version does not carry. Empty it to open them."""
+OFFERED = tuple(name for name in FORMATS if name not in NOT_YET)
+
+
+class Body(BaseModel):
+    """Base of request bodies: strict types, no unknown members."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Query(BaseModel):
+    """Base of query strings: no unknown parameters, numbers as digits."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def unprintable(text: str) -> bool:
+    """Whether `text` has a control character, NUL or half a surrogate pair."""
+    if text.isascii() and text.isprintable():
+        return False
+    return any(unicodedata.category(char) in ("Cc", "Cs") for char in text)
+
+
+def _plain(text: str) -> str:
+    if unprintable(text):
+        raise PydanticCustomError("plain_text", "must not have control characters, NUL or half surrogates")
+    return text
+
+
+def _offered(value: Any) -> Any:
+    if value in NOT_YET:
+        raise PydanticCustomError(
+            "not_yet",
+            "cannot be `{name}` in this version; use {offered}",
+            {"name": value, "offered": " or ".join(f"`{name}`" for name in OFFERED)},
+        )
+    return value
+
+
+def _digits(value: Any) -> Any:
+    if isinstance(value, str):
+        if not re.fullmatch(r"-?[0-9]{1,18}", value):
+            raise PydanticCustomError("int_type", "must be a whole number written in digits")
+        return int(value)
+    return value
+
+
+def _system(value: Any) -> Any:
+    blocks = isinstance(value, list) and all(isinstance(block, dict) for block in value)
+    if not (isinstance(value, str) or blocks):
+        raise PydanticCustomError("system_type", "must be a string or a list of objects")
+    return value
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
+Format = Annotated[
+    Literal["anthropic", "openai"], BeforeValidator(_offered), WithJsonSchema({"enum": list(OFFERED)})
+]
+Object = dict[str, Any]
+System = Annotated[
+    Any,
+    AfterValidator(_system),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}]}),
+]
+Count = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+# The bounds stand before the reader of digits: only so do they reach the JSON schema.
+Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(_digits)]
+After = Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(_digits)]
+Wait = Annotated[int, Field(ge=0, le=MAX_WAIT_MS), BeforeValidator(_digits)]
+Room = Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_digits)]
+
+_FORMAT = "How the messages are written: " + " or ".join(f"`{name}`" for name in OFFERED) + "."
+_LIMIT = f"How many items, 1 to {MAX_LIMIT}."
+_MESSAGES = f"A list of 1 to {MAX_MESSAGES} message objects, as the vendor's API takes them."
+
+
+class PolicyBody(Body):
+    """When and how far to compact; what is absent or null has the service's default."""
+
+    mode: Literal["threshold", "economic", "manual", "shadow"] | None = Field(
+        None, description="`threshold`, `economic`, `manual` or `shadow`."
+    )
+    threshold_tokens: Count | None = Field(None, description="A context larger than this is compacted.")
+    keep_tokens: Count | None = Field(None, description="The least that stays verbatim.")
+    summary_tokens: Count | None = Field(None, description="The most a summary may take.")
+    max_tokens: Count | None = Field(None, description="No context is ever larger (provider tokens).")
+    max_bytes: Count | None = Field(None, description="No context has more bytes of messages.")
+    cache_ttl: Literal["5m", "1h"] | None = Field(None, description="Life of the cache marks: `5m` or `1h`.")
+    alpha: float | None = Field(None, gt=0, description="Economic mode: a positive number.")
+    guard: float | None = Field(None, gt=0, description="Economic mode: a positive number.")
+    placement: Literal["user", "system_block"] | None = Field(
+        None, description="Where the summary goes: `user` or `system_block`."
+    )
+
+
+class PutSession(Body):
+    """Create or merge a session: absent = unchanged, null = back to the default."""
+
+    system: System | None = Field(None, description="The system prompt: a string or a list of blocks.")
+    tools: list[Object] | None = Field(
+        None, fail_fast=True, description="The tool list, as the vendor's API takes it."
+    )
+    format: Format | None = Field(None, description=_FORMAT)
+    model: Name | None = Field(None, description="The model this session talks to, 1 to 200 characters.")
+    policy: PolicyBody | None = Field(None, description="When and how far to compact.")
+    metadata: Object | None = Field(None, description="A free object, given back as it is.")
+    user: Name | None = Field(None, description="A tag for all sessions of one person, 1 to 200 characters.")
+
+
+class AppendMessages(Body):
+    """Messages for the end of the log; all of them are stored or none."""
+
+    messages: list[Object] = Field(
+        min_length=1, max_length=MAX_MESSAGES, fail_fast=True, description=_MESSAGES
+    )
+    ids: list[Name] | None = Field(
+        None,
+        fail_fast=True,
+        description="One id per message, each unique in the session; a message whose id is stored already "
+        "is skipped.",
+    )
+    at: list[Annotated[float, Field(ge=0, le=END_OF_TIME)]] | None = Field(
+        None, fail_fast=True, description="One time per message, unix seconds from 0 to the year 9999."
+    )
+    format: Format | None = Field(None, description=_FORMAT)
+    usage: Object | None = Field(
+        None, description="The provider's usage report; taken but not yet used by this version."
+    )
+
+
+class Compact(Body):
+    """Ask for a compaction now."""
+
+    force: bool = Field(False, description="Compact although the context is below its threshold.")
+    keep_tokens: Count | None = Field(None, description="Keep at least so much verbatim, this time only.")
+    wait_ms: int = Field(
+        10_000, ge=0, le=MAX_WAIT_MS, description="Answer 202 if it is not done after so many milliseconds."
+    )
+
+
+class Truncate(Body):
+    """Cut the log off after a message, to edit or generate again."""
+
+    after_seq: int = Field(
+        ge=0, le=MAX_NUMBER, description="The last seq that stays; 0 cuts off everything."
+    )
+
+
+class CountTokens(Body):
+    """Count tokens without storing anything."""
+
+    messages: list[Object] = Field(
+        min_length=1, max_length=MAX_MESSAGES, fail_fast=True, description=_MESSAGES
+    )
+    system: System | None = Field(None, description="The system prompt: a string or a list of blocks.")
+    tools: list[Object] | None = Field(
+        None, fail_fast=True, description="The tool list, as the vendor's API takes it."
+    )
+    model: Name | None = Field(None, description="The model to count for.")
+    format: Format | None = Field(None, description=_FORMAT)
+
+
+class ListQuery(Query):
+    """Which sessions to list."""
+
+    prefix: Annotated[str, Field(max_length=200), AfterValidator(_plain)] = Field(
+        "", description="Only sessions whose name begins with this."
+    )
+    user: Name | None = Field(None, description="Only sessions with this `user` tag.")
+    after: Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_plain)] | None = Field(
+        None, description="The `next` of the page before."
+    )
+    limit: Limit = Field(100, description=_LIMIT)
+
+
+class AppendQuery(Query):
+    """Whether the reply to an append brings the context along."""
+
+    context: Format | None = Field(None, description="Return the context too, in this format.")
+    max_tokens: Room | None = Field(
+        None, description="With `context`: a smaller limit for this context alone."
+    )
+    marks: Literal["auto", "none"] | None = Field(None, description="With `context`: `auto` or `none`.")
+
+
+class ContextQuery(Query):
+    """How the context should look."""
+
+    format: Format | None = Field(None, description=_FORMAT + " Default: the session's.")
+    max_tokens: Room | None = Field(
+        None, description="A smaller limit for this fetch alone: it fits, or the answer is 422."
+    )
+    wait_ms: Wait = Field(
+        0, description=f"Wait at most so long for a compaction that is due, up to {MAX_WAIT_MS}."
+    )
+    marks: Literal["auto", "none"] = Field("auto", description="Cache marks: `auto` or `none`.")
+
+
+class HistoryQuery(Query):
+    """Which part of the log."""
+
+    after: After = Field(0, description="The seq after which to begin.")
+    limit: Limit = Field(100, description=_LIMIT)
+    format: Format | None = Field(None, description=_FORMAT + " Default: as each was written.")
+
+
+class SummariesQuery(Query):
+    """Which summaries."""
+
+    after: After = Field(0, description="The epoch after which to begin.")
+    limit: Limit = Field(100, description=_LIMIT)
