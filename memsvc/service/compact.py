@@ -120,7 +120,7 @@ class Compactor:
         refused: SummarizerError | None = None
         for attempt, summarizer in enumerate(chain, start=1):
             try:
-                reply = await summarizer.summarize(self._request(plan))
+                reply = await self._asked(summarizer, plan, reason)
                 summary = await self._accepted(plan, reply, reason, attempt)
             except SummarizerError as failed:
                 refused = failed
@@ -131,6 +131,14 @@ class Compactor:
         if refused is not None and refused.code != "no_gain":
             raise refused
         return Outcome(False, "no_gain", session.epoch)
+
+    async def _asked(self, summarizer: Summarizer, plan: _Plan, reason: str) -> Reply:
+        try:
+            return await summarizer.summarize(self._request(plan))
+        except SummarizerError as failed:
+            if reason == "hard" and failed.code == "summary_empty":
+                return Reply("", summarizer.name)  # nothing to quote (images): the frame alone must do
+            raise
 
     async def _accepted(self, plan: _Plan, reply: Reply, reason: str, attempt: int) -> Summary:
         session, cut = plan.window.session, plan.cut

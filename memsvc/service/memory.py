@@ -83,11 +83,14 @@ class Memory:
     async def append(self, key: Key, request: AppendRequest) -> dict[str, Any]:
         """Store messages, all or none; durable when it returns."""
         now = self._clock()
-        format, head = await self._format(key, request)
+        named = request.format or guess(request.messages)
+        head = None if request.format is not None else await self._store.head(key)
+        known = head.settings.format if head is not None else None
+        format = request.format or known or named or "openai"
         parsed = await self._inbox.parse(request, format, now)
         if parsed.system is not None and head is None:
             head = await self._store.head(key)
-        batch = self._batch(key, request, format, parsed, head, now)
+        batch = self._batch(key, request, named, parsed, head, now)
         appended = await self._store.append(key, batch)
         if appended.due:
             self._wake()
@@ -180,7 +183,7 @@ class Memory:
 
     async def count(self, request: CountRequest) -> dict[str, Any]:
         """Raw tokens of messages, system prompt and tools, and what the provider may count."""
-        format = request.format or guess(request.messages)
+        format = request.format or guess(request.messages) or "openai"
         if request.system is not None:
             check_system(request.system, "system")
         messages = await self._inbox.tokens(request.messages, format)
@@ -216,24 +219,20 @@ class Memory:
             raise NotFound(f"no session {key.session!r}")
         return head
 
-    async def _format(self, key: Key, request: AppendRequest) -> tuple[Format, Session | None]:
-        if request.format is not None:
-            return request.format, None
-        head = await self._store.head(key)
-        known = head.settings.format if head is not None else None
-        return known or guess(request.messages), head
-
     def _batch(
-        self, key: Key, request: AppendRequest, format: Format, parsed: Parsed, head: Session | None, now: float
+        self, key: Key, request: AppendRequest, named: Format | None, parsed: Parsed, head: Session | None, now: float
     ) -> Batch:
-        fresh = head or Session(key, 0, now, now, factor=rules.factor_of(None, format))
+        fresh = head or Session(key, 0, now, now)
+        if fresh.settings.format is None:
+            fresh = replace(fresh, settings=replace(fresh.settings, format=named))
+            fresh = replace(fresh, factor=rules.factor_of(fresh.settings.model, named))
         return Batch(
             drafts=parsed.drafts,
             at=now,
             system=parsed.system,
             system_tokens=parsed.system_tokens,
             system_draft=parsed.system_draft,
-            format=format,
+            format=named,
             soft_tokens=self._soft(fresh),
             soft_tokens_with_system=self._soft(fresh, parsed.system_tokens),
             factor=fresh.factor,

@@ -17,9 +17,9 @@ RENDERER = 1
 
 __all__ = ["MAX_DEPTH", "RENDERER", "convert", "decode", "decode_entry", "guess", "readable", "tokens_beside_text"]
 
-_ANTHROPIC_TYPES = frozenset(
-    {"tool_use", "tool_result", "thinking", "redacted_thinking", "image", "document", "search_result"}
-    | {"server_tool_use", "mcp_tool_use", "container_upload", "compaction"}
+_ANTHROPIC_SIGNS = frozenset({"tool_use", "tool_result", "thinking", "redacted_thinking", "image", "document"})
+_OPENAI_SIGNS = frozenset(
+    {"tool", "developer", "function", "tool_calls", "function_call", "image_url", "input_audio", "file"}
 )
 
 
@@ -73,16 +73,24 @@ def convert(entry: Entry, target: Format) -> list[bytes]:
     return [o.json for o in outs if o is not None] or [empty]
 
 
-def guess(raws: tuple[bytes, ...]) -> Format:
-    """The format of messages nobody named: anthropic if a block type says so, else openai."""
-    return "anthropic" if any(_content_types(raw) & _ANTHROPIC_TYPES for raw in raws) else "openai"
+def guess(raws: tuple[bytes, ...]) -> Format | None:
+    """The format that messages give away by a role, a member or a block type; None = any fits."""
+    seen = {sign for raw in raws for sign in _signs(raw)}
+    if seen & _ANTHROPIC_SIGNS:
+        return "anthropic"
+    return "openai" if seen & _OPENAI_SIGNS else None
 
 
-def _content_types(raw: bytes) -> set[str]:
+def _signs(raw: bytes) -> set[str]:
+    """Role, members and block types of a message; empty for what is no message."""
     try:
         message = orjson.loads(raw)
     except orjson.JSONDecodeError:
         return set()  # whoever takes it apart will say what is wrong with it
-    content = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(message, dict):
+        return set()
+    content = message.get("content")
     blocks = content if isinstance(content, list) else []
-    return {b["type"] for b in blocks if isinstance(b, dict) and isinstance(b.get("type"), str)}
+    types = {b["type"] for b in blocks if isinstance(b, dict) and isinstance(b.get("type"), str)}
+    role = message.get("role")
+    return types | {k for k, v in message.items() if v} | ({role} if isinstance(role, str) else set())

@@ -34,7 +34,7 @@ def append(db: apsw.Connection, key: Key, batch: Batch) -> Appended:
             code="log_revision_mismatch",
             log_revision=have,
         )
-    session = old or _new(db, key, batch)
+    session = _with_format(old or _new(db, key, batch), batch)
     session, drafts, adopted = _system(session, batch)
     seqs, fresh = _number(db, session, drafts)
     tokens = sum(d.tokens for d in drafts) + (batch.system_tokens if adopted else 0)
@@ -58,6 +58,16 @@ def _new(db: apsw.Connection, key: Key, batch: Batch) -> Session:
     settings = Settings(format=batch.format)
     session = Session(key, 0, batch.at, batch.at, settings, soft_tokens=batch.soft_tokens, factor=batch.factor)
     return replace(session, uid=rows.insert(db, session))
+
+
+def _with_format(session: Session, batch: Batch) -> Session:
+    """A session whose format nobody named yet takes that of its first telling messages."""
+    if session.settings.format is not None or batch.format is None:
+        return session
+    settings = replace(session.settings, format=batch.format)
+    if settings.model is not None or settings.policy is not None:
+        return replace(session, settings=settings)
+    return replace(session, settings=settings, factor=batch.factor, soft_tokens=batch.soft_tokens)
 
 
 def _system(session: Session, batch: Batch) -> tuple[Session, tuple[Draft, ...], bool]:
