@@ -4,41 +4,51 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
-FIND_PYTHON = for p in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
-	if command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
-	then echo $$p; break; fi; done
-PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
+# What PYTHON= names, else the newest of the tried versions, else whatever is new enough.
+CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
+FIND_PYTHON = for p in $(CANDIDATES); do \
+	if command -v "$$p" >/dev/null 2>&1 && "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
+	then echo "$$p"; break; fi; done
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help run demo test lint format lock bench clean
+.PHONY: help run demo test lint format docs bench lock clean
 
 help:
-	@echo "make run    serve on http://127.0.0.1:8080 (SQLite, local summarizer, no key)"
-	@echo "make demo   play a sample conversation: history against context"
-	@echo "make test   run the whole test suite"
-	@echo "make lint   ruff and mypy"
-	@echo "make bench  measure; DATA=folder... for your own conversations"
+	@echo "make run     serve on http://127.0.0.1:8080 (SQLite, local summarizer, no key)"
+	@echo "make demo    play a sample conversation: history against context"
+	@echo "make test    run the whole test suite; ARGS='tests/core -k name' runs a part"
+	@echo "make lint    ruff, ruff format, mypy"
+	@echo "make format  let ruff format and repair what it can"
+	@echo "make docs    write the generated pages"
+	@echo "make bench   measure; DATA='folder ...' for your own conversations"
+	@echo "make lock    renew the pinned requirements"
+	@echo "make clean   remove what the others made"
 
 $(VENV)/bin/python:
-	@python=$$($(FIND_PYTHON)); \
-	if [ -z "$$python" ]; then echo "memsvc needs Python 3.11 or newer; none was found (set PYTHON=/path/to/python)." >&2; exit 1; fi; \
-	echo "making $(VENV) with $$($$python --version)"; \
-	$$python -m venv $(VENV) || { echo "Python's venv module is missing (Debian: apt install python3-venv)." >&2; rm -rf $(VENV); exit 1; }
+	@python="$$($(FIND_PYTHON))"; \
+	if [ -z "$$python" ]; then \
+		echo "memsvc needs Python 3.11 or newer; none of these is: $(CANDIDATES) (set PYTHON=/path/to/python)." >&2; exit 1; fi; \
+	if ! "$$python" -c 'import venv, ensurepip' >/dev/null 2>&1; then \
+		echo "$$python lacks the modules venv and ensurepip (Debian: apt install python3-venv)." >&2; exit 1; fi; \
+	echo "making $(VENV) with $$("$$python" --version)"; \
+	rm -rf $(VENV); \
+	"$$python" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.run: requirements.txt | $(VENV)/bin/python
 	@echo "installing what the service needs"
-	@$(PIP) -r requirements.txt
+	@$(PIP) --require-hashes -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+$(VENV)/.dev: requirements-dev.txt | $(VENV)/bin/python
 	@echo "installing what tests and linters need"
-	@$(PIP) -r requirements-dev.txt
+	@$(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@
 
 run: $(VENV)/.run
-	@$(PY) -m memsvc serve $(ARGS)
+	@exec $(PY) -m memsvc serve $(ARGS)
 
 demo: $(VENV)/.run
-	@$(PY) -m memsvc demo
+	@$(PY) -m memsvc demo $(ARGS)
 
 test: $(VENV)/.dev
 	@$(PY) -m pytest $(ARGS)
@@ -52,6 +62,8 @@ format: $(VENV)/.dev
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
+docs: docs/settings.md
+
 docs/settings.md: memsvc/config.py $(VENV)/.run
 	@$(PY) -m memsvc.config > $@
 
@@ -59,11 +71,13 @@ bench: $(VENV)/.dev
 	@$(PY) -m benchmarks.latency
 	@if [ -n "$(DATA)" ]; then $(PY) -m benchmarks.compression --data $(DATA); fi
 
-# Needs uv. No host of a registry is written into the files.
-COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade
-lock:
-	$(COMPILE) pyproject.toml -o requirements.txt
-	$(COMPILE) pyproject.toml requirements-dev.in -o requirements-dev.txt
+# One file for every system and Python from 3.11 on, with hashes, without the address of a registry.
+COMPILE = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade
+lock: | $(VENV)/bin/python
+	@$(PIP) uv
+	@$(COMPILE) pyproject.toml -o requirements.txt
+	@$(COMPILE) -c requirements.txt pyproject.toml requirements-dev.in -o requirements-dev.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

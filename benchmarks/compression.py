@@ -46,6 +46,7 @@ HEAD = (
     "ratio without system",
     "reused",
     "compactions",
+    "stuck",
     "invalid",
     "breaks",
     "over budget",
@@ -176,7 +177,7 @@ def figures(run: Run, tally: Tally) -> dict[str, Any]:
     row["ratio"] = report.ratio(tally.context, tally.full)
     row["ratio_without_system"] = report.ratio(tally.context - tally.fixed, tally.full - tally.fixed)
     row["reused"] = report.ratio(tally.reused, tally.context)
-    row["compactions"] = tally.compactions
+    row |= {"compactions": tally.compactions, "stuck": tally.stuck}
     row |= {kind: faults[kind] for kind in (*KINDS, "refused")}
     for name, spent in (("append", tally.append_ms), ("fetch", tally.fetch_ms)):
         for share in (0.5, 0.99):

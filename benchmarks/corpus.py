@@ -99,7 +99,7 @@ def load(path: Path, limit: int | None = None) -> list[Conversation]:
 
 def _tools(given: list[Any] | str | None) -> list[Json]:
     """Tool definitions; some sets hold them as JSON text, some as bare functions."""
-    tools = json.loads(given) if isinstance(given, str) and given.strip() else given or []
+    tools: list[Json] = json.loads(given or "[]") if isinstance(given, str) else given or []
     return [t if "type" in t else {"type": "function", "function": t} for t in tools]
 
 

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a scri
 from benchmarks import report
 from benchmarks.load import load
 from benchmarks.rawhttp import Link
-from benchmarks.serving import bare_server, cores, memsvc_server
+from benchmarks.serving import bare_server, cores, cpu_seconds, memsvc_server
 
 Json = dict[str, Any]
 _FETCH = "/context?format=anthropic"
@@ -102,6 +102,9 @@ def fetch_against_bare(plan: Plan) -> Json:
         "memsvc_p99_ms": _median(rounds["memsvc"], "p99_ms"),
         "bare_p50_ms": _median(rounds["bare"], "p50_ms"),
         "bare_p99_ms": _median(rounds["bare"], "p99_ms"),
+        "ratio_by_round": _median_ratio(rounds["memsvc"], rounds["bare"]),
+        "memsvc_cpu_us": _median(rounds["memsvc"], "server_cpu_us"),
+        "bare_cpu_us": _median(rounds["bare"], "server_cpu_us"),
         "errors": sum(r["errors"] for found in rounds.values() for r in found),
         "generator": rounds["bare"][0]["generator"],
         "generator_busy": _median(rounds["bare"], "generator_busy"),
@@ -157,11 +160,12 @@ def depth_figures(spent: dict[str, list[float]], sizes: dict[str, list[int]], st
 
 def start_to_ready(plan: Plan) -> Json:
     """From starting the process to the first 200 of /readyz, each time with a new store."""
-    spent = []
+    spent, busy = [], []
     for _ in range(plan.starts):
         with memsvc_server() as server:
             spent.append(round(server.ready_s, 3))
-    return {"median_s": statistics.median(spent), "all_s": spent}
+            busy.append(cpu_seconds(server.pid))
+    return {"median_s": statistics.median(spent), "all_s": spent, "cpu_s": busy}
 
 
 def writers(plan: Plan) -> Json:
@@ -227,6 +231,9 @@ def table(figures: Json) -> str:
         what = f"fetch of {f['context_bytes']:,} bytes, 50 connections, requests/s"
         against = f"bare aiohttp {f['bare_rps']:,.0f} ({f['generator']}, {where})"
         rows.append([what, f["memsvc_rps"], against, f["ratio"]])
+        if f["memsvc_cpu_us"] and f["bare_cpu_us"]:
+            part = report.ratio(f["bare_cpu_us"], f["memsvc_cpu_us"])
+            rows.append(["the same, server CPU, µs a request", f["memsvc_cpu_us"], f"bare {f['bare_cpu_us']}", part])
     if (d := figures.get("depth")) is not None:
         for w in ("append", "fetch", "pair"):
             deep, shallow = d[f"deep_{w}_p50_ms"], d[f"shallow_{w}_p50_ms"]
@@ -241,6 +248,12 @@ def table(figures: Json) -> str:
 def _median(rounds: Sequence[Json], what: str) -> Any:
     values = [r[what] for r in rounds if r[what] is not None]
     return round(statistics.median(values), 3) if values else None
+
+
+def _median_ratio(ours: Sequence[Json], bare: Sequence[Json]) -> float | None:
+    """The median over rounds of our rate to the bare one's in the same round."""
+    ratios = [a["rps"] / b["rps"] for a, b in zip(ours, bare, strict=True) if b["rps"]]
+    return round(statistics.median(ratios), 3) if ratios else None
 
 
 def _messages(numbers: range, size: int = 1000) -> bytes:

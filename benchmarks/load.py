@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks.corpus import Json
-from benchmarks.serving import Server, pin_to
+from benchmarks.serving import Server, cpu_seconds, pin_to
 
 
 def load(
@@ -35,10 +35,14 @@ def load(
         command = [sys.executable, own, "--port", str(server.port), "--path", path]
         command += ["--connections", str(connections), "--seconds", str(seconds)]
         command += ["--body-file", str(body)] if body else []
+    before = cpu_seconds(server.pid)
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=seconds + 60, check=True, preexec_fn=pin_to(cpus)
     )
     found: Json = json.loads(done.stdout) if wrk is None else parse_wrk(done.stdout)
+    after = cpu_seconds(server.pid)
+    spent = None if before is None or after is None else after - before
+    found["server_cpu_us"] = None if spent is None else round(spent * 1e6 / max(1, found["answered"]), 1)
     return found
 
 
@@ -48,7 +52,9 @@ def parse_wrk(text: str) -> Json:
     shares = {m[1]: float(m[2]) * unit[m[3]] for m in re.finditer(r"(\d+)%\s+([\d.]+)(us|ms|s)\b", text)}
     rps = re.search(r"Requests/sec:\s+([\d.]+)", text)
     failed = re.findall(r"(?:connect|read|write|timeout|responses:) (\d+)", text)
+    total = re.search(r"(\d+) requests in", text)
     return {
+        "answered": int(total[1]) if total else 0,
         "rps": float(rps[1]) if rps else 0.0,
         "errors": sum(int(n) for n in failed),
         "p50_ms": shares.get("50"),

@@ -12,6 +12,7 @@ from benchmarks.corpus import Format, Json, Script, Step
 
 _CROSS_EVERY = 8
 _NOTES = 12
+_PATIENCE = 2
 _BUSY = ("queued", "running")
 
 
@@ -22,6 +23,8 @@ class Tally:
     Attributes:
         fixed: system + tools tokens, so that ratios can be given without them.
         reused: tokens of each context that the call before it had made cacheable.
+        stuck: calls over the threshold though the two calls before them were as well, with no
+            compaction in between.
         slow: compactions that were not committed within the time the model was given.
         faults: number of faults by kind.
         notes: the first few faults, for the terminal.
@@ -36,6 +39,7 @@ class Tally:
     reused: int = 0
     largest: int = 0
     compactions: int = 0
+    stuck: int = 0
     slow: int = 0
     append_ms: list[float] = field(default_factory=list)
     fetch_ms: list[float] = field(default_factory=list)
@@ -45,8 +49,12 @@ class Tally:
     def fault(self, kind: str, note: str) -> None:
         """Count one fault."""
         self.faults[kind] += 1
+        self.note(f"{kind}: {note}")
+
+    def note(self, note: str) -> None:
+        """Keep a remark for the terminal, if there is room."""
         if len(self.notes) < _NOTES:
-            self.notes.append(f"{kind}: {note}")
+            self.notes.append(note)
 
 
 class Player:
@@ -64,6 +72,7 @@ class Player:
         self._settle_s = settle_s
         self._limits: Json = {}
         self._previous: Json | None = None
+        self._over_in_a_row = 0
         self._sent: list[bytes] = []
         self._seqs: list[int] = []
 
@@ -114,6 +123,7 @@ class Player:
             self._check_kept(context)
         if tally.calls % _CROSS_EVERY == 0:
             await self._check_other_format()
+        await self._watch_threshold(context, previous)
         self._previous = context
         await self._settle(context)
 
@@ -129,6 +139,21 @@ class Player:
             tally.reused += previous["stable_prefix"]["tokens"]
         else:
             tally.reused += tokens["system"] + tokens["tools"]
+
+    async def _watch_threshold(self, context: Json, previous: Json | None) -> None:
+        """Past the threshold a compaction is promised; a giant last group may put it off for a call."""
+        if context["tokens"]["context"] <= self._limits["threshold_tokens"]:
+            self._over_in_a_row = 0
+            return
+        same = previous is not None and previous["epoch"] == context["epoch"]
+        self._over_in_a_row = self._over_in_a_row + 1 if same else 1
+        if self._over_in_a_row <= _PATIENCE:
+            return
+        self._tally.stuck += 1
+        if self._over_in_a_row == _PATIENCE + 1:
+            found = (await self._client.session(self._session))["compaction"]
+            why = f"{found['state']}, {found['last_reason']}"
+            self._tally.note(f"stuck: {self._where()}: {context['tokens']['context']} tokens, {why}")
 
     async def _settle(self, context: Json) -> None:
         """Give a due compaction the time that a model call takes."""
@@ -172,4 +197,7 @@ class Player:
             self._fault("invalid", f"as {other}: {note}")
 
     def _fault(self, kind: str, note: str) -> None:
-        self._tally.fault(kind, f"{self._script.format} {self._script.id}, call {self._tally.calls}: {note}")
+        self._tally.fault(kind, f"{self._where()}: {note}")
+
+    def _where(self) -> str:
+        return f"{self._script.format} {self._script.id}, call {self._tally.calls}"

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_S = 30.0
@@ -76,11 +77,17 @@ def _running(command: list[str], ready: str, cpus: Sequence[int], env: Mapping[s
         )
         try:
             if not wait_ready(port, ready, process.poll):
-                log.seek(0)
-                raise SystemExit(f"server did not get ready:\n{log.read()[-4000:].decode(errors='replace')}")
+                raise SystemExit(f"server did not get ready:\n{_end_of(log)}")
             yield Server(port, process.pid, time.perf_counter() - started)
         finally:
+            if process.poll() is not None:
+                print(f"server ended by itself, status {process.returncode}:\n{_end_of(log)}", file=sys.stderr)
             _stop(process)
+
+
+def _end_of(log: IO[bytes]) -> str:
+    log.seek(0)
+    return log.read()[-4000:].decode(errors="replace")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -91,6 +98,15 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(_STOP_S)
+
+
+def cpu_seconds(pid: int) -> float | None:
+    """Processor time the process has used so far, all its threads; None where that is not told."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def pin_to(cpus: Sequence[int]) -> Callable[[], None] | None:

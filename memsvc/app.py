@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from memsvc.config import Config
 from memsvc.core.model import Policy
 from memsvc.llm import LocalSummarizer
 from memsvc.observe import log_sink
+from memsvc.ports import Counter
 from memsvc.service import Memory
 from memsvc.stores import open_store
 from memsvc.tokens import build_counter
@@ -32,14 +33,17 @@ class App:
         self._clock = clock
         self._store = open_store(config.store)
 
-    async def open(self, *, work: bool = True) -> None:
-        """Open the store, load the vocabulary, start the worker (unless `work` is False)."""
+    async def open(self, *, work: bool = True, counter: Awaitable[Counter] | None = None) -> None:
+        """Open the store, load the vocabulary, start the worker (unless `work` is False).
+
+        `counter` is one that is being loaded already. Raises Unavailable or VocabularyError."""
         config = self.config
-        counter, _ = await asyncio.gather(asyncio.to_thread(build_counter, config.token_counter), self._store.open())
+        loading = counter or asyncio.to_thread(build_counter, config.token_counter)
+        counts, _ = await asyncio.gather(loading, self._store.open())
         self.memory = Memory(
             self._store,
-            counter,
-            [LocalSummarizer(counter.count)],
+            counts,
+            [LocalSummarizer(counts.count)],
             defaults=default_policy(config),
             clock=self._clock,
             wake=lambda: self.worker.wake(),

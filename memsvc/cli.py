@@ -8,12 +8,14 @@ import contextlib
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from memsvc import __version__
-from memsvc.app import build
 from memsvc.config import Config, ConfigError, load_config
 from memsvc.errors import MemsvcError
+from memsvc.ports import Counter
+from memsvc.tokens import VocabularyError, build_counter
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,11 +49,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(config: Config) -> int:
-    from memsvc.observe import configure_logging
+    with ThreadPoolExecutor(1) as pool, contextlib.suppress(KeyboardInterrupt):
+        counter = pool.submit(build_counter, config.token_counter)  # loads while the rest is imported
+        from memsvc.observe import configure_logging
 
-    configure_logging(config.log_level, config.log_format)
-    with contextlib.suppress(KeyboardInterrupt):
-        return _run(_serve_until_stopped(config))
+        configure_logging(config.log_level, config.log_format)
+        return _run(_serve_until_stopped(config, counter))
     return 0
 
 
@@ -65,16 +68,17 @@ def _run(main: Coroutine[Any, Any, int]) -> int:
         return runner.run(main)
 
 
-async def _serve_until_stopped(config: Config) -> int:
+async def _serve_until_stopped(config: Config, counter: Future[Counter]) -> int:
     from aiohttp import web
 
+    from memsvc.app import build
     from memsvc.server import create_app
 
     app = build(config)
     try:
-        await app.open()
-    except MemsvcError as failed:
-        print(f"memsvc: cannot open the store {config.store}: {failed.detail}", file=sys.stderr)
+        await app.open(counter=asyncio.wrap_future(counter))
+    except (MemsvcError, VocabularyError) as failed:
+        print(f"memsvc: cannot start on {config.store}: {failed}", file=sys.stderr)
         return 1
     try:
         server = create_app(app.memory, keys=config.tenant_keys() or None, max_body_bytes=config.max_body_bytes)

@@ -173,9 +173,7 @@ def _hide_exception_text(record: logging.LogRecord) -> bool:
     return True
 
 
-def _without_exception_text(
-    _logger: Any, _method: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
+def _without_exception_text(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     info = event.pop("exc_info", None)
     if info is True:
         info = sys.exc_info()
@@ -185,4 +183,3 @@ def _without_exception_text(
         event["error"] = info[0].__name__
         event["where"] = list(places(info[2]))
     return event
-

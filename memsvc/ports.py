@@ -70,8 +70,10 @@ class Log(Protocol):
         soft_tokens: int | None,
         factor: float,
         renderer: int,
+        expect_uid: int | None = None,
     ) -> Session:
         """Make `summary` the current one: compare-and-set on (epoch, cut), Conflict if lost.
+        `expect_uid` given: Conflict also for a session that was deleted and created again.
         Sets cut = to_seq, epoch + 1 (must equal summary.epoch), revision + 1,
         prefix_reason `compacted`, prefix_revision = bound_revision = the new revision."""
         ...

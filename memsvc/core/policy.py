@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from memsvc.core.accept import MIN_GAIN_SHARE, MIN_GAIN_TOKENS
 from memsvc.core.model import Format, Policy, Session
 from memsvc.core.turns import Group
 from memsvc.errors import InvalidRequest
@@ -128,22 +129,37 @@ def plan_hard(
 ) -> Cut | None:
     """The cut for a context over its hard mark: keeps what the policy wants if that fits,
     else as much as fits, else the least that is legal. `least_block` is what the smallest
-    legal summary takes. None if there is nothing to cut."""
+    legal summary takes. None if there is nothing to cut, or nothing to gain by it."""
     limit = int(policy.max_tokens / session.factor) - session.fixed_tokens
     first = _first_kept(parts, policy.keep_tokens)
     last = _first_kept(parts, 0)
     tokens, size = _sums(parts[first:])
-    while first < last and (tokens > limit - policy.summary_tokens or size > limit_bytes):
+    replaced = session.summary_tokens + sum(g.tokens for g in parts[:first])
+    while first < last and (
+        tokens > limit - policy.summary_tokens or size > limit_bytes or least_block > replaced // 2
+    ):
         tokens, size = tokens - parts[first].tokens, size - parts[first].size
+        replaced += parts[first].tokens
         first += 1
-    return _cut(session, parts, first, max(min(policy.summary_tokens, limit - tokens), least_block), 1)
+    if least_block > _largest_block(replaced):
+        return None
+    cut = _cut(session, parts, first, max(min(policy.summary_tokens, limit - tokens), least_block), 1)
+    return replace(cut, budget=max(cut.budget, least_block)) if cut is not None else None
 
 
 def minimum(session: Session, parts: Sequence[Group], least_block: int) -> int:
     """The smallest `max_tokens` (provider tokens) that some legal context would fit."""
-    kept = sum(g.tokens for g in parts[_first_kept(parts, 0) :])
-    smallest = min(session.context_tokens, session.fixed_tokens + least_block + kept)
+    first = _first_kept(parts, 0)
+    covered, kept = sum(g.tokens for g in parts[:first]), sum(g.tokens for g in parts[first:])
+    smallest = session.context_tokens
+    if covered and least_block <= _largest_block(covered + session.summary_tokens):
+        smallest = min(smallest, session.fixed_tokens + least_block + kept)
     return provider_tokens(smallest, session.factor)
+
+
+def _largest_block(replaced: int) -> int:
+    """The largest block that still gains enough over the `replaced` tokens to be accepted."""
+    return replaced - math.ceil(max(MIN_GAIN_TOKENS, MIN_GAIN_SHARE * replaced))
 
 
 def _sums(parts: Sequence[Group]) -> tuple[int, int]:

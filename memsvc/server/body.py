@@ -16,11 +16,13 @@ import orjson
 from aiohttp import ClientError, web
 from aiohttp.web_protocol import RequestPayloadError
 
+from memsvc.core.render.splice import MAX_DEPTH, too_deep
 from memsvc.errors import InvalidRequest, RequestTimeout, TooLarge, UnsupportedMedia
 from memsvc.wire import path_of
 
 _SEARCHED_BYTES = 4_000_000
-_HEADROOM = 4
+_MAX_DEPTH = MAX_DEPTH + 2
+"""A message may nest `MAX_DEPTH` levels, and stands in a list in an object."""
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -56,19 +58,15 @@ class Bodies:
                         raise self._too_large("is longer than that")
         except TimeoutError:
             raise RequestTimeout(
-                f"The body did not arrive within {self._timeout_s:g} seconds and nothing was written; "
-                "send it again."
+                f"The body did not arrive within {self._timeout_s:g} seconds and nothing was written; send it again."
             ) from None
         except (RequestPayloadError, ClientError, ConnectionError) as error:
-            raise InvalidRequest(
-                "The body broke off or was framed wrongly; send it again.", field="body"
-            ) from error
+            raise InvalidRequest("The body broke off or was framed wrongly; send it again.", field="body") from error
         return bytes(body)
 
     def _too_large(self, size: str) -> TooLarge:
         return TooLarge(
-            f"A body may have {self._max_bytes} bytes, this one {size}; "
-            "split the messages over several requests.",
+            f"A body may have {self._max_bytes} bytes, this one {size}; split the messages over several requests.",
             field="body",
             maximum=self._max_bytes,
         )
@@ -80,12 +78,8 @@ def parse(body: bytes) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise _malformed(body, error) from None
-    try:
-        # What is stored must be printable again, wrapped a little deeper; orjson prints 254 levels.
-        if body.count(b"[") + body.count(b"{") > 254 - _HEADROOM:
-            orjson.dumps([[[[value]]]])
-    except TypeError:
-        raise _too_deep() from None
+    if too_deep(body, _MAX_DEPTH):
+        raise _too_deep()
     return value
 
 
@@ -119,8 +113,7 @@ def _malformed(body: bytes, error: orjson.JSONDecodeError) -> InvalidRequest:
 
 def _too_deep() -> InvalidRequest:
     return InvalidRequest(
-        f"The body is nested too deeply; at most {254 - _HEADROOM} levels are taken. "
-        "Send deeper data as a string.",
+        f"The body nests deeper than {_MAX_DEPTH} objects and lists. Send data that goes deeper as a string.",
         field="body",
     )
 
@@ -130,11 +123,11 @@ def _half_surrogate(body: bytes, error: orjson.JSONDecodeError) -> InvalidReques
         body.decode()
         what = "has half a surrogate pair (an escape such as \\ud83d alone)"
     except UnicodeDecodeError as wrong:
-        what = f"is not UTF-8 at byte {wrong.start} of the body"
-    path = _bad_text(body) or "body"
+        what = f"is not UTF-8 (at byte {wrong.start} of the body)"
+    path = _bad_text(body)
     return InvalidRequest(
-        f"`{path}` {what}; cut texts between characters and encode them as UTF-8.",
-        field=path,
+        f"{f'`{path}`' if path else 'The body'} {what}; cut texts between characters, encode them as UTF-8.",
+        field=path or "body",
         position=error.pos,
     )
 

@@ -59,9 +59,7 @@ def problem(error: MemsvcError, request_id: str) -> web.Response:
         "retryable": error.retryable,
         "request_id": request_id,
     }
-    response = web.Response(
-        body=_printed(document), status=error.status, headers={"Content-Type": PROBLEM}
-    )
+    response = web.Response(body=_printed(document), status=error.status, headers={"Content-Type": PROBLEM})
     response.headers.update(_headers(error))
     return response
 

@@ -27,6 +27,9 @@ EARLIER_TOKENS = 150_000
 PAGE = 200
 MANY_ENTRIES = 1_000
 """More than this is parted into groups in a thread."""
+MANY_LOCKS = 10_000
+PATIENCE_S = 100.0
+"""The longest that one summarizer may take; less than a worker's lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Compactor:
         defaults: Policy,
         clock: Callable[[], float],
         sink: Sink = lambda event: None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._store = store
         self._count = counter.count
@@ -76,39 +80,54 @@ class Compactor:
         self._defaults = defaults
         self._clock = clock
         self._sink = sink
+        self._patience_s = patience_s
         self._locks: dict[Key, asyncio.Lock] = {}
+        self._hard_locks: dict[Key, asyncio.Lock] = {}
 
     async def run(self, key: Key, *, reason: str, keep_tokens: int | None = None) -> Outcome:
         """Compact if it is due (always, for reason `forced`). Raises NotFound, SummarizerError."""
-        async with self._lock(key):
-            window = await self._store.load(key)
-            session = window.session
-            policy = self._limits(session)
-            soft = rules.soft_tokens(policy, session.factor)
-            if reason != "forced" and (soft is None or session.context_tokens <= soft):
-                return Outcome(False, "below_threshold", session.epoch)
-            parts = await _groups(window)
-            keep = policy.keep_tokens if keep_tokens is None else keep_tokens
-            cut = rules.plan(session, parts, keep_tokens=keep, summary_tokens=policy.summary_tokens)
-            if cut is None:
-                return Outcome(False, "nothing_to_compact", session.epoch)
-            plan = await self._gather(window, cut, policy)
-            return await self._try_all(plan, reason, self._summarizers)
+        async with _lock(self._locks, key):
+            outcome = await self._run(key, reason, keep_tokens)
+            if outcome.reason == "lost_race" and reason != "forced":
+                outcome = await self._run(key, reason, keep_tokens)  # it was an edit, perhaps: still too large?
+            return outcome
 
-    async def hard(self, key: Key) -> Outcome:
+    async def _run(self, key: Key, reason: str, keep_tokens: int | None) -> Outcome:
+        window = await self._store.load(key)
+        session = window.session
+        policy = self._limits(session)
+        soft = rules.soft_tokens(policy, session.factor)
+        if reason != "forced" and (soft is None or session.context_tokens <= soft):
+            return Outcome(False, "below_threshold", session.epoch)
+        parts = await _groups(window)
+        keep = policy.keep_tokens if keep_tokens is None else keep_tokens
+        cut = rules.plan(session, parts, keep_tokens=keep, summary_tokens=policy.summary_tokens)
+        if cut is None:
+            return Outcome(False, "nothing_to_compact", session.epoch)
+        plan = await self._gather(window, cut, policy)
+        return await self._try_all(plan, reason, self._summarizers)
+
+    async def hard(self, seen: Session, *, rendered: int) -> Outcome:
         """Bring a context under its hard mark with the local summarizer, at once.
 
-        Raises CannotFit with the `minimum` that would fit when no legal context does."""
-        async with self._lock(key):
+        `seen` is the header that was over it, `rendered` the bytes of its context. Raises
+        CannotFit with the `minimum` that would fit when no legal context does."""
+        key = seen.key
+        async with _lock(self._hard_locks, key):  # not the other lock: who holds that may wait for a model
             window = await self._store.load(key)
             session, policy = window.session, self._limits(window.session)
+            if (session.uid, session.epoch) != (seen.uid, seen.epoch):
+                return Outcome(False, "lost_race", session.epoch)  # another fetch did it meanwhile
             parts = await _groups(window)
-            must = await self._least(window, parts)
-            least = accept.minimum_block(must, policy.summary_tokens, self._count)
-            cut = rules.plan_hard(session, parts, policy=policy, limit_bytes=policy.max_bytes, least_block=least)
+            least = await self._least(window, parts, policy)
+            beside = max(0, rendered - seen.tail_bytes)  # what the bytes of the messages are wrapped in
+            room = max(0, policy.max_bytes - beside)
+            cut = rules.plan_hard(session, parts, policy=policy, limit_bytes=room, least_block=least)
             need = rules.minimum(session, parts, least)
-            if cut is None or need > policy.max_tokens:
+            if need > policy.max_tokens:
                 raise _cannot_fit(need, policy)
+            if cut is None:
+                raise _too_many_bytes(rendered, policy)
             plan = await self._gather(window, cut, policy)
             outcome = await self._try_all(plan, "hard", self._summarizers[-1:])
             if not outcome.changed and outcome.reason != "lost_race":
@@ -133,16 +152,24 @@ class Compactor:
         return Outcome(False, "no_gain", session.epoch)
 
     async def _asked(self, summarizer: Summarizer, plan: _Plan, reason: str) -> Reply:
+        """What a summarizer says; nothing, where the last in line has nothing to quote (images)
+        and the block is worth having for what the service puts into it, or must be had."""
         try:
-            return await summarizer.summarize(self._request(plan))
+            async with asyncio.timeout(self._patience_s):
+                return await summarizer.summarize(self._request(plan))
+        except TimeoutError as late:
+            what = f"{summarizer.name} did not answer within {self._patience_s:g} s"
+            raise SummarizerError(what, code="summary_timeout") from late
         except SummarizerError as failed:
-            if reason == "hard" and failed.code == "summary_empty":
-                return Reply("", summarizer.name)  # nothing to quote (images): the frame alone must do
+            last = summarizer is self._summarizers[-1]
+            held = plan.parts.request or plan.parts.pins or plan.parts.directives or plan.parts.artifacts
+            if last and failed.code == "summary_empty" and (held or reason == "hard"):
+                return Reply("", summarizer.name)
             raise
 
     async def _accepted(self, plan: _Plan, reply: Reply, reason: str, attempt: int) -> Summary:
         session, cut = plan.window.session, plan.cut
-        if reply.text or reason != "hard":  # at the hard mark a block without a body is better than none
+        if reply.text or reply.model != self._summarizers[-1].name:
             accept.check_reply(reply)
         text = await asyncio.to_thread(accept.compose, reply.text, plan.parts, cut.budget, self._count)
         tokens = self._count(text) + FRAMING_TOKENS
@@ -168,6 +195,7 @@ class Compactor:
             after = await self._store.commit(
                 before.key,
                 summary,
+                expect_uid=before.uid,
                 expect_epoch=before.epoch,
                 expect_cut=before.cut,
                 soft_tokens=rules.soft_tokens(plan.policy, before.factor),
@@ -215,13 +243,17 @@ class Compactor:
         parts = await asyncio.to_thread(accept.gather, (*earlier, *covered), pins=pins, request=request)
         return _Plan(window, cut, policy, replace(parts, from_seq=1), earlier)
 
-    async def _least(self, window: Window, parts: Sequence[Group]) -> accept.Parts:
-        """What even the smallest summary of this session must hold."""
+    async def _least(self, window: Window, parts: Sequence[Group], policy: Policy) -> int:
+        """Tokens of the smallest summary that this session could have, whatever is cut."""
         pins = await self._store.pins(window.session.key)
         newest = next((g.user for g in reversed(parts) if g.user), None)
         request = await self._quoted(window, window.entries, newest)
         quoted = accept.quote(request) if request is not None else None
-        return accept.Parts(window.session.last_seq, request=quoted, pins=tuple(map(accept.quote, pins)))
+        must = accept.Parts(window.session.last_seq, request=quoted, pins=tuple(map(accept.quote, pins)))
+        least, budget = 0, policy.summary_tokens
+        while (found := accept.minimum_block(must, budget, self._count)) > least:
+            least, budget = found, max(found, budget)  # a larger block has room for a longer quote
+        return least
 
     async def _quoted(self, window: Window, entries: Sequence[Entry], seq: int | None) -> Entry | None:
         """The user message to quote: `seq` among `entries`; None = the one quoted before."""
@@ -251,10 +283,12 @@ class Compactor:
         policy = rules.resolve(self._defaults, overrides(session), session.settings.model)
         return rules.effective(policy, session, session.settings.model)
 
-    def _lock(self, key: Key) -> asyncio.Lock:
-        if len(self._locks) > 10_000:
-            self._locks = {k: lock for k, lock in self._locks.items() if lock.locked()}
-        return self._locks.setdefault(key, asyncio.Lock())
+
+def _lock(locks: dict[Key, asyncio.Lock], key: Key) -> asyncio.Lock:
+    if len(locks) > MANY_LOCKS:
+        for idle in [k for k, lock in locks.items() if not lock.locked()]:
+            del locks[idle]
+    return locks.setdefault(key, asyncio.Lock())
 
 
 def _covered(window: Window, cut: Cut) -> tuple[Entry, ...]:
@@ -272,4 +306,12 @@ def _cannot_fit(need: int, policy: Policy) -> CannotFit:
         f"what must stay takes {need} tokens, max_tokens of the session is {policy.max_tokens}; "
         "raise policy.max_tokens to the minimum, or shorten system prompt, tools, pins or the newest messages",
         minimum=need,
+    )
+
+
+def _too_many_bytes(need: int, policy: Policy) -> CannotFit:
+    return CannotFit(
+        f"what must stay takes {need} bytes, max_bytes of the session is {policy.max_bytes}; "
+        "raise policy.max_bytes, or shorten system prompt, tools or the newest messages",
+        minimum_bytes=need,
     )

@@ -114,7 +114,7 @@ class Memory:
             if not self._over(held):
                 await self._refresh_soft(held)
                 return self._answer(held, request)
-            await self.compactor.hard(key)
+            await self.compactor.hard(held.session, rendered=len(held.render()))
         raise CannotFit("the session grows faster than it can be compacted; try again", retryable=True)
 
     async def history(self, key: Key, *, after: int, limit: int, format: Format | None) -> bytes:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from memsvc.wire.checks import check_append, check_append_query, check_session, path_of, shown, validate
 from memsvc.wire.openapi import error_statuses, openapi_document
-from memsvc.wire.table import CALLS, Call
+from memsvc.wire.table import CALLS, Call, Scope
 
 __all__ = [
     "CALLS",
     "Call",
+    "Scope",
     "check_append",
     "check_append_query",
     "check_session",

@@ -29,7 +29,7 @@ _SENTENCES: Mapping[str, str] = {
     "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
-    "literal_error": "must be {expected}",
+    "literal_error": "has an unknown value",  # the description lists those that are offered
 }
 _SHOWN_CHARS = 60
 
@@ -62,9 +62,7 @@ def check_session(name: str) -> str:
     if not name:
         raise InvalidRequest("The session's name is empty; use 1 to 200 characters.", field="session")
     if len(name) > 200:
-        raise InvalidRequest(
-            f"The session's name has {len(name)} characters; use 1 to 200.", field="session"
-        )
+        raise InvalidRequest(f"The session's name has {len(name)} characters; use 1 to 200.", field="session")
     if unprintable(name):
         raise InvalidRequest(
             "The session's name has a control character or half a surrogate pair; "

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from memsvc.core.model import PrefixReason, State
+from memsvc.core.model import Format, PrefixReason, State
 
 
 class Reply(BaseModel):
@@ -45,10 +45,17 @@ class SessionReply(Reply):
     """One session."""
 
     session: str
+    format: Format | None
+    model: str | None
+    user: str | None
+    metadata: dict[str, Any]
+    created_at: float
+    updated_at: float
     epoch: int = Field(description="Count of committed compactions (and of edits).")
     revision: int = Field(description="Count of changes visible in the context.")
     log_revision: int = Field(description="Count of changes of the log; what `If-Match` compares.")
-    messages: int
+    messages: int = Field(description="Live ones; edits supersede messages.")
+    last_seq: int = Field(description="Highest seq ever given.")
     cut: int | None = Field(description="The last seq the summary stands for, null without one.")
     tokens: TokenCounts
     compaction: CompactionState
@@ -58,16 +65,8 @@ class SessionReply(Reply):
 class SessionPage(Reply):
     """Sessions, newest activity first."""
 
-    sessions: list[dict[str, Any]]
+    sessions: list[SessionReply]
     next: str | None = Field(description="Value for `after`, null on the last page.")
-
-
-class ContextTokens(Reply):
-    """Raw o200k counts of one context."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    context: int
 
 
 class Covers(Reply):
@@ -97,7 +96,7 @@ class PrefixChange(Reply):
 class ContextReply(Reply):
     """What to send to the model: `system` (Anthropic) and `messages` as they are."""
 
-    format: Literal["anthropic", "openai"]
+    format: Format
     system: str | list[dict[str, Any]] | None = None
     messages: list[dict[str, Any]]
     tools: list[dict[str, Any]] | None = None
@@ -105,10 +104,10 @@ class ContextReply(Reply):
     revision: int
     log_revision: int
     covers: Covers | None
-    tokens: ContextTokens
+    tokens: TokenCounts
     stable_prefix: StablePrefix
     prefix_change: PrefixChange | None
-    thinking_stripped: bool | int
+    thinking_stripped: bool
 
 
 class AppendReply(Reply):
@@ -121,7 +120,7 @@ class AppendReply(Reply):
     log_revision: int
     revision: int
     epoch: int
-    tokens: int | dict[str, Any]
+    tokens: int = Field(description="Raw count of the messages of this request.")
     duplicate: bool = Field(description="Nothing was written: all of it was there already.")
     context: ContextReply | None = Field(None, description="With `?context=FORMAT`.")
 
@@ -136,6 +135,8 @@ class HistoryItem(Reply):
     epoch: int
     compacted: bool
     superseded: bool
+    format: Format
+    part: int | None = Field(None, description="Where another format takes several messages for one: which.")
     message: dict[str, Any]
 
 
@@ -179,9 +180,9 @@ class CompactReply(Reply):
 class PinReply(Reply):
     """A message that every summary keeps word for word."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
-
     seq: int
+    pinned: bool
+    tokens: int
 
 
 class CountReply(Reply):

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from memsvc.core.model import FORMATS
+from memsvc.core.model import FORMATS, Format
+
+Mode = Literal["threshold", "economic", "manual", "shadow"]
 
 MAX_MESSAGES = 10_000
 """Most messages in one append or count."""
@@ -26,9 +28,10 @@ MAX_NUMBER = 2**53 - 1
 END_OF_TIME = 253_402_300_799
 """Last second of the year 9999."""
 
-NOT_YET = ("responses",)
-"""Formats of the contract that this version does not carry. Empty it to open them."""
-OFFERED = tuple(name for name in FORMATS if name not in NOT_YET)
+NOT_YET = ("responses", "economic", "shadow")
+"""Formats and policy modes of the contract that this version does not carry. Remove one to open it."""
+FORMATS_OFFERED = tuple(name for name in FORMATS if name not in NOT_YET)
+MODES_OFFERED = tuple(mode for mode in get_args(Mode) if mode not in NOT_YET)
 
 
 class Body(BaseModel):
@@ -57,12 +60,8 @@ def _plain(text: str) -> str:
 
 
 def _offered(value: Any) -> Any:
-    if value in NOT_YET:
-        raise PydanticCustomError(
-            "not_yet",
-            "cannot be `{name}` in this version; use {offered}",
-            {"name": value, "offered": " or ".join(f"`{name}`" for name in OFFERED)},
-        )
+    if isinstance(value, str) and value in NOT_YET:
+        raise PydanticCustomError("not_yet", "cannot be `{name}` in this version", {"name": value})
     return value
 
 
@@ -82,9 +81,8 @@ def _system(value: Any) -> Any:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
-Format = Annotated[
-    Literal["anthropic", "openai"], BeforeValidator(_offered), WithJsonSchema({"enum": list(OFFERED)})
-]
+FormatName = Annotated[Format, BeforeValidator(_offered), WithJsonSchema({"enum": list(FORMATS_OFFERED)})]
+ModeName = Annotated[Mode, BeforeValidator(_offered), WithJsonSchema({"enum": list(MODES_OFFERED)})]
 Object = dict[str, Any]
 System = Annotated[
     Any,
@@ -98,7 +96,7 @@ After = Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(_digits)]
 Wait = Annotated[int, Field(ge=0, le=MAX_WAIT_MS), BeforeValidator(_digits)]
 Room = Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_digits)]
 
-_FORMAT = "How the messages are written: " + " or ".join(f"`{name}`" for name in OFFERED) + "."
+_FORMAT = "How the messages are written: " + " or ".join(f"`{name}`" for name in FORMATS_OFFERED) + "."
 _LIMIT = f"How many items, 1 to {MAX_LIMIT}."
 _MESSAGES = f"A list of 1 to {MAX_MESSAGES} message objects, as the vendor's API takes them."
 
@@ -106,8 +104,8 @@ _MESSAGES = f"A list of 1 to {MAX_MESSAGES} message objects, as the vendor's API
 class PolicyBody(Body):
     """When and how far to compact; what is absent or null has the service's default."""
 
-    mode: Literal["threshold", "economic", "manual", "shadow"] | None = Field(
-        None, description="`threshold`, `economic`, `manual` or `shadow`."
+    mode: ModeName | None = Field(
+        None, description="When to compact: " + " or ".join(f"`{name}`" for name in MODES_OFFERED) + "."
     )
     threshold_tokens: Count | None = Field(None, description="A context larger than this is compacted.")
     keep_tokens: Count | None = Field(None, description="The least that stays verbatim.")
@@ -126,10 +124,8 @@ class PutSession(Body):
     """Create or merge a session: absent = unchanged, null = back to the default."""
 
     system: System | None = Field(None, description="The system prompt: a string or a list of blocks.")
-    tools: list[Object] | None = Field(
-        None, fail_fast=True, description="The tool list, as the vendor's API takes it."
-    )
-    format: Format | None = Field(None, description=_FORMAT)
+    tools: list[Object] | None = Field(None, fail_fast=True, description="The tool list, as the vendor's API takes it.")
+    format: FormatName | None = Field(None, description=_FORMAT)
     model: Name | None = Field(None, description="The model this session talks to, 1 to 200 characters.")
     policy: PolicyBody | None = Field(None, description="When and how far to compact.")
     metadata: Object | None = Field(None, description="A free object, given back as it is.")
@@ -139,19 +135,16 @@ class PutSession(Body):
 class AppendMessages(Body):
     """Messages for the end of the log; all of them are stored or none."""
 
-    messages: list[Object] = Field(
-        min_length=1, max_length=MAX_MESSAGES, fail_fast=True, description=_MESSAGES
-    )
+    messages: list[Object] = Field(min_length=1, max_length=MAX_MESSAGES, fail_fast=True, description=_MESSAGES)
     ids: list[Name] | None = Field(
         None,
         fail_fast=True,
-        description="One id per message, each unique in the session; a message whose id is stored already "
-        "is skipped.",
+        description="One id per message, each unique in the session; a message whose id is stored already is skipped.",
     )
     at: list[Annotated[float, Field(ge=0, le=END_OF_TIME)]] | None = Field(
         None, fail_fast=True, description="One time per message, unix seconds from 0 to the year 9999."
     )
-    format: Format | None = Field(None, description=_FORMAT)
+    format: FormatName | None = Field(None, description=_FORMAT)
     usage: Object | None = Field(
         None, description="The provider's usage report; taken but not yet used by this version."
     )
@@ -170,23 +163,17 @@ class Compact(Body):
 class Truncate(Body):
     """Cut the log off after a message, to edit or generate again."""
 
-    after_seq: int = Field(
-        ge=0, le=MAX_NUMBER, description="The last seq that stays; 0 cuts off everything."
-    )
+    after_seq: int = Field(ge=0, le=MAX_NUMBER, description="The last seq that stays; 0 cuts off everything.")
 
 
 class CountTokens(Body):
     """Count tokens without storing anything."""
 
-    messages: list[Object] = Field(
-        min_length=1, max_length=MAX_MESSAGES, fail_fast=True, description=_MESSAGES
-    )
+    messages: list[Object] = Field(min_length=1, max_length=MAX_MESSAGES, fail_fast=True, description=_MESSAGES)
     system: System | None = Field(None, description="The system prompt: a string or a list of blocks.")
-    tools: list[Object] | None = Field(
-        None, fail_fast=True, description="The tool list, as the vendor's API takes it."
-    )
+    tools: list[Object] | None = Field(None, fail_fast=True, description="The tool list, as the vendor's API takes it.")
     model: Name | None = Field(None, description="The model to count for.")
-    format: Format | None = Field(None, description=_FORMAT)
+    format: FormatName | None = Field(None, description=_FORMAT)
 
 
 class ListQuery(Query):
@@ -205,23 +192,19 @@ class ListQuery(Query):
 class AppendQuery(Query):
     """Whether the reply to an append brings the context along."""
 
-    context: Format | None = Field(None, description="Return the context too, in this format.")
-    max_tokens: Room | None = Field(
-        None, description="With `context`: a smaller limit for this context alone."
-    )
+    context: FormatName | None = Field(None, description="Return the context too, in this format. " + _FORMAT)
+    max_tokens: Room | None = Field(None, description="With `context`: a smaller limit for this context alone.")
     marks: Literal["auto", "none"] | None = Field(None, description="With `context`: `auto` or `none`.")
 
 
 class ContextQuery(Query):
     """How the context should look."""
 
-    format: Format | None = Field(None, description=_FORMAT + " Default: the session's.")
+    format: FormatName | None = Field(None, description=_FORMAT + " Default: the session's.")
     max_tokens: Room | None = Field(
         None, description="A smaller limit for this fetch alone: it fits, or the answer is 422."
     )
-    wait_ms: Wait = Field(
-        0, description=f"Wait at most so long for a compaction that is due, up to {MAX_WAIT_MS}."
-    )
+    wait_ms: Wait = Field(0, description=f"Wait at most so long for a compaction that is due, up to {MAX_WAIT_MS}.")
     marks: Literal["auto", "none"] = Field("auto", description="Cache marks: `auto` or `none`.")
 
 
@@ -230,7 +213,7 @@ class HistoryQuery(Query):
 
     after: After = Field(0, description="The seq after which to begin.")
     limit: Limit = Field(100, description=_LIMIT)
-    format: Format | None = Field(None, description=_FORMAT + " Default: as each was written.")
+    format: FormatName | None = Field(None, description=_FORMAT + " Default: as each was written.")
 
 
 class SummariesQuery(Query):

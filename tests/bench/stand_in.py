@@ -15,7 +15,7 @@ from aiohttp import web
 from benchmarks.corpus import to_anthropic
 
 Json = dict[str, Any]
-POLICY: Json = {"threshold_tokens": 60, "keep_tokens": 10, "summary_tokens": 30, "max_tokens": 1000}
+POLICY: Json = {"threshold_tokens": 250, "keep_tokens": 10, "summary_tokens": 30, "max_tokens": 1000}
 
 
 def tokens(value: Any) -> int:
@@ -69,7 +69,7 @@ class StandIn:
         session = self._session(request)
         cut = session.cuts[-1] if session.cuts else None
         policy = {**POLICY, "effective": {**POLICY, "max_tokens": 5 if self.wrong == "budget" else 1000}}
-        state = {"compaction": {"state": "idle"}, "policy": policy}
+        state = {"compaction": {"state": "idle", "last_reason": None}, "policy": policy}
         return web.json_response({"epoch": len(session.cuts), "cut": cut, **state})
 
     async def delete(self, request: web.Request) -> web.Response:

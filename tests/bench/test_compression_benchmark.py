@@ -72,6 +72,13 @@ async def test_a_gap_between_summaries_is_a_mismatch(serve: Serve) -> None:
     assert any("covers" in note for note in tally.notes)
 
 
+async def test_a_service_that_does_not_compact_is_stuck(serve: Serve) -> None:
+    [tally] = await played(await serve(StandIn(compact_at=1000)), conversation(20))
+    assert tally.stuck > 0
+    assert any("idle" in note for note in tally.notes)
+    assert not any(tally.faults.values())
+
+
 async def test_a_refusal_is_counted_and_the_run_goes_on(serve: Serve) -> None:
     [tally] = await played(await serve(StandIn("refuses")), conversation(), conversation())
     assert tally.faults["refused"] == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -89,15 +90,31 @@ def test_facts_win_over_chatter() -> None:
     assert "happy" not in body
 
 
-def test_the_latest_value_wins() -> None:
-    filler = [f"Unrelated remark number {i} about topic {chr(97 + i)}{i}." for i in range(20)]
-    body = ask(chat(
-        "The launch deadline for the billing project is March 14.",
-        *filler,
-        "The launch deadline for the billing project is now April 2.",
-    ), 60)
-    assert "April 2" in body
-    assert "March 14" not in body
+TALK = [
+    "My sister breeds alpacas near Cusco.", "Alpacas have a lovely fleece.",
+    "She sells yarn at a Saturday market.", "Natural dyes fetch better prices.",
+    "Her van broke down on the mountain road.", "A spare fan belt would have helped.",
+    "The mechanic came from a village below.", "Mountain mechanics improvise well.",
+    "We drank coca tea while waiting.", "It helps against altitude sickness.",
+]
+
+
+@pytest.mark.parametrize(("old", "new", "kept", "gone"), [
+    ("The launch deadline for the billing project is March 14.",
+     "The launch deadline for the billing project is now April 2.", "April 2", "March 14"),
+    ("My travel budget is 500 euros.", "My travel budget is 700 euros.", "700", "500"),
+    ("We deploy the shop backend to Frankfurt.", "Correction: we deploy the shop backend to Dublin instead.",
+     "Dublin", "Frankfurt"),
+])
+def test_the_latest_value_wins(old: str, new: str, kept: str, gone: str) -> None:
+    body = ask(chat(old, *TALK, new), 75)
+    assert kept in body
+    assert gone not in body
+
+
+def test_numbered_facts_do_not_replace_each_other() -> None:
+    body = ask(chat(*[f"Wall {i} is painted {c}." for i, c in enumerate(["red", "green", "blue", "grey"])]), 100)
+    assert all(c in body for c in ("red", "green", "blue", "grey"))
 
 
 def test_tool_work_is_told_as_what_ran_and_what_failed() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from memsvc.core.extract.select import choose
 from memsvc.core.extract.terms import Vocabulary
-from memsvc.core.extract.units import CUT, MAX_CHARS, Unit, clip, units
+from memsvc.core.extract.units import CUT, MAX_CHARS, Unit, clip, statements
 from memsvc.core.flatten import said
 from memsvc.core.model import SummaryRequest
 
@@ -46,7 +46,7 @@ def _candidates(request: SummaryRequest) -> list[Unit]:
     out = list(_previous(request.previous, before=first)) if request.previous and first > 1 else []
     start = len(out)
     for i, entry in enumerate(entries):
-        out.extend(units(start + i, said(entry)))
+        out.extend(statements(start + i, said(entry)))
     latest = {(u.label, u.text): i for i, u in enumerate(out)}
     return [u for i, u in enumerate(out) if latest[u.label, u.text] == i]
 

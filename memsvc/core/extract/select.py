@@ -17,12 +17,13 @@ from memsvc.core.extract.units import Unit
 
 _SEEN = 0.45
 """What a term is worth each further time it is covered."""
-_COST_POWER = 0.8  # below 1: slightly longer statements are preferred over fragments
+_COST_POWER = 0.9  # below 1: slightly longer statements are preferred over fragments
 _LINE_TOKENS = 6  # the `[12 user]` before a line and its line break
 _JOIN_TOKENS = 1
-_OLDEST = 0.75  # weight of the oldest statement; the newest weighs 1
-_STALE = 0.25  # weight of a statement that a later one revises
+_OLDEST = 0.95  # weight of the oldest statement; the newest weighs 1
+_STALE = 0.05  # weight of a statement that a later one revises
 _RESTATED = 0.6  # share of a statement's information that a later one must repeat
+_SAME_TOPIC, _TOPIC_TERMS = 0.75, 3  # share and number of terms that make one topic
 _LINKS = 6  # rarest terms by which a later restatement is looked for
 _LEAST_TOKENS = 5  # less than this left: stop
 _PATIENCE = 12  # re-evaluations per statement, on average, after which scores are taken as they are
@@ -34,7 +35,14 @@ _DECISION = re.compile(
     r"|决定|确认|改为|改成|计划|因为|需要|必须|記住|记住|喜欢|不再|決め|変更",
     re.IGNORECASE,
 )
-_DECISIVE = 1.15
+_CHANGE = re.compile(
+    r"\b(?:now|instead|no longer|changed?|moved|switch(?:ed)?|updated?|actually|correction|rather than|"
+    r"revised|new|ahora|jetzt|maintenant)\b|改为|改成|改到|变成|现在|不再|変更|今は", re.IGNORECASE)
+_IS = re.compile(r"\s(?:is|are|will be|costs?)\s|\s?[:=]\s|是")
+_SUBJECT_CHARS = 80
+_SPEAKER = re.compile(r"\w{1,30}: ")  # "Anna: my car is red" is about the car
+_BROKEN = re.compile(r"[.,;:!?]")
+_DECISIVE = 1.05
 _QUESTION = 0.8
 
 
@@ -61,26 +69,52 @@ def _base_weights(units: Sequence[Unit], terms: Sequence[frozenset[str]], vocabu
 
 
 def _superseded(units: Sequence[Unit], terms: Sequence[frozenset[str]], vocabulary: Vocabulary) -> set[int]:
-    """Statements whose information a later statement mostly repeats.
+    """Statements that a later one repeats or revises.
 
-    One pass from the end; each statement is compared with the few nearest later ones that
-    share its rarest terms, so the work grows with the number of terms only.
+    One pass from the end; each statement is compared with the two nearest later ones that share
+    most of its rarest terms, so the work grows with the number of terms only.
     """
     latest: dict[str, int] = {}
+    subjects: dict[str, int] = {}
     stale: set[int] = set()
     for i in range(len(units) - 1, -1, -1):
-        mine = terms[i]
-        rarest = sorted(mine, key=lambda t: (-vocabulary.weight(t), t))[:_LINKS]
-        later = Counter(latest[t] for t in rarest if t in latest)
-        if len(mine) >= 2:
-            enough = _RESTATED * vocabulary.value(mine)
-            for j, _ in later.most_common(2):
-                newer = units[j].message > units[i].message
-                if newer and vocabulary.value(mine & terms[j]) >= enough:
-                    stale.add(i)
+        mine, unit = terms[i], units[i]
+        subject = _subject(unit.text, vocabulary)
+        if subject and subjects.setdefault(subject, unit.message) > unit.message:
+            stale.add(i)
+        shared = sorted((t for t in mine if t in latest), key=lambda t: (-vocabulary.weight(t), t))[:_LINKS]
+        for j, _ in Counter(latest[t] for t in shared).most_common(2):
+            newer = units[j].message > unit.message and len(mine) > 1
+            if newer and _replaces(units[j].text, terms[j], mine, vocabulary):
+                stale.add(i)
         for term in mine:
             latest[term] = i
     return stale
+
+
+def _subject(text: str, vocabulary: Vocabulary) -> str:
+    """What a statement of the form "X is Y" is about, in a form to compare; "" if it has another form."""
+    speaker = _SPEAKER.match(text)
+    start = speaker.end() if speaker else 0
+    match = _IS.search(text, start, start + _SUBJECT_CHARS)
+    if match is None or _BROKEN.search(text, start, match.start()):
+        return ""
+    terms = vocabulary.terms(text[start : match.start()])
+    return " ".join(sorted(terms)) if any(not vocabulary.is_value(t) for t in terms) else ""
+
+
+def _replaces(text: str, new: frozenset[str], old: frozenset[str], vocabulary: Vocabulary) -> bool:
+    """Whether a later statement says what an earlier one said, or that it changed.
+
+    Where it speaks of change, numbers and names may differ: they are what has changed.
+    """
+    if vocabulary.value(old & new) >= _RESTATED * vocabulary.value(old):
+        return True
+    topic = {t for t in old if not vocabulary.is_value(t)}
+    kept = topic & new
+    if len(kept) < _TOPIC_TERMS or vocabulary.value(kept) < _SAME_TOPIC * vocabulary.value(topic):
+        return False
+    return _CHANGE.search(text) is not None
 
 
 class _Greedy:

@@ -95,6 +95,10 @@ class Vocabulary:
         """What one term is worth."""
         return self._weights.get(term, 0.0)
 
+    def is_value(self, term: str) -> bool:
+        """Whether a term is a number or a name: what may change while a topic stays."""
+        return term in self._names or any(c.isdigit() for c in term)
+
     def value(self, terms: Iterable[str]) -> float:
         """What a set of terms is worth, each seen for the first time."""
         return sum(self._weights.get(t, 0.0) for t in terms)

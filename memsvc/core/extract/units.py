@@ -66,7 +66,7 @@ _WEIGHTS = {"user": 1.15, "assistant": 1.0, "system": 1.15, "call": 0.75, "resul
             "code": 0.5, "media": 0.05}
 
 
-def units(message: int, said: Said) -> Iterator[Unit]:
+def statements(message: int, said: Said) -> Iterator[Unit]:
     """The statements of one message, in order."""
     part = 0
     for piece in said.pieces:

@@ -17,10 +17,13 @@ RENDERER = 1
 
 __all__ = ["MAX_DEPTH", "RENDERER", "convert", "decode", "decode_entry", "guess", "readable", "tokens_beside_text"]
 
-_ANTHROPIC_SIGNS = frozenset({"tool_use", "tool_result", "thinking", "redacted_thinking", "image", "document"})
-_OPENAI_SIGNS = frozenset(
-    {"tool", "developer", "function", "tool_calls", "function_call", "image_url", "input_audio", "file"}
+_ANTHROPIC_TYPES = frozenset(
+    {"tool_use", "tool_result", "thinking", "redacted_thinking", "image", "document", "search_result"}
+    | {"server_tool_use", "mcp_tool_use", "container_upload"}
 )
+_OPENAI_TYPES = frozenset({"image_url", "input_audio", "file", "refusal"})
+_OPENAI_ROLES = ("tool", "developer", "function")
+_OPENAI_MEMBERS = ("tool_calls", "function_call")
 
 
 def decode(raw: bytes, format: Format, where: str = "message") -> Decoded:
@@ -75,22 +78,22 @@ def convert(entry: Entry, target: Format) -> list[bytes]:
 
 def guess(raws: tuple[bytes, ...]) -> Format | None:
     """The format that messages give away by a role, a member or a block type; None = any fits."""
-    seen = {sign for raw in raws for sign in _signs(raw)}
-    if seen & _ANTHROPIC_SIGNS:
-        return "anthropic"
-    return "openai" if seen & _OPENAI_SIGNS else None
+    signs = {sign for raw in raws if (sign := _sign(raw)) is not None}
+    return "anthropic" if "anthropic" in signs else "openai" if signs else None
 
 
-def _signs(raw: bytes) -> set[str]:
-    """Role, members and block types of a message; empty for what is no message."""
+def _sign(raw: bytes) -> Format | None:
+    """The format that one message gives away; None too for what is no message at all."""
     try:
         message = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        return set()  # whoever takes it apart will say what is wrong with it
+        return None  # whoever takes it apart will say what is wrong with it
     if not isinstance(message, dict):
-        return set()
+        return None
     content = message.get("content")
     blocks = content if isinstance(content, list) else []
     types = {b["type"] for b in blocks if isinstance(b, dict) and isinstance(b.get("type"), str)}
-    role = message.get("role")
-    return types | {k for k, v in message.items() if v} | ({role} if isinstance(role, str) else set())
+    if types & _ANTHROPIC_TYPES:
+        return "anthropic"
+    told = message.get("role") in _OPENAI_ROLES or any(message.get(m) for m in _OPENAI_MEMBERS)
+    return "openai" if told or types & _OPENAI_TYPES else None

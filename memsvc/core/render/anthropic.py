@@ -21,8 +21,8 @@ LEAD = "[The conversation begins with the assistant.]"
 _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _MARK = frozenset({"cache_control"})
 _TEXT_DROP = frozenset({"cache_control", "id", "model", "usage", "stop_reason", "annotations"})
+_AS_IT_IS = frozenset({"input", "cache_control"})
 _USER_TEXT_DROP = _TEXT_DROP | {"citations"}
-_NESTING = ("content", "source")  # members that may hold blocks with marks of their own
 
 
 def text_block(text: str) -> bytes:
@@ -212,22 +212,20 @@ def _inner_block(b: Block, seq: int, native: bool) -> bytes | None:
 
 
 def _unmarked(raw: bytes) -> bytes:
-    """A block without the caller's cache marks: its own, and those of blocks inside it."""
-    if b"cache_control" not in raw and b"\\u" not in raw:
+    """A value without the caller's cache marks, at any depth but inside a tool's input."""
+    if b"cache_control" not in raw and b"\\u00" not in raw:  # an escape may hide the name
         return raw  # the usual case, and the only one for large base64
-    parts = members(raw)
-    replaced = {k: inner for k in _NESTING if k in parts and (inner := _unmarked_value(parts[k])) != parts[k]}
-    return edit(raw, _MARK, replaced)
-
-
-def _unmarked_value(raw: bytes) -> bytes:
     if raw.startswith(b"{"):
-        return _unmarked(raw)
-    if not raw.startswith(b"["):
-        return raw
-    before = items(raw)
-    after = [_unmarked(v) if v.startswith(b"{") else v for v in before]
-    return raw if before == after else array(after)
+        replaced = {}
+        for name, value in members(raw).items():
+            if name not in _AS_IT_IS and (clean := _unmarked(value)) != value:
+                replaced[name] = clean
+        return edit(raw, _MARK, replaced)
+    if raw.startswith(b"["):
+        before = items(raw)
+        after = list(map(_unmarked, before))
+        return raw if before == after else array(after)
+    return raw
 
 
 def without_caller(call: Call) -> Call:

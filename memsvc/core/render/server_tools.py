@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
 
-from memsvc.core.render.anthropic import without_caller
+from memsvc.core.render.anthropic import text_block, without_caller
 from memsvc.core.render.blocks import Block, Call, Decoded, Opaque, Text, omitted
 from memsvc.core.render.out import Out
 
@@ -122,7 +122,10 @@ class Reader:
         return call_id in self._own and call_id not in self._waiting
 
     def _gone(self, b: Block) -> Block:
-        return without_caller(b) if isinstance(b, Call) else Text(omitted(b, self._seq))
+        if isinstance(b, Call):
+            return without_caller(b)
+        instead = omitted(b, self._seq)
+        return Text(instead, text_block(instead))
 
 
 def _concerned(b: Block) -> bool:

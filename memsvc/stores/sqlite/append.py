@@ -17,6 +17,11 @@ PURGE_STEP = 8
 """Old idempotency records removed per append: more than one, so that they cannot pile up."""
 
 _INSERT = "INSERT INTO messages (pos, raw, format, tokens, at, id, epoch, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+# Only the oldest few are looked at: an append's work never grows with what is kept.
+_PURGE = (
+    "DELETE FROM replays WHERE uid = ?1 AND key IN (SELECT key FROM (SELECT key, at FROM replays "
+    "WHERE uid = ?1 AND number <= ?2 ORDER BY number LIMIT ?3) WHERE at < ?4)"
+)
 
 
 def append(db: apsw.Connection, key: Key, batch: Batch) -> Appended:
@@ -39,12 +44,10 @@ def append(db: apsw.Connection, key: Key, batch: Batch) -> Appended:
     seqs, fresh = _number(db, session, drafts)
     tokens = sum(d.tokens for d in drafts) + (batch.system_tokens if adopted else 0)
     if not fresh and not adopted and old is not None:
-        return _remember(db, batch, Appended(session, seqs, tokens, duplicate=bool(seqs)))
+        return _remember(db, batch, Appended(old, seqs, tokens, duplicate=True))
     session = _store(db, session, fresh, batch)
     due = session.soft_tokens is not None and session.context_tokens > session.soft_tokens
-    if due:
-        session = jobs.ask(db, session, batch.at)
-    rows.update(db, session)
+    session = rows.update(db, jobs.ask_if_due(db, session, batch.at))
     return _remember(db, batch, Appended(session, seqs, tokens, due=due))
 
 
@@ -75,12 +78,12 @@ def _system(session: Session, batch: Batch) -> tuple[Session, tuple[Draft, ...],
     if batch.system is None or batch.system_draft is None:
         return session, batch.drafts, False
     known = session.settings.system
-    if known is None and session.last_seq == 0:
+    if known is not None and known.content == batch.system.content:
+        return session, batch.drafts, False
+    if session.last_seq == 0:
         settings = replace(session.settings, system=batch.system, system_tokens=batch.system_tokens)
         adopted = replace(session, settings=settings, soft_tokens=batch.soft_tokens_with_system)
         return adopted, batch.drafts, True
-    if known is not None and known.content == batch.system.content:
-        return session, batch.drafts, False
     return session, (batch.system_draft, *batch.drafts), False
 
 
@@ -161,9 +164,5 @@ def _remember(db: apsw.Connection, batch: Batch, appended: Appended) -> Appended
     }
     row = (session.uid, batch.idempotency_key, batch.digest, orjson.dumps(answer), session.log_revision, batch.at)
     db.execute("INSERT INTO replays (uid, key, digest, answer, number, at) VALUES (?, ?, ?, ?, ?, ?)", row)
-    db.execute(
-        "DELETE FROM replays WHERE uid = ? AND key IN (SELECT key FROM replays "
-        "WHERE uid = ? AND number <= ? AND at < ? ORDER BY number LIMIT ?)",
-        (session.uid, session.uid, session.log_revision - REPLAYS_KEPT, batch.at - REPLAY_S, PURGE_STEP),
-    )
+    db.execute(_PURGE, (session.uid, session.log_revision - REPLAYS_KEPT, PURGE_STEP, batch.at - REPLAY_S))
     return appended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from importlib.resources import files
 
@@ -10,18 +11,28 @@ import apsw
 
 from memsvc.errors import Unavailable
 
+MEMORY = ":memory:"
 BUSY_MS = 5_000
 """How long a write waits for another process that is writing."""
-_FULL = (apsw.FullError, apsw.IOError)
+WAL_STEP_S = 0.01
+APPLICATION_ID = 0x6D656D73
+"""`mems`: marks a file as ours, so that another program's database is never written to."""
+JOURNAL_BYTES = 64 * 1024 * 1024
+"""A log file that a burst has blown up is cut back to this."""
+
+
+def unavailable(error: apsw.Error) -> Unavailable:
+    """What callers get for SQLite's own error: a sentence that says what to look at."""
+    return Unavailable(f"the SQLite store failed: {_advice(error)}", retry_after=1)
 
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """Turn SQLite's errors into Unavailable with a sentence that says what to look at."""
+    """Turn SQLite's errors into Unavailable."""
     try:
         yield
     except apsw.Error as error:
-        raise Unavailable(f"the SQLite store failed: {_advice(error)}", retry_after=1) from error
+        raise unavailable(error) from error
 
 
 def _advice(error: apsw.Error) -> str:
@@ -41,38 +52,79 @@ def _advice(error: apsw.Error) -> str:
             return text
 
 
-def connect(path: str, *, writable: bool) -> apsw.Connection:
-    """A connection in WAL mode, durable at every commit. Raises Unavailable."""
+def open_writer(path: str) -> apsw.Connection:
+    """The connection that writes: file created if need be, schema up to date, durable at
+    every commit. Raises Unavailable."""
     with translated():
-        flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
-        connection = apsw.Connection(path, flags=flags | (apsw.SQLITE_OPEN_CREATE if writable else 0))
-        connection.set_busy_timeout(BUSY_MS)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-16000"):
-            connection.execute(f"PRAGMA {pragma}")
-        if not writable:
-            connection.execute("PRAGMA query_only=1")
-            connection.execute("PRAGMA mmap_size=268435456")
+        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+        try:
+            connection.set_busy_timeout(BUSY_MS)
+            if path != MEMORY:
+                _use_wal(connection)
+            for pragma in ("synchronous=FULL", "fullfsync=1", "temp_store=MEMORY", "cache_size=-16000"):
+                connection.execute(f"PRAGMA {pragma}")
+            connection.execute(f"PRAGMA journal_size_limit={JOURNAL_BYTES}")
+            _migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
 
-def migrate(connection: apsw.Connection) -> None:
+def open_reader(path: str, *, busy_ms: int) -> apsw.Connection:
+    """A connection to a file that stands already; it cannot write. Raises Unavailable."""
+    with translated():
+        connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
+        connection.set_busy_timeout(busy_ms)
+        for pragma in ("query_only=1", "temp_store=MEMORY", "cache_size=-4000"):
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+
+def _use_wal(connection: apsw.Connection) -> None:
+    """Switch a new file to WAL. SQLite does not wait for the lock this needs, so that several
+    processes that open a new file at once must try until one of them has done it."""
+    end = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            mode = connection.execute("PRAGMA journal_mode=WAL").get
+            break
+        except apsw.BusyError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(WAL_STEP_S)
+    if mode != "wal":
+        raise Unavailable(f"the SQLite store cannot use WAL there (mode {mode}); put the file on a local disk")
+
+
+def _migrate(connection: apsw.Connection) -> None:
     """Bring the schema up to date; safe when several processes open a new file at once."""
     scripts = sorted(p.name for p in files(__package__).joinpath("schema").iterdir() if p.name.endswith(".sql"))
-    newest = len(scripts)
-    with translated():
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            found = connection.execute("PRAGMA user_version").get
-            if found > newest:
-                raise Unavailable(
-                    f"the file has schema version {found}, this release knows up to {newest}; "
-                    "use the release that wrote it, or a newer one"
-                )
-            for number, name in enumerate(scripts, start=1):
-                if number > found:
-                    connection.execute(files(__package__).joinpath("schema", name).read_text())
-                    connection.execute(f"PRAGMA user_version={number}")
-            connection.execute("COMMIT")
-        except BaseException:
+    if _found(connection, len(scripts)) == len(scripts):
+        return  # the usual start asks for no lock
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        found = _found(connection, len(scripts))
+        for number, name in enumerate(scripts[found:], start=found + 1):
+            connection.execute(files(__package__).joinpath("schema", name).read_text(encoding="utf-8"))
+            connection.execute(f"PRAGMA user_version={number}")
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
             connection.execute("ROLLBACK")
-            raise
+        raise
+
+
+def _found(connection: apsw.Connection, newest: int) -> int:
+    """The schema version of the file, 0 for a new one. Unavailable if it is not for this release."""
+    version = int(connection.execute("PRAGMA user_version").get)
+    owner = connection.execute("PRAGMA application_id").get
+    if owner != APPLICATION_ID and (owner or version or connection.execute("SELECT count(*) FROM sqlite_schema").get):
+        raise Unavailable("the file is another program's SQLite database; name a new file or one of memsvc")
+    if version > newest:
+        raise Unavailable(
+            f"the file has schema version {version}, this release knows up to {newest}; "
+            "use the release that wrote it, or a newer one"
+        )
+    return version

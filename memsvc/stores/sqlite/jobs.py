@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import apsw
@@ -9,7 +10,13 @@ import apsw
 from memsvc.core.model import Job, Key, Session, State
 from memsvc.stores.sqlite import rows
 
-_CLAIM = "SELECT uid, attempts, note FROM jobs WHERE due_at <= ? ORDER BY due_at LIMIT 1"
+# Due, or claimed by a clock that has since been set back by more than a lease: the time at
+# which such a claim ends by itself is too far away to wait for.
+_DUE = "SELECT uid, attempts, note, lease FROM jobs WHERE due_at <= ?1 OR claimed_at > ?1 + ?2 ORDER BY due_at LIMIT 1"
+_TAKE = (
+    "UPDATE jobs SET due_at = ?1, lease = ?1, claimed_at = ?2, attempts = attempts + 1, "
+    "again = CASE WHEN again > ?2 THEN again END WHERE uid = ?3"
+)
 
 
 def ask(db: apsw.Connection, session: Session, due_at: float) -> Session:
@@ -19,7 +26,8 @@ def ask(db: apsw.Connection, session: Session, due_at: float) -> Session:
         db.execute("INSERT INTO jobs (uid, due_at) VALUES (?, ?)", (session.uid, due_at))
         return replace(session, state="queued", due_at=due_at)
     if row[1] is not None:  # claimed: whoever has it must look once more when done
-        db.execute("UPDATE jobs SET again = 1 WHERE uid = ?", (session.uid,))
+        again = "UPDATE jobs SET again = min(ifnull(again, ?1), ?1) WHERE uid = ?2"
+        db.execute(again, (due_at, session.uid))
         return session
     if row[2] or row[0] <= due_at:  # backing off, or earlier already
         return session
@@ -27,21 +35,29 @@ def ask(db: apsw.Connection, session: Session, due_at: float) -> Session:
     return replace(session, state="queued", due_at=due_at)
 
 
+def ask_if_due(db: apsw.Connection, session: Session, at: float) -> Session:
+    """Queue a compaction if the context has passed the soft mark."""
+    if session.soft_tokens is None or session.context_tokens <= session.soft_tokens:
+        return session
+    return ask(db, session, at)
+
+
+def any_due(db: apsw.Connection, now: float, lease_s: float) -> bool:
+    """Whether a claim would find something."""
+    return db.execute(_DUE, (now, lease_s)).fetchone() is not None
+
+
 def claim(db: apsw.Connection, now: float, lease_s: float) -> Job | None:
     """Take the job that is due the longest."""
-    row = db.execute(_CLAIM, (now,)).fetchone()
+    row = db.execute(_DUE, (now, lease_s)).fetchone()
     if row is None:
         return None
-    uid, attempts, note = row
+    uid, attempts, note, before = row
     lease = now + lease_s
-    db.execute(
-        "UPDATE jobs SET due_at = ?, lease = ?, again = 0, attempts = attempts + 1 WHERE uid = ?",
-        (lease, lease, uid),
-    )
+    if before is not None and before == lease:
+        lease = math.nextafter(lease, math.inf)  # a lease is a proof of ownership: no two are alike
+    db.execute(_TAKE, (lease, now, uid))
     names = db.execute("UPDATE sessions SET state = 'running' WHERE uid = ? RETURNING tenant, sid", (uid,)).fetchone()
-    if names is None:
-        db.execute("DELETE FROM jobs WHERE uid = ?", (uid,))
-        return claim(db, now, lease_s)
     return Job(Key(*names), lease, attempts + 1, note)
 
 
@@ -52,19 +68,20 @@ def finish(
     session = rows.head(db, job.key)
     if session is None:
         return False
-    row = db.execute("SELECT lease, again FROM jobs WHERE uid = ?", (session.uid,)).fetchone()
-    if row is None or row[0] != job.lease:
+    row = db.execute("SELECT lease, attempts, again FROM jobs WHERE uid = ?", (session.uid,)).fetchone()
+    if row is None or row[:2] != (job.lease, job.attempts):
         return False
     due = retry_at
-    if due is None and row[1]:
-        due, state = 0.0, "queued"  # asked for meanwhile: due at once
+    if due is None and row[2] is not None:
+        due, state = row[2], "queued"  # asked for meanwhile
     if due is None:
         db.execute("DELETE FROM jobs WHERE uid = ?", (session.uid,))
     else:
         attempts = job.attempts if retry_at is not None else 0
-        change = "UPDATE jobs SET due_at = ?, lease = NULL, again = 0, attempts = ? WHERE uid = ?"
+        change = "UPDATE jobs SET due_at = ?, lease = NULL, claimed_at = NULL, again = NULL, attempts = ? WHERE uid = ?"
         db.execute(change, (due, attempts, session.uid))
-    rows.update(db, replace(session, state=state, due_at=due, last_reason=reason, last_error=error))
+    said = session.last_reason if reason is None else reason
+    rows.update(db, replace(session, state=state, due_at=due, last_reason=said, last_error=error))
     return True
 
 

@@ -8,7 +8,7 @@ import apsw
 
 from memsvc.core.model import Key, Session, Summary
 from memsvc.errors import Conflict, NotFound
-from memsvc.stores.sqlite import rows
+from memsvc.stores.sqlite import jobs, rows
 from memsvc.stores.sqlite.codec import SUMMARY_COLUMNS, summary_row
 
 _INSERT = (
@@ -21,12 +21,13 @@ def commit(
     db: apsw.Connection,
     key: Key,
     summary: Summary,
-    expect: tuple[int, int],
+    expect: tuple[int | None, int, int],
     frozen: tuple[int | None, float, int],
 ) -> Session:
-    """Compare-and-set on (epoch, cut). `frozen` = soft_tokens, factor, renderer of the new epoch."""
+    """Compare-and-set on `expect` = (uid or None, epoch, cut). `frozen` = soft_tokens, factor,
+    renderer of the new epoch."""
     old = rows.must_head(db, key)
-    if (old.epoch, old.cut) != expect:
+    if expect not in ((old.uid, old.epoch, old.cut), (None, old.epoch, old.cut)):
         raise Conflict(
             f"the session is at epoch {old.epoch}, cut {old.cut}; another compaction or an edit won",
             code="lost_race",
@@ -81,7 +82,9 @@ def truncate(db: apsw.Connection, key: Key, after_seq: int, at: float) -> Sessio
         prefix_revision=revision,
         bound_revision=revision if moved else old.bound_revision,
     )
-    return rows.update(db, _pointed(db, new, current))
+    db.execute("DELETE FROM pins WHERE uid = ? AND seq > ?", (old.uid, rows.bounded(after_seq)))
+    # An older summary stands for less: what it leaves in the tail may be too much at once.
+    return rows.update(db, jobs.ask_if_due(db, _pointed(db, new, current), at))
 
 
 def _newest_within(db: apsw.Connection, session: Session, after_seq: int) -> Summary | None:
@@ -112,13 +115,11 @@ def _pointed(db: apsw.Connection, session: Session, summary: Summary | None) -> 
 def pin(db: apsw.Connection, key: Key, seq: int, pinned: bool) -> None:
     """Pin or unpin a live message."""
     session = rows.must_head(db, key)
-    if not pinned:
-        db.execute("DELETE FROM pins WHERE uid = ? AND seq = ?", (session.uid, seq))
-        return
     found = rows.between(db, session.uid, seq - 1, seq, 1)
     if not found or found[0].superseded:
         raise NotFound(f"no live message with seq {seq} in session {key.session!r}")
-    db.execute("INSERT OR IGNORE INTO pins (uid, seq) VALUES (?, ?)", (session.uid, seq))
+    change = "INSERT OR IGNORE INTO pins (uid, seq) VALUES (?, ?)"
+    db.execute(change if pinned else "DELETE FROM pins WHERE uid = ? AND seq = ?", (session.uid, seq))
 
 
 def delete(db: apsw.Connection, key: Key) -> bool:

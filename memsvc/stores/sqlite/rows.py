@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import apsw
 
-from memsvc.core.model import Entry, Key, Session, Summary
+from memsvc.core.model import Entry, Key, Known, Session, Summary, Window
 from memsvc.errors import NotFound
 from memsvc.stores.sqlite.codec import (
     COUNTED,
@@ -19,6 +19,7 @@ from memsvc.stores.sqlite.codec import (
 )
 
 SEQ_BITS = 32
+MAX_SEQ = (1 << SEQ_BITS) - 1
 _STORED = (*SETTINGS, *COUNTED)
 _HEAD = f"SELECT {SESSION_COLUMNS} FROM sessions WHERE tenant = ? AND sid = ?"
 _INSERT = (
@@ -35,14 +36,24 @@ _SUMS = (
 )
 
 
+class TooLarge(Exception):
+    """A reading has passed the bound its caller set."""
+
+
+def bounded(number: int) -> int:
+    """A seq, epoch or limit from outside, brought into the range that SQLite can compare."""
+    return min(max(number, 0), MAX_SEQ)
+
+
 def pos(uid: int, seq: int) -> int:
-    """Where message `seq` of session `uid` stands in the messages table."""
-    return uid << SEQ_BITS | seq
+    """Where message `seq` of session `uid` stands in the messages table. Never in another
+    session's range, whatever `seq` is."""
+    return uid << SEQ_BITS | bounded(seq)
 
 
 def last_pos(uid: int) -> int:
     """The end of a session's range in the messages table."""
-    return pos(uid, (1 << SEQ_BITS) - 1)
+    return pos(uid, MAX_SEQ)
 
 
 def head(db: apsw.Connection, key: Key) -> Session | None:
@@ -71,16 +82,45 @@ def update(db: apsw.Connection, session: Session) -> Session:
     return session
 
 
-def tail(db: apsw.Connection, uid: int, after: int) -> tuple[Entry, ...]:
-    """Live messages with seq > after."""
+def tail(db: apsw.Connection, uid: int, after: int, most_bytes: int | None = None) -> tuple[Entry, ...]:
+    """Live messages with seq > after. Raises TooLarge when they take more than `most_bytes`."""
     rows = db.execute(_TAIL, (pos(uid, after), last_pos(uid)))
-    return tuple(entry_of(r) for r in rows)
+    if most_bytes is None:
+        return tuple(entry_of(r) for r in rows)
+    found: list[Entry] = []
+    for row in rows:
+        most_bytes -= len(row[1])
+        if most_bytes < 0:
+            raise TooLarge
+        found.append(entry_of(row))
+    return tuple(found)
+
+
+def unchanged(db: apsw.Connection, key: Key, known: Known) -> Window | None:
+    """The window of a reader that has all of it already, else None. A single statement, so that
+    it needs no snapshot. NotFound without the session."""
+    session = must_head(db, key)
+    same = (session.uid, session.prefix_revision) == (known.uid, known.prefix_revision)
+    return Window(session, None, (), partial=True) if same and session.last_seq <= known.last_seq else None
+
+
+def window(db: apsw.Connection, key: Key, known: Known | None, most_bytes: int | None = None) -> Window:
+    """What a context is made of; without what the reader has already where that still holds.
+    NotFound without the session; TooLarge when the messages take more than `most_bytes`."""
+    session = must_head(db, key)
+    if known is not None and (session.uid, session.prefix_revision) == (known.uid, known.prefix_revision):
+        new = tail(db, session.uid, known.last_seq, most_bytes) if session.last_seq > known.last_seq else ()
+        return Window(session, None, new, partial=True)
+    if most_bytes is not None and session.tail_bytes > most_bytes:
+        raise TooLarge
+    current = summary(db, session.uid, session.summary_epoch)
+    return Window(session, current, tail(db, session.uid, session.cut))
 
 
 def between(db: apsw.Connection, uid: int, after: int, upto: int | None, limit: int) -> list[Entry]:
     """Messages as written with after < seq <= upto, at most `limit`."""
     end = last_pos(uid) if upto is None else pos(uid, upto)
-    return [entry_of(r) for r in db.execute(_RANGE, (pos(uid, after), end, limit))]
+    return [entry_of(r) for r in db.execute(_RANGE, (pos(uid, after), end, bounded(limit)))]
 
 
 def summary(db: apsw.Connection, uid: int, epoch: int) -> Summary | None:

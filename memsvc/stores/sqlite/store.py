@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar, cast
 
@@ -34,51 +34,52 @@ from memsvc.stores.sqlite.codec import (
     session_of,
     summary_of,
 )
-from memsvc.stores.sqlite.connect import connect, migrate, translated
+from memsvc.stores.sqlite.connect import MEMORY, open_writer
+from memsvc.stores.sqlite.readers import NotHere, Readers
 from memsvc.stores.sqlite.writer import Writer
 
 T = TypeVar("T")
 Read = Callable[[apsw.Connection], T]
-_LAST = "\U0010ffff"
+NEAR_BYTES = 64_000
+"""A tail up to this is read on the event loop: handing it to a thread would take longer."""
+_COUNTS = (
+    *("log_revision", "epoch", "cut", "summary_epoch", "summary_tokens", "last_seq", "messages"),
+    *("live_tokens", "tail_tokens", "tail_bytes", "prefix_revision", "bound_revision"),
+)
 
 
 class SQLiteStore:
     """Implements `ports.Store`. `path` is a file, or `:memory:` for a private one that ends with it.
 
-    Small reads run right on the event loop (a few microseconds, WAL readers never block);
-    those that may be large run in a reader thread. In memory, everything goes through the writer.
+    Writes go through one thread. Small reads run right on the event loop, those that may be
+    large in reader threads. In memory, everything goes through the writer.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._writer: Writer | None = None
-        self._near: apsw.Connection | None = None
-        self._far: apsw.Connection | None = None
-        self._reader: ThreadPoolExecutor | None = None
+        self._readers: Readers | None = None
 
     async def open(self) -> None:
         """Open or create the file and bring its schema up to date. Raises Unavailable."""
-        connection = await asyncio.to_thread(_opened, self._path)
+        connection, self._readers = await asyncio.to_thread(_opened, self._path)
         self._writer = Writer(connection)
-        if self._path != ":memory:":
-            self._near = connect(self._path, writable=False)
-            self._far = connect(self._path, writable=False)
-            self._reader = ThreadPoolExecutor(1, "memsvc-sqlite-reader")
 
     async def close(self) -> None:
-        """Finish accepted writes and let go. Idempotent."""
+        """Finish accepted writes and let go. Idempotent; from then on every call is Unavailable."""
+        readers, self._readers = self._readers, None
         if self._writer is not None:
             await self._writer.close()
-        if self._reader is not None:
-            await asyncio.to_thread(self._reader.shutdown)
-        for connection in (self._near, self._far):
-            if connection is not None:
-                connection.close()
-        self._near = self._far = self._reader = None
+        if readers is not None:
+            await asyncio.to_thread(readers.close)
 
     async def ping(self) -> None:
-        """Raise Unavailable if a write would fail now."""
-        await self._write(lambda db: db.execute("SELECT 1").get)
+        """Raise Unavailable if a read or a write would fail now. It writes, for less than that
+        proves no free disk: the schema's number over itself, a page that is shared with every
+        write of the moment."""
+        await self._write(_rewrite_version)
+        await self._read(lambda db: rows.head(db, Key("", "")))
+        await self._read_far(lambda db: rows.head(db, Key("", "")))
 
     # --- log -------------------------------------------------------------------
 
@@ -93,8 +94,9 @@ class SQLiteStore:
             old = rows.head(db, key)
             new = change(old)
             if old is None:
+                new = _born(key, new)
                 return replace(new, uid=rows.insert(db, new))
-            return old if new == old else rows.update(db, new)
+            return old if new == old else rows.update(db, jobs.ask_if_due(db, new, at))
 
         return await self._write(work)
 
@@ -105,15 +107,10 @@ class SQLiteStore:
     async def load(self, key: Key, known: Known | None = None) -> Window:
         """Header, current summary and live tail in one snapshot."""
 
-        def work(db: apsw.Connection) -> Window:
-            session = rows.must_head(db, key)
-            if known is not None and (session.uid, session.prefix_revision) == (known.uid, known.prefix_revision):
-                new = rows.tail(db, session.uid, known.last_seq) if session.last_seq > known.last_seq else ()
-                return Window(session, None, new, partial=True)
-            summary = rows.summary(db, session.uid, session.summary_epoch)
-            return Window(session, summary, rows.tail(db, session.uid, session.cut))
-
-        return await (self._read(work, snapshot=True) if known is not None else self._read_far(work))
+        if self._readers is not None:
+            with contextlib.suppress(NotHere):
+                return _near_window(self._readers, key, known)
+        return await self._read_far(lambda db: rows.window(db, key, known))
 
     async def entries(self, key: Key, *, after: int, upto: int | None = None, limit: int) -> list[Entry]:
         """The log as written, superseded messages included."""
@@ -130,7 +127,7 @@ class SQLiteStore:
 
         def work(db: apsw.Connection) -> list[Summary]:
             uid = rows.must_head(db, key).uid
-            return [summary_of(r) for r in db.execute(query, (uid, after, limit))]
+            return [summary_of(r) for r in db.execute(query, (uid, rows.bounded(after), rows.bounded(limit)))]
 
         return await self._read_far(work)
 
@@ -144,9 +141,10 @@ class SQLiteStore:
         soft_tokens: int | None,
         factor: float,
         renderer: int,
+        expect_uid: int | None = None,
     ) -> Session:
         """Make `summary` current, by compare-and-set on (epoch, cut)."""
-        expect, frozen = (expect_epoch, expect_cut), (soft_tokens, factor, renderer)
+        expect, frozen = (expect_uid, expect_epoch, expect_cut), (soft_tokens, factor, renderer)
         return await self._write(lambda db: moves.commit(db, key, summary, expect, frozen))
 
     async def truncate(self, key: Key, *, after_seq: int, at: float) -> Session:
@@ -186,8 +184,11 @@ class SQLiteStore:
         """A tenant's sessions, newest activity first, and the next page's cursor."""
         where, values = ["tenant = ?"], [tenant]
         if prefix:
-            where.append("sid >= ? AND sid < ?")
-            values += [prefix, prefix + _LAST]
+            where.append("sid >= ?")
+            values.append(prefix)
+        if (end := _after_prefix(prefix)) is not None:
+            where.append("sid < ?")
+            values.append(end)
         if user is not None:
             where.append("user = ?")
             values.append(user)
@@ -199,9 +200,10 @@ class SQLiteStore:
             f"SELECT {SESSION_COLUMNS} FROM sessions WHERE {' AND '.join(where)} "
             "ORDER BY updated_at DESC, uid DESC LIMIT ?"
         )
+        limit = rows.bounded(limit)
         found = await self._read_far(lambda db: [session_of(r) for r in db.execute(query, (*parameters, limit + 1))])
         page = found[:limit]
-        return page, _cursor(page[-1]) if len(found) > limit else None
+        return page, _cursor(page[-1].updated_at, page[-1].uid) if len(found) > limit else None
 
     # --- queue -----------------------------------------------------------------
 
@@ -218,8 +220,7 @@ class SQLiteStore:
 
     async def claim(self, *, now: float, lease_s: float) -> Job | None:
         """Take one due job, or None."""
-        due = await self._read(jobs.next_due)
-        if due is None or due > now:
+        if not await self._read(lambda db: jobs.any_due(db, now, lease_s)):
             return None  # no write for an idle worker's look
         return await self._write(lambda db: jobs.claim(db, now, lease_s))
 
@@ -247,50 +248,63 @@ class SQLiteStore:
             raise Unavailable("the store is not open", retry_after=1)
         return await self._writer.do(work)
 
-    async def _read(self, work: Read[T], *, snapshot: bool = False) -> T:
-        if self._near is None:
-            return await self._write(work)
-        return _in_snapshot(self._near, work) if snapshot else _once(self._near, work)
+    async def _read(self, work: Read[T]) -> T:
+        if self._readers is not None:
+            with contextlib.suppress(NotHere):
+                return self._readers.one(work)
+        return await self._read_far(work)
 
     async def _read_far(self, work: Read[T]) -> T:
-        if self._far is None or self._reader is None:
+        if self._readers is None:
             return await self._write(work)
-        return await asyncio.get_running_loop().run_in_executor(self._reader, _in_snapshot, self._far, work)
+        return await self._readers.far(work)
 
 
-def _opened(path: str) -> apsw.Connection:
-    connection = connect(path, writable=True)
+def _opened(path: str) -> tuple[apsw.Connection, Readers | None]:
+    connection = open_writer(path)
     try:
-        migrate(connection)
+        return connection, None if path == MEMORY else Readers(path)
     except BaseException:
         connection.close()
         raise
-    return connection
 
 
-def _once(db: apsw.Connection, work: Read[T]) -> T:
-    with translated():
-        return work(db)
+def _rewrite_version(db: apsw.Connection) -> None:
+    db.execute(f"PRAGMA user_version={db.execute('PRAGMA user_version').get}")
 
 
-def _in_snapshot(db: apsw.Connection, work: Read[T]) -> T:
-    """Several statements that see one state of the store."""
-    with translated():
-        db.execute("BEGIN")
-        try:
-            return work(db)
-        finally:
-            db.execute("COMMIT")
+def _near_window(readers: Readers, key: Key, known: Known | None) -> Window:
+    if known is not None:
+        same = readers.one(lambda db: rows.unchanged(db, key, known))
+        if same is not None:
+            return same
+    return readers.several(lambda db: rows.window(db, key, known, NEAR_BYTES))
 
 
-def _cursor(session: Session) -> str:
-    raw = orjson.dumps([session.updated_at, session.uid])
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+def _born(key: Key, session: Session) -> Session:
+    """A new header: whatever the caller gives, nothing has been appended to it."""
+    nothing = dict.fromkeys(_COUNTS, 0)
+    return replace(session, key=key, state="idle", due_at=None, prefix_reason=None, **nothing)
+
+
+def _after_prefix(prefix: str) -> str | None:
+    """The first text that sorts after all that begin with `prefix`; None if there is none."""
+    prefix = prefix.rstrip("\U0010ffff")
+    if not prefix:
+        return None
+    following = ord(prefix[-1]) + 1
+    return prefix[:-1] + chr(0xE000 if following == 0xD800 else following)
+
+
+def _cursor(at: float, uid: int) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([at, uid])).decode().rstrip("=")
 
 
 def _position(cursor: str) -> tuple[float, int]:
     try:
         at, uid = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return float(at), int(uid)
-    except (ValueError, TypeError) as wrong:
-        raise InvalidRequest("after is not a cursor this service gave; start without it", field="after") from wrong
+        if isinstance(at, float) and isinstance(uid, int) and _cursor(at, uid) == cursor and uid < 1 << 63:
+            return at, uid
+    except (ValueError, TypeError):
+        pass
+    raise InvalidRequest("after is not a cursor this service gave; start without it", field="after")

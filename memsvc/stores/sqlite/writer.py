@@ -41,7 +41,7 @@ class Writer:
         """The result of `work`, once it is durable. A cancelled caller's write may still happen."""
         if self._closed:
             raise Unavailable("the store is closed", retry_after=1)
-        if self._queue.qsize() > MAX_WAITING:
+        if self._queue.qsize() >= MAX_WAITING:
             raise Unavailable("too many writes are waiting; come back in a second", retry_after=1)
         future: asyncio.Future[T] = self._loop.create_future()
         self._queue.put((work, future))
@@ -54,7 +54,6 @@ class Writer:
         self._closed = True
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
-        self._connection.close()
 
     def _run(self) -> None:
         more = True
@@ -62,6 +61,8 @@ class Writer:
             group, more = self._next_group()
             if group:
                 self._commit(group)
+        with contextlib.suppress(apsw.Error):  # all that was acknowledged is in the file
+            self._connection.close()
 
     def _next_group(self) -> tuple[list[tuple[Work, asyncio.Future[Any]]], bool]:
         group = []
@@ -87,7 +88,7 @@ class Writer:
             with contextlib.suppress(apsw.Error):
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
-            outcomes = [(future, None, failed) for _, future in group]
+            outcomes = [(future, None, _each(failed)) for _, future in group]
         with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
             self._loop.call_soon_threadsafe(_tell, outcomes)
 
@@ -97,11 +98,22 @@ class Writer:
             with translated():
                 result = work(self._connection)
         except Exception as failed:
+            if not self._connection.in_transaction:
+                raise  # SQLite has undone the whole group by itself (disk full, I/O error)
             self._connection.execute("ROLLBACK TO one")
             self._connection.execute("RELEASE one")
             return None, failed
         self._connection.execute("RELEASE one")
         return result, None
+
+
+def _each(failed: BaseException) -> BaseException:
+    """The group's failure for one of its callers: an exception must not be raised in two tasks."""
+    if not isinstance(failed, Unavailable):
+        return failed
+    own = Unavailable(failed.detail, code=failed.code, **failed.extra)
+    own.__cause__ = failed.__cause__
+    return own
 
 
 def _tell(outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:

@@ -95,8 +95,10 @@ CREATE TABLE jobs (
     uid INTEGER PRIMARY KEY,
     due_at REAL NOT NULL,
     lease REAL,                         -- set while claimed: when it becomes due by itself
-    again INTEGER NOT NULL DEFAULT 0,   -- asked for once more while claimed
+    claimed_at REAL,                    -- set while claimed
+    again REAL,                         -- asked for once more while claimed: for when
     attempts INTEGER NOT NULL DEFAULT 0,
     note TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX jobs_by_due ON jobs (due_at);
+CREATE INDEX jobs_by_claim ON jobs (claimed_at) WHERE claimed_at IS NOT NULL;

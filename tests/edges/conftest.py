@@ -1,0 +1,43 @@
+"""A real service behind a real socket: SQLite in memory, the local summarizer, a clock that stands still."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from memsvc.app import default_policy
+from memsvc.config import Config
+from memsvc.llm import LocalSummarizer
+from memsvc.ports import Counter
+from memsvc.service import Memory
+from memsvc.stores import open_store
+from memsvc.tokens import build_counter
+from tests.edges.api import Api, serving
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture(scope="session")
+def counter() -> Counter:
+    """Loading the vocabulary takes half a second: once."""
+    return build_counter("auto")
+
+
+@pytest.fixture
+async def memory(counter: Counter) -> AsyncIterator[Memory]:
+    """A service with an empty store and no worker."""
+    store = open_store("sqlite://:memory:")
+    await store.open()
+    summarizers = [LocalSummarizer(counter.count)]
+    memory = Memory(store, counter, summarizers, defaults=default_policy(Config()), clock=lambda: NOW)
+    yield memory
+    await memory.drain()
+    await store.close()
+
+
+@pytest.fixture
+async def api(memory: Memory) -> AsyncIterator[Api]:
+    """That service, served without keys."""
+    async with serving(memory) as api:
+        yield api

@@ -1,0 +1,58 @@
+"""What the documents say is what there is."""
+
+from __future__ import annotations
+
+import re
+
+from source import PACKAGE, ROOT, modules
+
+import memsvc
+from memsvc import errors
+from memsvc.config import Config, markdown
+from memsvc.wire import CALLS
+
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md"]
+
+
+def _read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_settings_page_is_current() -> None:
+    assert _read("docs/settings.md") == markdown(), "run `make docs/settings.md`"
+    assert all(f"MEMSVC_{name.upper()}" in markdown() for name in Config.model_fields)
+
+
+def test_every_error_is_documented() -> None:
+    page = _read("docs/errors.md")
+    kinds = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.MemsvcError)]
+    codes = {c.code for c in kinds}
+    for path in modules():
+        codes |= set(re.findall(r'\bcode="([a-z_]+)"', (PACKAGE / path).read_text(encoding="utf-8")))
+    assert not {code for code in codes if f"`{code}`" not in page}
+
+
+def test_every_endpoint_is_documented() -> None:
+    page = _read("docs/api.md")
+    assert not {f"{c.method} {c.path}" for c in CALLS if c.path not in page}
+
+
+def test_every_law_names_a_test_that_exists() -> None:
+    page = _read("ARCHITECTURE.md")
+    for number in range(1, 12):
+        assert re.search(rf"^\| {number} \|", page, re.M), f"law {number} is missing"
+    named = set(re.findall(r"`(tests/[\w/.]+\.py)`", page))
+    assert named
+    assert not {name for name in named if not (ROOT / name).is_file()}
+
+
+def test_links_between_documents_hold() -> None:
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_public_names() -> None:
+    public = {n for n in vars(memsvc) if not n.startswith("_")}
+    submodules = {p.stem for p in PACKAGE.iterdir()}
+    assert public - submodules == {n for n in memsvc.__all__ if not n.startswith("_")}

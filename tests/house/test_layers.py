@@ -1,0 +1,83 @@
+"""Which way the arrows point."""
+
+from __future__ import annotations
+
+import ast
+import sys
+
+import pytest
+from source import PACKAGE, imports, modules
+
+MAY_IMPORT = {
+    "errors": set(),
+    "core": {"core", "errors"},
+    "ports": {"core", "errors"},
+    "stores": {"stores", "core", "ports", "errors"},
+    "llm": {"llm", "core", "ports", "errors"},
+    "tokens": {"core", "ports", "errors"},
+    "observe": {"core", "errors"},
+    "config": {"core", "errors"},
+    "wire": {"wire", "core", "errors"},
+    "service": {"service", "core", "ports", "errors", "observe"},
+    "worker": {"service", "core", "ports", "errors", "observe"},
+    "server": {"server", "wire", "service", "observe", "core", "errors"},
+    "testing": {"testing"},
+}
+"""Layer -> layers it may import. `app` may import all but cli; cli, demo and __main__ all."""
+
+CORE_LIBRARIES = {"orjson", "msgspec"}
+"""Pure functions over bytes: what the core may use beside the standard library."""
+
+IMPURE = {"asyncio", "time", "os", "random", "secrets", "socket", "threading", "subprocess", "datetime", "pathlib"}
+LAZY = {"anthropic", "openai", "tiktoken", "toktok", "uvloop", "aiohttp", "orjson"}
+"""Heavy or optional: may be imported inside functions (so may the package's own edges in cli)."""
+
+
+def _layer(path: str) -> str:
+    return path.split("/")[0].removesuffix(".py")
+
+
+def _own(name: str) -> str | None:
+    parts = name.split(".")
+    return parts[1] if parts[0] == "memsvc" and len(parts) > 1 else None
+
+
+@pytest.mark.parametrize("path", modules())
+def test_a_layer_imports_only_what_it_may(path: str) -> None:
+    allowed = MAY_IMPORT.get(_layer(path))
+    if allowed is None:
+        return
+    layers = {p.stem if p.is_file() else p.name for p in PACKAGE.iterdir()}
+    wrong = {n for n, _ in imports(modules()[path]) if (own := _own(n)) in layers and own not in allowed}
+    assert not wrong
+
+
+def test_every_module_belongs_to_a_layer() -> None:
+    free = {"__init__", "__main__", "app", "cli", "demo", "data"}
+    assert {_layer(p) for p in modules()} <= set(MAY_IMPORT) | free
+
+
+def test_nothing_imports_the_edges() -> None:
+    for path, tree in modules().items():
+        if _layer(path) not in ("cli", "__main__", "demo", "app"):
+            assert not {n for n, _ in imports(tree) if _own(n) in ("cli", "app", "demo")}, path
+
+
+@pytest.mark.parametrize("path", [p for p in modules() if p.startswith("core/")])
+def test_core_is_pure(path: str) -> None:
+    tree = modules()[path]
+    waits = [n for n in ast.walk(tree) if isinstance(n, (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith))]
+    assert not waits
+    roots = {name.split(".")[0] for name, _ in imports(tree)} - {"memsvc"}
+    assert not roots & IMPURE
+    assert roots <= sys.stdlib_module_names | CORE_LIBRARIES
+    calls = {ast.unparse(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
+    assert not calls & {"open", "print", "input", "exec", "eval"}
+
+
+@pytest.mark.parametrize("path", modules())
+def test_imports_stand_at_the_top(path: str) -> None:
+    late = {n for n, inside in imports(modules()[path]) if inside and n.split(".")[0] not in LAZY}
+    if _layer(path) == "cli":
+        late = {n for n in late if not n.startswith("memsvc")}
+    assert not late

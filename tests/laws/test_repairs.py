@@ -1,0 +1,113 @@
+"""Law 3, repairs: the closed list of `docs/repairs.md`, each row shown by example."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from memsvc.core.model import Format
+from memsvc.core.render.context import style
+from tests.laws.contexts import view
+from tests.laws.repair_cases import (
+    ACROSS,
+    CASES,
+    FOUND,
+    HI,
+    SEARCH,
+    THOUGHT,
+    WITHIN,
+    A,
+    Case,
+    assistant,
+    result,
+    text,
+    use,
+    user,
+)
+from tests.laws.test_law3_valid import check_valid
+from tests.laws.writer import Json, entry
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "repairs.md"
+ELSEWHERE = {"thinking-of-another-prefix": "test_thinking_of_another_prefix_is_left_out"}
+
+
+def rendered(messages: list[Json], format: Format, target: Format) -> list[Json]:
+    plain = style(target, marks=False, model=None, ttl="5m", placement="user")
+    entries = [entry(i + 1, m, format) for i, m in enumerate(messages)]
+    body = json.loads(view(entries, plain).body())
+    check_valid(body, plain)
+    marked = style(target, marks=True, model="gpt-6-sol", ttl="5m", placement="user")
+    check_valid(json.loads(view(entries, marked).body()), marked)
+    found: list[Json] = body["messages"]
+    return found
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=r) for r, cases in CASES.items() for c in cases])
+def test_in_its_own_format(case: Case) -> None:
+    format, messages, expected = case
+    assert rendered(messages, format, format) == expected
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=r) for r, cases in ACROSS.items() for c in cases])
+def test_in_the_other_format(case: Case) -> None:
+    format, messages, expected = case
+    found = rendered(messages, format, "openai" if format == "anthropic" else "anthropic")
+    assert found == expected
+
+
+def test_thinking_of_another_prefix_is_left_out() -> None:
+    """It counts when a message was asked for: at the newest message before it that is no assistant's."""
+    said = assistant(THOUGHT, text("a"))
+    entries = [
+        entry(1, HI, A),
+        entry(2, said, A),
+        entry(3, HI, A),
+        entry(4, said, A),
+        entry(5, HI, A),
+        entry(6, said, A),
+    ]
+    plain = style(A, marks=False, model=None, ttl="5m", placement="user")
+    made = view(entries, plain, bound=3)
+    body = json.loads(made.body())
+    assert [len(m["content"]) for m in body["messages"] if m["role"] == "assistant"] == [1, 1, 2]
+    assert body["thinking_stripped"] is True
+    assert json.loads(view(entries, plain).body())["thinking_stripped"] is False
+
+
+def test_the_list_is_closed() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \|", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(rows) == sorted([*CASES, *ACROSS, *ELSEWHERE])
+
+
+def test_a_paused_turn_goes_on() -> None:
+    plain = style(A, marks=False, model=None, ttl="5m", placement="user")
+    log = [HI, assistant(SEARCH), assistant(FOUND, text("a")), HI]
+    for n in range(1, len(log) + 1):
+        body = json.loads(view([entry(i + 1, m, A) for i, m in enumerate(log[:n])], plain).body())
+        assert body["messages"] == log[:n]
+        assert body["stable_prefix"]["messages"] == (1 if n == 2 else n)
+
+
+def test_a_server_tool_that_runs_while_the_caller_answers_another() -> None:
+    plain = style(A, marks=False, model=None, ttl="5m", placement="user")
+    chain = [
+        HI,
+        assistant(SEARCH, use("a", **WITHIN)),
+        user(result("a")),
+        assistant(use("b", **WITHIN)),
+        user(result("b")),
+        assistant(FOUND, text("done")),
+    ]
+    for n in range(1, 7):
+        body = json.loads(view([entry(i + 1, m, A) for i, m in enumerate(chain[:n])], plain).body())
+        assert body["messages"][:n] == chain[:n]
+        assert len(body["messages"]) == (n + 1 if n in (2, 4) else n), "a placeholder until the result came"
+        assert body["stable_prefix"]["messages"] == (6 if n == 6 else 1)
+    given_up = [*chain[:5], HI]
+    body = json.loads(view([entry(i + 1, m, A) for i, m in enumerate(given_up)], plain).body())
+    gone = assistant(text("[server_tool_use omitted, seq 2]"), use("a"))
+    assert body["messages"] == [HI, gone, user(result("a")), assistant(use("b")), user(result("b")), HI]
+    assert body["stable_prefix"]["messages"] == 6
