@@ -224,11 +224,16 @@ class Known:
     """What a reader holds already, so that a load brings only what is new.
 
     A load is partial when `uid` and `prefix_revision` still are the session's.
+
+    Attributes:
+        session: the header it holds; a store may hand it back when its revision still is the
+            session's (what a context does not show, such as the job's state, may be older then).
     """
 
     uid: int
     prefix_revision: int
     last_seq: int
+    session: Session | None = None
 
 
 @dataclass(frozen=True, slots=True)

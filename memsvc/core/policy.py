@@ -53,9 +53,17 @@ def factor_of(model: str | None, format: Format | None) -> float:
 def resolve(defaults: Policy, overrides: Mapping[str, Any], model: str | None) -> Policy:
     """The policy a session has: its own values over the service's, `max_tokens` by the model.
 
-    `defaults.max_tokens` 0 means "by the model". Raises InvalidRequest where
-    threshold <= keep + summary (manual mode exempt)."""
+    `defaults.max_tokens` 0 means "by the model". Never refuses: a session must stay readable
+    when the service's defaults have changed under it; `effective` makes sense of any policy."""
     policy = replace(defaults, **{k: v for k, v in overrides.items() if v is not None})
+    if policy.max_tokens:
+        return policy
+    size = window_of(model)
+    return replace(policy, max_tokens=size * 9 // 10 if size else DEFAULT_MAX_TOKENS)
+
+
+def check(policy: Policy) -> None:
+    """Raise InvalidRequest where threshold <= keep + summary (manual mode exempt)."""
     least = policy.keep_tokens + policy.summary_tokens
     if policy.mode != "manual" and policy.threshold_tokens <= least:
         raise InvalidRequest(
@@ -63,10 +71,6 @@ def resolve(defaults: Policy, overrides: Mapping[str, Any], model: str | None) -
             f"summary_tokens ({policy.keep_tokens} + {policy.summary_tokens}); raise it or lower the others",
             field="policy.threshold_tokens",
         )
-    if policy.max_tokens:
-        return policy
-    size = window_of(model)
-    return replace(policy, max_tokens=size * 9 // 10 if size else DEFAULT_MAX_TOKENS)
 
 
 def effective(policy: Policy, session: Session, model: str | None) -> Policy:
@@ -136,7 +140,7 @@ def plan_hard(
     tokens, size = _sums(parts[first:])
     replaced = session.summary_tokens + sum(g.tokens for g in parts[:first])
     while first < last and (
-        tokens > limit - policy.summary_tokens or size > limit_bytes or least_block > replaced // 2
+        first == 0 or tokens > limit - policy.summary_tokens or size > limit_bytes or least_block > replaced // 2
     ):
         tokens, size = tokens - parts[first].tokens, size - parts[first].size
         replaced += parts[first].tokens

@@ -5,6 +5,7 @@ Whatever goes wrong inside leaves here as a problem document; nothing else leave
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 import secrets
@@ -79,6 +80,8 @@ class Border:
         self._sink = sink
         self._prefix = secrets.token_hex(6)
         self._numbers = itertools.count(1)
+        # A conversation is asked for again and again: its name is checked once.
+        self._key = functools.lru_cache(maxsize=4_096)(_checked_key)
         self._callers: dict[Scope, Caller] = {
             "public": _anybody,
             "tenant": self._tenant,
@@ -115,7 +118,7 @@ class Border:
         return Key(self._gate.tenant(request.headers), "")
 
     def _session(self, request: web.Request) -> Key:
-        return Key(self._gate.tenant(request.headers), _session_name(request))
+        return self._key(self._gate.tenant(request.headers), _session_name(request))
 
     async def _expected(self, request: web.Request) -> web.StreamResponse | None:
         """`Expect: 100-continue`: refuse before the body is sent, or ask for it."""
@@ -185,4 +188,8 @@ def _session_name(request: web.Request) -> str:
             raise InvalidRequest(
                 "The path has a `%` that begins no escape; write a percent sign as %25.", field="session"
             )
-    return check_session(request.match_info["sid"])
+    return request.match_info["sid"]
+
+
+def _checked_key(tenant: str, session: str) -> Key:
+    return Key(tenant, check_session(session))

@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 from aiohttp import web
-from multidict import CIMultiDict
 
 from memsvc.errors import MemsvcError
 
@@ -40,10 +39,10 @@ def empty() -> web.Response:
 def context(body: bytes, etag: str, seen: str | None) -> web.Response:
     """A context, or 304 if `seen` (the If-None-Match header) names it already."""
     # Private: it is somebody's conversation. No-cache: keep it if you like, but always ask.
-    headers = CIMultiDict((("Content-Type", JSON), ("ETag", etag), ("Cache-Control", "private, no-cache")))
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if seen is not None and _matches(seen, etag):
-        del headers["Content-Type"]
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    headers["Content-Type"] = JSON
     return web.Response(body=body, headers=headers)
 
 
@@ -56,7 +55,7 @@ def problem(error: MemsvcError, request_id: str) -> web.Response:
         "status": error.status,
         "code": error.code,
         "detail": error.detail,
-        "retryable": error.retryable,
+        "retryable": bool(error.extra.get("retryable", error.retryable)),
         "request_id": request_id,
     }
     response = web.Response(body=_printed(document), status=error.status, headers={"Content-Type": PROBLEM})

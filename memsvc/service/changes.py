@@ -42,6 +42,8 @@ class Change:
         if stored is not None and settings == old.settings:
             return stored
         policy = rules.resolve(self.defaults, orjson.loads(settings.policy or b"{}"), settings.model)
+        if settings.policy != old.settings.policy:
+            rules.check(policy)
         new = replace(old, settings=settings, updated_at=self.at, factor=self._factor(old, settings))
         new = _with_prefix(old, new) if _visible(old.settings, settings) or stored is None else new
         applied = rules.effective(policy, new, settings.model)

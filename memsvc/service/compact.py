@@ -137,9 +137,12 @@ class Compactor:
     async def _try_all(self, plan: _Plan, reason: str, chain: Sequence[Summarizer]) -> Outcome:
         session = plan.window.session
         refused: SummarizerError | None = None
+        request = self._request(plan)
+        if request.budget_tokens <= 0 and reason != "hard":
+            return Outcome(False, "no_gain", session.epoch)  # so little is covered that a body has no room
         for attempt, summarizer in enumerate(chain, start=1):
             try:
-                reply = await self._asked(summarizer, plan, reason)
+                reply = await self._asked(summarizer, request, plan.parts, reason)
                 summary = await self._accepted(plan, reply, reason, attempt)
             except SummarizerError as failed:
                 refused = failed
@@ -151,26 +154,28 @@ class Compactor:
             raise refused
         return Outcome(False, "no_gain", session.epoch)
 
-    async def _asked(self, summarizer: Summarizer, plan: _Plan, reason: str) -> Reply:
-        """What a summarizer says; nothing, where the last in line has nothing to quote (images)
+    async def _asked(
+        self, summarizer: Summarizer, request: SummaryRequest, parts: accept.Parts, reason: str
+    ) -> Reply:
+        """What a summarizer says, if it may stand; nothing, where the last in line has nothing to quote (images)
         and the block is worth having for what the service puts into it, or must be had."""
         try:
             async with asyncio.timeout(self._patience_s):
-                return await summarizer.summarize(self._request(plan))
+                reply = await summarizer.summarize(request)
         except TimeoutError as late:
             what = f"{summarizer.name} did not answer within {self._patience_s:g} s"
             raise SummarizerError(what, code="summary_timeout") from late
         except SummarizerError as failed:
-            last = summarizer is self._summarizers[-1]
-            held = plan.parts.request or plan.parts.pins or plan.parts.directives or plan.parts.artifacts
-            if last and failed.code == "summary_empty" and (held or reason == "hard"):
+            if summarizer is not self._summarizers[-1] or failed.code != "summary_empty":
+                raise
+            if reason == "hard" or parts.request or parts.pins or parts.directives or parts.artifacts:
                 return Reply("", summarizer.name)
-            raise
+            raise SummarizerError(failed.detail, code="no_gain") from failed
+        accept.check_reply(reply)
+        return reply
 
     async def _accepted(self, plan: _Plan, reply: Reply, reason: str, attempt: int) -> Summary:
         session, cut = plan.window.session, plan.cut
-        if reply.text or reply.model != self._summarizers[-1].name:
-            accept.check_reply(reply)
         text = await asyncio.to_thread(accept.compose, reply.text, plan.parts, cut.budget, self._count)
         tokens = self._count(text) + FRAMING_TOKENS
         accept.check_gain(replaced_tokens=cut.replaced, block_tokens=tokens)

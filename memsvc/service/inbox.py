@@ -85,7 +85,7 @@ class Inbox:
         return Parsed(tuple(drafts), system.system, system.system_tokens, system.system_draft)
 
     def _leading(self, msg: Decoded, draft: Draft) -> Parsed:
-        content = members(msg.raw)["content"]
+        content = msgspec.json.format(members(msg.raw)["content"], indent=-1)  # as a PUT stores it
         role = "developer" if msg.native_role == "developer" else "system"
         check_system(content, "messages[0].content")
         return Parsed((), System(content, role), self.system_tokens(content), draft)  # type: ignore[arg-type]

@@ -109,6 +109,8 @@ class Memory:
             await self._settled(key, request.wait_ms / 1000)
         for _ in range(3):  # a compaction at the hard mark changes what there is to fetch
             held = await self._views.get(key, request.format, request.marks)
+            if held.answer is not None and held.answered == (held.session.revision, request.max_tokens):
+                return held.answer
             if held.view.empty():
                 raise CannotFit("the session has no message to send yet; append one first", code="empty_context")
             if not self._over(held):
@@ -141,7 +143,7 @@ class Memory:
         work = self.compactor.run(key, reason=reason, keep_tokens=request.keep_tokens)
         task = asyncio.create_task(work)
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._ended)
         done, _ = await asyncio.wait({task}, timeout=request.wait_ms / 1000)
         if not done:
             return 202, {"epoch": session.epoch, "changed": False, "reason": "running"}
@@ -210,6 +212,11 @@ class Memory:
 
     # --- helpers ---------------------------------------------------------------
 
+    def _ended(self, task: asyncio.Task[Outcome]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at: who asked may have gone, the worker will try again
+
     def _document(self, session: Session) -> dict[str, Any]:
         return session_document(session, self._defaults)
 
@@ -262,8 +269,12 @@ class Memory:
                 minimum=needed,
             )
         born = f"{session.uid:x}.{int(session.created_at * 1000):x}"
-        asked = f"{held.view.style.target}.{request.marks}.{request.max_tokens or 0}"
-        return Rendered(held.render(), f'"{born}.{session.revision}.{asked}.{RENDERER}"')
+        limits = held.limits  # the service's defaults may differ from those of its last start
+        style = f"{held.view.style.target}.{request.marks}.{limits.cache_ttl}.{limits.placement}"
+        asked = f"{style}.{request.max_tokens or 0}"
+        held.answer = Rendered(held.render(), f'"{born}.{session.revision}.{asked}.{RENDERER}"')
+        held.answered = (session.revision, request.max_tokens)
+        return held.answer
 
     async def _refresh_soft(self, held: Held) -> None:
         """Bring the header's soft mark up to date after the service's defaults changed."""

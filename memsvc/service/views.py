@@ -18,7 +18,7 @@ from memsvc.errors import NotFound
 from memsvc.ports import Log
 from memsvc.service.documents import overrides
 from memsvc.service.inbox import OFF_LOOP_BYTES
-from memsvc.service.requests import Marks
+from memsvc.service.requests import Marks, Rendered
 
 MAX_ROUNDS = 5
 """Tries to get a consistent view while other writers move the session's prefix."""
@@ -33,12 +33,15 @@ class Held:
     Attributes:
         limits: the policy as it applies to this revision.
         body: the finished document of revision `body_revision`.
+        answer: the last reply, for (revision, max_tokens) `answered`.
     """
 
     view: View
     limits: Policy
     body: bytes = b""
     body_revision: int = -1
+    answer: Rendered | None = None
+    answered: tuple[int, int | None] = (-1, None)
     soft_checked: int = -1
     size: int = field(default=0)
 
@@ -78,6 +81,9 @@ class Views:
             window = await self._log.load(key, _known(held))
             if self._held.get(slot) is not held:
                 continue  # another fetch rebuilt it meanwhile
+            if held is not None and window.session is held.session:
+                self._held.move_to_end(slot)
+                return held
             if held is None or not window.partial:
                 return await self._rebuild(slot, window)
             if self._extend(held, window):
@@ -150,4 +156,4 @@ def _known(held: Held | None) -> Known | None:
     if held is None:
         return None
     session = held.session
-    return Known(session.uid, session.prefix_revision, held.view.tail.last_seq or session.cut)
+    return Known(session.uid, session.prefix_revision, held.view.tail.last_seq or session.cut, session)

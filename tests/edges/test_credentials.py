@@ -108,5 +108,3 @@ async def test_without_keys_web_pages_are_refused(api: Api, headers: dict[str, s
     problem = (await api.call("PUT", S, {"user": "u"}, headers=headers)).problem(403, field, "forbidden")
     assert "configure keys" in problem["detail"]
     assert (await api.ok("GET", S))["user"] is None
-
-

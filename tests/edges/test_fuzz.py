@@ -91,7 +91,7 @@ def check(answer: Any) -> None:
 def test_bodies(run: Run, call: Any) -> None:
     """After each accepted body the context is still fetched in both formats."""
 
-    @settings(max_examples=80)
+    @settings(max_examples=50)
     @given(raws, st.integers(0, 5))
     def body(raw: bytes, session: int) -> None:
         async def act(api: Api) -> None:
@@ -115,7 +115,7 @@ def test_queries(run: Run, call: Any) -> None:
     pairs = st.lists(st.tuples(names.map(lambda n: quote(n, errors="surrogatepass")), text), max_size=3)
     queries = st.one_of(pairs.map(lambda found: "&".join(f"{n}={v}" for n, v in found)), raw)
 
-    @settings(max_examples=60)
+    @settings(max_examples=40)
     @given(queries)
     def query(text: str) -> None:
         async def act(api: Api) -> None:
@@ -133,7 +133,7 @@ def test_names_and_headers(run: Run) -> None:
         st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs", "Cc"]), max_size=20),
     )
 
-    @settings(max_examples=150)
+    @settings(max_examples=80)
     @given(
         st.binary(max_size=30) | st.text(max_size=30).map(lambda name: name.encode("utf-8", "surrogatepass")), headers
     )

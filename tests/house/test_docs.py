@@ -19,22 +19,27 @@ def _read(name: str) -> str:
 
 
 def test_settings_page_is_current() -> None:
-    assert _read("docs/settings.md") == markdown(), "run `make docs/settings.md`"
+    assert _read("docs/settings.md") == markdown(), "run `make docs`"
     assert all(f"MEMSVC_{name.upper()}" in markdown() for name in Config.model_fields)
 
 
 def test_every_error_is_documented() -> None:
     page = _read("docs/errors.md")
-    kinds = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.MemsvcError)]
-    codes = {c.code for c in kinds}
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, errors.MemsvcError):
+            row = f"| `{kind.code}` | {kind.status} | {'yes' if kind.retryable else 'no'} |"
+            assert row in page, f"docs/errors.md lacks a row that begins: {row}"
+    codes: set[str] = set()
     for path in modules():
         codes |= set(re.findall(r'\bcode="([a-z_]+)"', (PACKAGE / path).read_text(encoding="utf-8")))
-    assert not {code for code in codes if f"`{code}`" not in page}
+    missing = {code for code in codes if f"| `{code}` |" not in page}
+    assert not missing, f"docs/errors.md does not explain {sorted(missing)}"
 
 
 def test_every_endpoint_is_documented() -> None:
     page = _read("docs/api.md")
-    assert not {f"{c.method} {c.path}" for c in CALLS if c.path not in page}
+    missing = [f"{c.method} {c.path}" for c in CALLS if f"{c.method} {c.path}" not in page]
+    assert not missing, f"docs/api.md lacks {missing}"
 
 
 def test_every_law_names_a_test_that_exists() -> None:
@@ -43,7 +48,8 @@ def test_every_law_names_a_test_that_exists() -> None:
         assert re.search(rf"^\| {number} \|", page, re.M), f"law {number} is missing"
     named = set(re.findall(r"`(tests/[\w/.]+\.py)`", page))
     assert named
-    assert not {name for name in named if not (ROOT / name).is_file()}
+    missing = sorted(name for name in named if not (ROOT / name).is_file())
+    assert not missing, f"ARCHITECTURE.md names tests that do not exist: {missing}"
 
 
 def test_links_between_documents_hold() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 import threading
@@ -56,7 +57,7 @@ values: st.SearchStrategy[Any] = st.recursive(
 def damaged(draw: Callable[[st.SearchStrategy[Any]], Any], format: Format) -> Json:
     """A message with some of its values, at any depth, exchanged for others."""
     w = Writer(draw)
-    message = w.pick(MAKERS[format])(w)
+    message = copy.deepcopy(w.pick(MAKERS[format])(w))
     for _ in w.times(1, 2):
         places = list(_places(message))
         if places:

@@ -158,8 +158,8 @@ def said(text: str) -> Json:
 
 
 def words(number: int, tag: str = "w") -> str:
-    """A text of about `number` tokens, every word its own."""
-    return " ".join(f"{tag}{i}" for i in range(max(1, number // 2)))
+    """A text of `number` / 2 words, each its own (two to four tokens), in short sentences."""
+    return " ".join(f"{tag}{i}" + "." * (i % 5 == 4) for i in range(max(1, number // 2)))
 
 
 def chat(turns: int, tokens: int = 40, tag: str = "t") -> list[Json]:

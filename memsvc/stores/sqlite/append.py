@@ -68,9 +68,12 @@ def _with_format(session: Session, batch: Batch) -> Session:
     if session.settings.format is not None or batch.format is None:
         return session
     settings = replace(session.settings, format=batch.format)
-    if settings.model is not None or settings.policy is not None:
-        return replace(session, settings=settings)
-    return replace(session, settings=settings, factor=batch.factor, soft_tokens=batch.soft_tokens)
+    if settings.model is not None:
+        return replace(session, settings=settings)  # the factor is the model's
+    soft = batch.soft_tokens
+    if settings.policy is not None or session.fixed_tokens:  # the writer of the batch need not have known
+        soft = session.soft_tokens and int(session.soft_tokens * session.factor / batch.factor)
+    return replace(session, settings=settings, factor=batch.factor, soft_tokens=soft)
 
 
 def _system(session: Session, batch: Batch) -> tuple[Session, tuple[Draft, ...], bool]:

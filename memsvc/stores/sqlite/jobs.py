@@ -57,8 +57,9 @@ def claim(db: apsw.Connection, now: float, lease_s: float) -> Job | None:
     if before is not None and before == lease:
         lease = math.nextafter(lease, math.inf)  # a lease is a proof of ownership: no two are alike
     db.execute(_TAKE, (lease, now, uid))
-    names = db.execute("UPDATE sessions SET state = 'running' WHERE uid = ? RETURNING tenant, sid", (uid,)).fetchone()
-    return Job(Key(*names), lease, attempts + 1, note)
+    running = "UPDATE sessions SET state = 'running' WHERE uid = ? RETURNING tenant, sid"
+    tenant, session = next(db.execute(running, (uid,)))
+    return Job(Key(tenant, session), lease, attempts + 1, note)
 
 
 def finish(

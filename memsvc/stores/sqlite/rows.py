@@ -22,6 +22,7 @@ SEQ_BITS = 32
 MAX_SEQ = (1 << SEQ_BITS) - 1
 _STORED = (*SETTINGS, *COUNTED)
 _HEAD = f"SELECT {SESSION_COLUMNS} FROM sessions WHERE tenant = ? AND sid = ?"
+_REVISION = "SELECT uid, revision FROM sessions WHERE tenant = ? AND sid = ?"
 _INSERT = (
     f"INSERT INTO sessions (tenant, sid, {', '.join(_STORED)}) "
     f"VALUES (?, ?, {', '.join('?' * len(_STORED))}) RETURNING uid"
@@ -97,11 +98,12 @@ def tail(db: apsw.Connection, uid: int, after: int, most_bytes: int | None = Non
 
 
 def unchanged(db: apsw.Connection, key: Key, known: Known) -> Window | None:
-    """The window of a reader that has all of it already, else None. A single statement, so that
-    it needs no snapshot. NotFound without the session."""
-    session = must_head(db, key)
-    same = (session.uid, session.prefix_revision) == (known.uid, known.prefix_revision)
-    return Window(session, None, (), partial=True) if same and session.last_seq <= known.last_seq else None
+    """The window of a reader who has all of it: its own header back. None if anything moved."""
+    held = known.session
+    found = db.execute(_REVISION, (key.tenant, key.session)).fetchone()
+    if held is None or found != (held.uid, held.revision):
+        return None
+    return Window(held, None, (), partial=True)
 
 
 def window(db: apsw.Connection, key: Key, known: Known | None, most_bytes: int | None = None) -> Window:

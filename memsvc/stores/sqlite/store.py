@@ -7,7 +7,7 @@ import base64
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import apsw
 import orjson
@@ -109,7 +109,9 @@ class SQLiteStore:
 
         if self._readers is not None:
             with contextlib.suppress(NotHere):
-                return _near_window(self._readers, key, known)
+                # The hot path: nothing new since the last fetch, told by one indexed row and no snapshot.
+                same = known and self._readers.one(lambda db: rows.unchanged(db, key, known))
+                return same or self._readers.several(lambda db: rows.window(db, key, known, NEAR_BYTES))
         return await self._read_far(lambda db: rows.window(db, key, known))
 
     async def entries(self, key: Key, *, after: int, upto: int | None = None, limit: int) -> list[Entry]:
@@ -273,17 +275,9 @@ def _rewrite_version(db: apsw.Connection) -> None:
     db.execute(f"PRAGMA user_version={db.execute('PRAGMA user_version').get}")
 
 
-def _near_window(readers: Readers, key: Key, known: Known | None) -> Window:
-    if known is not None:
-        same = readers.one(lambda db: rows.unchanged(db, key, known))
-        if same is not None:
-            return same
-    return readers.several(lambda db: rows.window(db, key, known, NEAR_BYTES))
-
-
 def _born(key: Key, session: Session) -> Session:
     """A new header: whatever the caller gives, nothing has been appended to it."""
-    nothing = dict.fromkeys(_COUNTS, 0)
+    nothing: dict[str, Any] = dict.fromkeys(_COUNTS, 0)
     return replace(session, key=key, state="idle", due_at=None, prefix_reason=None, **nothing)
 
 

@@ -1,0 +1,89 @@
+"""Logging: one JSON object a line, and nothing of what callers sent. In processes of their own: it is global."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from memsvc.core.model import Key
+from memsvc.observe import Compacted, CompactionFailed, quiet_logger
+from tests.edges.api import serving
+
+SCRIPT = """
+import logging, sys
+from memsvc.observe import Compacted, CompactionFailed, RequestFailed, WorkerFailed, configure_logging, log_sink
+configure_logging(sys.argv[1], sys.argv[2])
+sink = log_sink()
+sink(Compacted("t", "s", 1, 1, 9, 500, 100, "threshold", "local"))
+sink(CompactionFailed("t", "s", "no_gain", 2, retry_at=5.0))
+sink(RequestFailed("r", "context", 500, "ValueError", 0.1, ("a.py:1 f",)))
+sink(WorkerFailed("unavailable"))
+try:
+    raise ValueError("secret words")
+except ValueError:
+    logging.getLogger("other.library").exception("it %s", "failed")
+"""
+
+
+def lines(level: str, fmt: str) -> list[str]:
+    """What the script logs."""
+    done = subprocess.run([sys.executable, "-c", SCRIPT, level, fmt], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert "secret" not in done.stderr
+    return done.stderr.splitlines()
+
+
+def test_json_lines() -> None:
+    logged = [json.loads(line) for line in lines("info", "json")]
+    assert [line["event"] for line in logged] == [
+        "compacted",
+        "compaction_failed",
+        "request_failed",
+        "worker_failed",
+        "it failed",
+    ]
+    assert [line["level"] for line in logged] == ["info", "warning", "error", "error", "error"]
+    assert logged[0]["to_seq"] == 9
+    assert logged[1]["retry_at"] == 5.0
+    assert (logged[4]["error"], logged[4]["logger"]) == ("ValueError", "other.library")
+
+
+def test_levels_and_readable_lines() -> None:
+    logged = lines("error", "console")
+    assert len(logged) == 3
+    assert "request_failed" in logged[0]
+
+
+def test_events_are_values() -> None:
+    assert Compacted("t", "s", 1, 1, 9, 500, 100, "threshold", "local").seconds == 0.0
+    with pytest.raises(AttributeError):
+        CompactionFailed("t", "s", "no_gain", 2).attempts = 3  # type: ignore[misc]
+
+
+async def test_a_request_that_is_no_http_is_logged_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
+    class Nobody:
+        async def ready(self, key: Key) -> None:
+            """Never called."""
+
+    caplog.set_level(logging.DEBUG)
+    async with serving(Nobody()) as api:
+        reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nx-api-key: secret\x00words\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+    assert b" 400 " in answer
+    records: list[Any] = [r for r in caplog.records if r.name == "memsvc.http"]
+    assert records
+    assert "secret" not in caplog.text
+    assert all(r.exc_info is None for r in records)
+
+
+def test_a_quiet_logger_is_made_once() -> None:
+    assert quiet_logger("memsvc.test") is quiet_logger("memsvc.test")
+    assert len(quiet_logger("memsvc.test").filters) == 1
