@@ -142,7 +142,9 @@ class Player:
 
     async def _watch_threshold(self, context: Json, previous: Json | None) -> None:
         """Past the threshold a compaction is promised; a giant last group may put it off for a call."""
-        if context["tokens"]["context"] <= self._limits["threshold_tokens"]:
+        tokens, limits = context["tokens"], self._limits
+        least = tokens["system"] + tokens["tools"] + limits["summary_tokens"] + 2 * limits["keep_tokens"]
+        if tokens["context"] <= max(limits["threshold_tokens"], least):
             self._over_in_a_row = 0
             return
         same = previous is not None and previous["epoch"] == context["epoch"]
@@ -153,7 +155,7 @@ class Player:
         if self._over_in_a_row == _PATIENCE + 1:
             found = (await self._client.session(self._session))["compaction"]
             why = f"{found['state']}, {found['last_reason']}"
-            self._tally.note(f"stuck: {self._where()}: {context['tokens']['context']} tokens, {why}")
+            self._tally.note(f"stuck: {self._where()}: {tokens['context']} tokens, {why}")
 
     async def _settle(self, context: Json) -> None:
         """Give a due compaction the time that a model call takes."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from memsvc.config import Config
 from memsvc.core.model import Policy
 from memsvc.llm import LocalSummarizer
 from memsvc.observe import log_sink
-from memsvc.ports import Counter
 from memsvc.service import Memory
 from memsvc.stores import open_store
 from memsvc.tokens import build_counter
@@ -33,13 +31,13 @@ class App:
         self._clock = clock
         self._store = open_store(config.store)
 
-    async def open(self, *, work: bool = True, counter: Awaitable[Counter] | None = None) -> None:
+    async def open(self, *, work: bool = True) -> None:
         """Open the store, load the vocabulary, start the worker (unless `work` is False).
 
-        `counter` is one that is being loaded already. Raises Unavailable or VocabularyError."""
+        Raises Unavailable or VocabularyError."""
         config = self.config
-        loading = counter or asyncio.to_thread(build_counter, config.token_counter)
-        counts, _ = await asyncio.gather(loading, self._store.open())
+        await self._store.open()
+        counts = build_counter(config.token_counter)  # holds the interpreter: a thread would gain nothing
         self.memory = Memory(
             self._store,
             counts,

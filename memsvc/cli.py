@@ -9,14 +9,12 @@ import gc
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from memsvc import __version__
 from memsvc.config import Config, ConfigError, load_config
 from memsvc.errors import MemsvcError
-from memsvc.ports import Counter
-from memsvc.tokens import VocabularyError, build_counter
+from memsvc.tokens import VocabularyError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,12 +48,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(config: Config) -> int:
-    with ThreadPoolExecutor(1) as pool, contextlib.suppress(KeyboardInterrupt):
-        counter = pool.submit(build_counter, config.token_counter)  # loads while the rest is imported
-        from memsvc.observe import configure_logging
+    from memsvc.observe import configure_logging
 
-        configure_logging(config.log_level, config.log_format)
-        return _run(_serve_until_stopped(config, counter))
+    configure_logging(config.log_level, config.log_format)
+    with contextlib.suppress(KeyboardInterrupt):
+        return _run(_serve_until_stopped(config))
     return 0
 
 
@@ -69,15 +66,16 @@ def _run(main: Coroutine[Any, Any, int]) -> int:
         return runner.run(main)
 
 
-async def _serve_until_stopped(config: Config, counter: Future[Counter]) -> int:
+async def _serve_until_stopped(config: Config) -> int:
     from aiohttp import web
 
     from memsvc.app import build
     from memsvc.server import create_app
 
+    stopped = _stop_signal()
     app = build(config)
     try:
-        await app.open(counter=asyncio.wrap_future(counter))
+        await app.open()
     except (MemsvcError, VocabularyError) as failed:
         print(f"memsvc: cannot start on {config.store}: {failed}", file=sys.stderr)
         return 1
@@ -95,18 +93,18 @@ async def _serve_until_stopped(config: Config, counter: Future[Counter]) -> int:
         gc.collect()
         gc.freeze()  # what start-up made stays for good: no collection need look at it again
         print(f"memsvc {__version__} serves on http://{shown}:{port}, store {config.store}", flush=True)
-        await _stop_signal()
+        await stopped.wait()
         await runner.cleanup()  # answers what is under way, takes nothing new
     finally:
         await app.close()
     return 0
 
 
-async def _stop_signal() -> None:
-    """Wait for SIGINT or SIGTERM."""
+def _stop_signal() -> asyncio.Event:
+    """An event that SIGINT or SIGTERM sets."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt instead
             loop.add_signal_handler(number, stopped.set)
-    await stopped.wait()
+    return stopped

@@ -19,7 +19,6 @@ from memsvc.core.model import (
     Known,
     Reply,
     Session,
-    Settings,
     Summary,
     SummaryRequest,
     Window,

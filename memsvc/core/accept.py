@@ -44,18 +44,23 @@ _REFUSAL = re.compile(
     r"(?:can(?:no|[\u2019'])t|am unable|am not able|won[\u2019']t)"
     r"|i (?:can(?:no|[\u2019'])t|am unable to|am not able to|won[\u2019']t) "
     r"(?:help|assist|provide|summari[sz]e|comply|do that|continue|create|process|fulfil)"
-    r"|as an ai\b|i must decline", re.IGNORECASE)
+    r"|as an ai\b|i must decline",
+    re.IGNORECASE,
+)
 _PLACEHOLDER = re.compile(
     r"[\[(<{]{0,3}\s?(?:conversation |insert |your )?"
     r"(?:summary|placeholder|todo|tbd|n/?a|none|null|undefined|\.{3}|…)"
-    r"(?: (?:goes |of the conversation )?here)?\s?[\])>}]{0,3}[.:]?$", re.IGNORECASE)
-_TOO_LONG = re.compile(
-    r"conversation (?:was|is) too (?:long|short|large) to (?:be )?summari[sz]e", re.IGNORECASE)
+    r"(?: (?:goes |of the conversation )?here)?\s?[\])>}]{0,3}[.:]?$",
+    re.IGNORECASE,
+)
+_TOO_LONG = re.compile(r"conversation (?:was|is) too (?:long|short|large) to (?:be )?summari[sz]e", re.IGNORECASE)
 _CHAT = re.compile(
     r"(?:sure|certainly|of course|absolutely|no problem|you[\u2019']re welcome|great question|got it)"
     r"(?: thing)?\s?[!,.:\u2014-]"
     r"|(?:i[\u2019']d|i would) be (?:happy|glad) to\b|happy to help\b|i[\u2019']ll \w|let me \w"
-    r"|(?:thank you|thanks) for\b|how can i (?:help|assist)\b", re.IGNORECASE)
+    r"|(?:thank you|thanks) for\b|how can i (?:help|assist)\b",
+    re.IGNORECASE,
+)
 _SHORT = 200  # characters; a placeholder is no longer
 _LABELLED = re.compile(r"\[\d{1,12} [^\]\n]{1,80}\] ")
 
@@ -170,7 +175,8 @@ def compose(body: str, parts: Parts, budget_tokens: int, count: Count) -> str:
     if smallest > budget_tokens:
         raise CannotFit(
             f"pins and the quoted request need {smallest} tokens, the summary may have {budget_tokens}",
-            minimum=smallest)
+            minimum=smallest,
+        )
     draft = _with_directives(draft, parts, budget_tokens, count)
     text = "\n".join(x for x in neutralise(body).strip().splitlines() if x.strip() not in _HEADINGS)
     found = _clean(parts.artifacts)
@@ -219,8 +225,13 @@ class _Draft:
         )
 
     def __str__(self) -> str:
-        sections = ((_REQUEST, self.request), (_PINS, self.pins), (_RULES, self.rules), (_BODY, self.body),
-                    (_VALUES, self.values))
+        sections = (
+            (_REQUEST, self.request),
+            (_PINS, self.pins),
+            (_RULES, self.rules),
+            (_BODY, self.body),
+            (_VALUES, self.values),
+        )
         text = "\n\n".join([self.opening, *(f"{heading}\n{x}" for heading, x in sections if x)])
         return f"<{TAG}>\n{text}\n</{TAG}>"
 

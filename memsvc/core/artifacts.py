@@ -56,21 +56,26 @@ _FILE = re.compile(
 _PATH = re.compile(r"(?:~?/|\.{1,2}/)?[\w@.+%~-]{1,100}(?:/[\w@.+%~-]{1,100}){0,30}/?")
 _WINDOWS_PATH = re.compile(r"(?:[A-Za-z]:|\\)\\[\w .+%~-]{1,100}(?:\\[\w .+%~-]{1,100}){0,30}")
 _PLACE = re.compile(r"([^:]+)(?::\d{1,7}){1,2}")  # path:line:column
-_VERSION = re.compile(
-    r"v\d{1,5}(?:\.\d{1,6}){0,3}(?:-[\w.]{1,20})?|\d{1,5}(?:\.\d{1,6}){2,3}(?:-[\w.]{1,20})?")
-_ERROR = re.compile(
-    r"E[A-Z]{4,14}|[A-Z]\w{1,40}(?:Error|Exception)|[A-Z]{2,6}-?\d{4,5}|0x[0-9a-fA-F]{4,16}")
+_VERSION = re.compile(r"v\d{1,5}(?:\.\d{1,6}){0,3}(?:-[\w.]{1,20})?|\d{1,5}(?:\.\d{1,6}){2,3}(?:-[\w.]{1,20})?")
+_ERROR = re.compile(r"E[A-Z]{4,14}|[A-Z]\w{1,40}(?:Error|Exception)|[A-Z]{2,6}-?\d{4,5}|0x[0-9a-fA-F]{4,16}")
 _ID = re.compile(r"#?(?=[\w-]{0,60}\d)[A-Za-z0-9][\w-]{3,63}|#\d{1,9}|(?=[A-Z]*\d)[A-Z0-9]{6,}")
-_NAME = re.compile(
-    r"[A-Za-z]\w{0,60}_\w{1,60}|[a-z]{2,40}[A-Z][A-Za-z0-9]{1,60}|(?:[A-Z][a-z0-9]{1,30}){2,6}")
+_NAME = re.compile(r"[A-Za-z]\w{0,60}_\w{1,60}|[a-z]{2,40}[A-Z][A-Za-z0-9]{1,60}|(?:[A-Z][a-z0-9]{1,30}){2,6}")
 _NO_ID = re.compile(
     r"\d{1,4}|\d{1,6}[a-z]{1,3}|\d{1,4}-\d{1,4}|\d{1,4}-[a-z]+|[a-z]+-\d{1,2}|\d{4}-\d{2}-\d{2}.*"
-    r"|#[0-9a-f]{0,7}[a-f][0-9a-f]{0,7}", re.IGNORECASE)  # plain numbers, 60px, ranges, dates, colours
+    r"|#[0-9a-f]{0,7}[a-f][0-9a-f]{0,7}",
+    re.IGNORECASE,
+)  # plain numbers, 60px, ranges, dates, colours
 
 _KINDS: dict[Kind, tuple[str, float]] = {
-    "path": ("paths", 1.3), "url": ("urls", 1.0), "id": ("ids", 1.2), "email": ("emails", 1.2),
-    "name": ("names", 0.7), "version": ("versions", 0.6), "error": ("errors", 0.8),
-    "amount": ("amounts", 0.6), "date": ("dates", 0.6),
+    "path": ("paths", 1.3),
+    "url": ("urls", 1.0),
+    "id": ("ids", 1.2),
+    "email": ("emails", 1.2),
+    "name": ("names", 0.7),
+    "version": ("versions", 0.6),
+    "error": ("errors", 0.8),
+    "amount": ("amounts", 0.6),
+    "date": ("dates", 0.6),
 }  # how a line of the index is headed, and how much the kind is worth
 _PLACE_WEIGHT = {"text": 1.0, "call": 1.5, "error": 0.7, "result": 0.35, "media": 0.0}
 _HALF_LIFE = 0.35  # share of the range after which a value that was not mentioned again counts half

@@ -94,8 +94,7 @@ _RULES = tuple(
     )
 )
 _NIE = re.compile(r"\bnie\b", re.IGNORECASE)  # "never" in German, a mere "not" in Polish
-_GERMAN = re.compile(
-    r"\b(?:und|der|die|das|ein|eine|nicht|mit|auf|bitte|ohne|den|zu|mir|du|sie|im)\b", re.IGNORECASE)
+_GERMAN = re.compile(r"\b(?:und|der|die|das|ein|eine|nicht|mit|auf|bitte|ohne|den|zu|mir|du|sie|im)\b", re.IGNORECASE)
 _FIRST_PERSON = re.compile(
     r"\b(?:i(?:[\u2019'](?:ve|m|d|ll))?|she|he|they|it|we[\u2019']ve|ich|yo|je|j[\u2019']ai|io|eu|я"
     r"|ja|ik|ben)\b"

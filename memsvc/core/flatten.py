@@ -19,8 +19,14 @@ from memsvc.core.model import Entry
 Role = Literal["user", "assistant", "tool", "system"]
 Kind = Literal["text", "call", "result", "error", "media"]
 
-_ROLES: dict[object, Role] = {"user": "user", "assistant": "assistant", "tool": "tool", "function": "tool",
-                              "system": "system", "developer": "system"}
+_ROLES: dict[object, Role] = {
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",
+    "system": "system",
+    "developer": "system",
+}
 _TEXT = frozenset({"text", "input_text", "output_text", "refusal", "summary_text"})
 _SILENT = frozenset({"thinking", "redacted_thinking", "reasoning", "compaction", "item_reference"})
 _MAX_DEPTH = 6  # how deep content may nest inside content before its text no longer matters
@@ -57,8 +63,10 @@ class Said:
     @property
     def whole(self) -> str:
         """Everything in it: calls as `name arguments`, results as their text, media as `[type]`."""
-        return "\n".join(f"{p.name} {p.text}".strip() if p.kind == "call" else
-                         f"[{p.text}]" if p.kind == "media" else p.text for p in self.pieces)
+        return "\n".join(
+            f"{p.name} {p.text}".strip() if p.kind == "call" else f"[{p.text}]" if p.kind == "media" else p.text
+            for p in self.pieces
+        )
 
 
 def said(entry: Entry) -> Said:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from memsvc.core.model import Key
-from memsvc.errors import InvalidRequest, MemsvcError
+from memsvc.errors import InvalidRequest
 from memsvc.server import reply
 from memsvc.server.body import Bodies, items, members, parse
 from memsvc.service.requests import (
@@ -56,13 +56,7 @@ class Handlers:
         if query.context is None:
             return reply.json_value(await self._memory.append(key, wanted))
         look = ContextRequest(query.context, query.max_tokens, marks=query.marks or "auto")
-        done = await self._memory.append(key, wanted)
-        try:
-            context = await self._memory.context(key, look)
-        except MemsvcError as error:
-            # The messages are stored: whoever reads this error must not append them again.
-            error.extra["appended"] = done
-            raise
+        done, context = await self._memory.append_and_context(key, wanted, look)
         return reply.json_with(done, "context", context.body)
 
     async def put(self, request: web.Request, key: Key) -> web.Response:

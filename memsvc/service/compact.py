@@ -16,7 +16,7 @@ from memsvc.core.model import Entry, Key, Policy, Reply, Session, Summary, Summa
 from memsvc.core.policy import Cut
 from memsvc.core.render import RENDERER, decode_entry
 from memsvc.core.render.blocks import FRAMING_TOKENS
-from memsvc.core.turns import Group, groups
+from memsvc.core.turns import Group, groups, speaks
 from memsvc.errors import CannotFit, Conflict, SummarizerError
 from memsvc.observe import Compacted, Sink
 from memsvc.ports import Counter, Store, Summarizer
@@ -138,8 +138,8 @@ class Compactor:
         session = plan.window.session
         refused: SummarizerError | None = None
         request = self._request(plan)
-        if request.budget_tokens <= 0 and reason != "hard":
-            return Outcome(False, "no_gain", session.epoch)  # so little is covered that a body has no room
+        if request.budget_tokens <= 0:
+            chain = chain[-1:]  # no room for a body: not worth a model's call
         for attempt, summarizer in enumerate(chain, start=1):
             try:
                 reply = await self._asked(summarizer, request, plan.parts, reason)
@@ -154,9 +154,7 @@ class Compactor:
             raise refused
         return Outcome(False, "no_gain", session.epoch)
 
-    async def _asked(
-        self, summarizer: Summarizer, request: SummaryRequest, parts: accept.Parts, reason: str
-    ) -> Reply:
+    async def _asked(self, summarizer: Summarizer, request: SummaryRequest, parts: accept.Parts, reason: str) -> Reply:
         """What a summarizer says, if it may stand; nothing, where the last in line has nothing to quote (images)
         and the block is worth having for what the service puts into it, or must be had."""
         try:
@@ -267,8 +265,9 @@ class Compactor:
         if seq is not None:
             return next(e for e in entries if e.seq == seq)
         before = window.summary.request_seq if window.summary else None
-        if before is None:
-            return None
+        if before is None:  # the tail had a newer one then, which an edit has cut off
+            covered = await self._earlier(window.session.key, window.session.cut)
+            return next((e for e in reversed(covered) if speaks(decode_entry(e))), None)
         found = await self._store.entries(window.session.key, after=before - 1, upto=before, limit=1)
         return found[0] if found else None
 

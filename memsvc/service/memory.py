@@ -11,7 +11,7 @@ from memsvc.core import policy as rules
 from memsvc.core.model import Batch, Format, Key, Policy, Session
 from memsvc.core.render import RENDERER, guess
 from memsvc.core.render.splice import array, obj
-from memsvc.errors import CannotFit, NotFound
+from memsvc.errors import CannotFit, MemsvcError, NotFound
 from memsvc.ports import Counter, Store, Summarizer
 from memsvc.service import changes
 from memsvc.service.compact import Compactor, Outcome
@@ -99,9 +99,15 @@ class Memory:
     async def append_and_context(
         self, key: Key, request: AppendRequest, wanted: ContextRequest
     ) -> tuple[dict[str, Any], Rendered]:
-        """Append, then the context that now holds: one round trip a turn."""
+        """Append, then the context that now holds: one round trip a turn.
+
+        An error after the append carries its reply as `appended`: the messages are stored."""
         reply = await self.append(key, request)
-        return reply, await self.context(key, wanted)
+        try:
+            return reply, await self.context(key, wanted)
+        except MemsvcError as error:
+            error.extra["appended"] = reply
+            raise
 
     async def context(self, key: Key, request: ContextRequest) -> Rendered:
         """The context as finished JSON. Raises NotFound, or CannotFit with a `minimum`."""

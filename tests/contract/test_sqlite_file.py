@@ -2,20 +2,289 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import apsw
 import pytest
 
+from memsvc.errors import Unavailable
 from memsvc.ports import Store
 from memsvc.stores import open_store
+from memsvc.stores.sqlite import SQLiteStore, writer
+from memsvc.stores.sqlite.connect import open_writer
+from tests.contract.making import KEY, OTHER, batch, compact, draft, log, must, say, sound, texts
 from tests.contract.store_contract import StoreContract
+
+TABLES = ("sessions", "messages", "summaries", "pins", "replays", "jobs")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return f"{tmp_path}/memory.db"
+
+
+@pytest.fixture
+async def store(path: str) -> AsyncIterator[SQLiteStore]:
+    opened = SQLiteStore(path)
+    await opened.open()
+    yield opened
+    await opened.close()
 
 
 class TestSQLiteFile(StoreContract):
     @pytest.fixture
-    async def store(self, tmp_path: Path) -> AsyncIterator[Store]:
-        opened = open_store(f"sqlite:///{tmp_path}/memory.db")
+    async def store(self, path: str) -> AsyncIterator[Store]:
+        opened = open_store(f"sqlite:///{path}")
         await opened.open()
         yield opened
         await opened.close()
+
+
+def counted(path: str) -> dict[str, int]:
+    """Rows of every table."""
+    with apsw.Connection(path) as db:
+        return {name: db.execute(f"SELECT count(*) FROM {name}").get for name in TABLES}
+
+
+async def test_what_was_written_is_there_after_opening_again(path: str, store: SQLiteStore) -> None:
+    await say(store, 5)
+    await store.pin(KEY, 2, True)
+    await compact(store, 3)
+    before = await store.load(KEY), await log(store), await store.pins(KEY)
+    await store.close()
+    again = SQLiteStore(path)
+    await again.open()
+    assert (await again.load(KEY), await log(again), await again.pins(KEY)) == before
+    await again.close()
+
+
+async def test_delete_leaves_nothing_in_any_table(path: str, store: SQLiteStore) -> None:
+    for key in (KEY, OTHER):
+        await store.append(key, batch(draft(id="a"), soft_tokens=1, idempotency_key="k", digest=b"d"))
+        await say(store, 4, key=key)
+        await store.pin(key, 2, True)
+        await compact(store, 3, key=key)
+        await store.truncate(key, after_seq=4, at=2.0)
+    both = counted(path)
+    await store.delete(KEY)
+    assert counted(path) == {name: number // 2 for name, number in both.items()}
+    await store.delete(OTHER)
+    assert counted(path) == dict.fromkeys(TABLES, 0)
+
+
+async def test_a_store_may_be_open_twice(path: str, store: SQLiteStore) -> None:
+    other = SQLiteStore(path)
+    await other.open()
+    both = (store, other)
+    await asyncio.gather(*(both[n % 2].append(KEY, batch(draft(f"m{n}"))) for n in range(50)))
+    assert (await sound(store)).last_seq == 50
+    assert await log(store) == await log(other)
+    await other.close()
+    assert (await say(store)).seqs == (51,)
+
+
+async def test_many_open_a_new_file_at_once(path: str) -> None:
+    stores = [SQLiteStore(path) for _ in range(8)]
+    await asyncio.gather(*(s.open() for s in stores))
+    await asyncio.gather(*(s.append(KEY, batch(draft())) for s in stores))
+    assert (await sound(stores[0])).last_seq == 8
+    await asyncio.gather(*(s.close() for s in stores))
+
+
+async def test_a_file_of_a_newer_release_is_refused(path: str, store: SQLiteStore) -> None:
+    await store.close()
+    with apsw.Connection(path) as db:
+        db.execute("PRAGMA user_version=99")
+    with pytest.raises(Unavailable, match=r"schema version 99.*use the release that wrote it"):
+        await SQLiteStore(path).open()
+    with apsw.Connection(path) as db:
+        assert db.execute("PRAGMA user_version").get == 99
+
+
+@pytest.mark.parametrize("version", [0, 1])
+async def test_another_programs_database_is_left_alone(path: str, version: int) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE theirs (a)")
+        db.execute(f"PRAGMA user_version={version}")
+    db.close()
+    with pytest.raises(Unavailable, match="another program's"):
+        await SQLiteStore(path).open()
+    with apsw.Connection(path) as found:
+        assert found.execute("SELECT name FROM sqlite_schema").fetchall() == [("theirs",)]
+
+
+async def test_what_cannot_be_opened_says_why(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_bytes(b"no database at all" * 100)
+    for name, says in (
+        ("no/such/folder.db", "folder exists"),
+        ("", "folder exists"),
+        ("text.db", "no SQLite database"),
+    ):
+        with pytest.raises(Unavailable, match=says):
+            await SQLiteStore(f"{tmp_path}/{name}").open()
+
+
+async def test_closed_and_never_opened(path: str, store: SQLiteStore) -> None:
+    await say(store)
+    await store.close()
+    await store.close()
+    for closed in (store, SQLiteStore(path)):
+        for call in (closed.head(KEY), closed.load(KEY), closed.append(KEY, batch(draft())), closed.ping()):
+            with pytest.raises(Unavailable):
+                await call
+        await closed.close()
+
+
+async def test_close_finishes_what_was_accepted(path: str) -> None:
+    store = SQLiteStore(path)
+    await store.open()
+    waiting = [asyncio.create_task(store.append(KEY, batch(draft(f"m{n}")))) for n in range(1000)]
+    await asyncio.sleep(0)  # all of them are in the queue now
+    await store.close()
+    answers = await asyncio.gather(*waiting)
+    assert len({a.seqs for a in answers}) == 1000
+    assert counted(path)["messages"] == 1000
+
+
+async def test_cancelled_callers_disturb_nobody(store: SQLiteStore) -> None:
+    tasks = [asyncio.create_task(store.append(KEY, batch(draft(f"m{n}")))) for n in range(30)]
+    await asyncio.sleep(0)
+    for task in tasks[::2]:
+        task.cancel()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert not any(isinstance(a, BaseException) for a in answers[1::2])
+    stored = {e.raw for e in await log(store)}
+    assert all(draft(f"m{n}").raw in stored for n in range(1, 30, 2))
+    await sound(store)
+
+
+async def test_law7_a_write_that_breaks_in_the_middle_leaves_nothing(path: str, store: SQLiteStore) -> None:
+    with apsw.Connection(path) as db:
+        db.execute("CREATE TRIGGER t BEFORE INSERT ON replays BEGIN SELECT raise(ABORT, 'broken'); END")
+    broken = batch(*texts(3), idempotency_key="k", digest=b"d")
+    answers = await asyncio.gather(say(store), store.append(OTHER, broken), say(store, key=KEY), return_exceptions=True)
+    assert isinstance(answers[1], Unavailable)
+    assert await store.head(OTHER) is None
+    assert (await sound(store)).messages == 2
+    assert counted(path)["messages"] == 2
+
+
+async def test_a_full_disk_fails_all_that_are_waiting_and_the_store_works_afterwards(path: str) -> None:
+    store = SQLiteStore(path)
+    await store.open()
+    first = (await say(store)).session
+    await full(store, True)
+    huge = [store.append(KEY, batch(draft("x" * 100_000))) for _ in range(5)]
+    answers = await asyncio.gather(*huge, return_exceptions=True)
+    assert all(isinstance(a, Unavailable) and "disk is full" in a.detail for a in answers)
+    assert len({id(a) for a in answers}) == 5
+    assert await sound(store) == first
+    await full(store, False)
+    assert (await say(store)).seqs == (2,)
+    await store.ping()
+    await store.close()
+
+
+async def full(store: SQLiteStore, now: bool) -> None:
+    """Let the file not grow any more, or do."""
+
+    def limit(db: apsw.Connection) -> None:
+        pages = db.execute("PRAGMA page_count").get
+        db.execute(f"PRAGMA max_page_count={pages + 2 if now else 2**31}")
+
+    await run(store, limit)
+
+
+async def run(store: SQLiteStore, work: Any) -> Any:
+    """Run a function on the store's write connection."""
+    assert store._writer is not None
+    return await store._writer.do(work)
+
+
+async def test_ping_proves_that_a_write_would_work(path: str, store: SQLiteStore) -> None:
+    await run(store, lambda db: db.execute("PRAGMA query_only=1"))
+    with pytest.raises(Unavailable, match="not writable"):
+        await store.ping()
+    with pytest.raises(Unavailable, match="not writable"):
+        await say(store)
+    await run(store, lambda db: db.execute("PRAGMA query_only=0"))
+    await store.ping()
+
+
+async def test_another_process_that_holds_the_file_is_unavailable_and_reads_go_on(
+    path: str, store: SQLiteStore
+) -> None:
+    before = (await say(store)).session
+    await run(store, lambda db: db.set_busy_timeout(0))
+    with apsw.Connection(path) as other:
+        other.execute("BEGIN IMMEDIATE")
+        writes = [say(store), store.append(OTHER, batch(draft())), store.ping()]
+        answers = await asyncio.gather(*writes, return_exceptions=True)
+        assert all(isinstance(a, Unavailable) and "another process" in a.detail for a in answers)
+        assert await sound(store) == before
+        other.execute("COMMIT")
+    assert (await say(store)).seqs == (2,)
+
+
+async def test_a_damaged_file_is_unavailable(path: str, store: SQLiteStore) -> None:
+    await say(store, 50)
+    await store.close()
+    data = Path(path).read_bytes()
+    Path(path).write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+    damaged = SQLiteStore(path)
+    await damaged.open()
+    for call in (damaged.head(KEY), damaged.load(KEY), damaged.sessions("acme"), damaged.append(KEY, batch(draft()))):
+        with pytest.raises(Unavailable, match="damaged"):
+            await call
+    await damaged.close()
+
+
+async def test_too_many_waiting_writes_are_turned_away(store: SQLiteStore) -> None:
+    go = threading.Event()
+    blocker = asyncio.create_task(run(store, lambda db: go.wait()))
+    await asyncio.sleep(0)
+    accepted = [asyncio.create_task(run(store, lambda db: 1)) for _ in range(writer.MAX_WAITING + 1)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable, match="too many"):
+        await say(store)
+    go.set()
+    done = await asyncio.gather(*accepted, return_exceptions=True)
+    assert done.count(1) >= writer.MAX_WAITING
+    await blocker
+    await say(store)
+
+
+async def test_old_idempotency_records_go_and_young_ones_stay(path: str, store: SQLiteStore) -> None:
+    await say(store)
+
+    def old(db: apsw.Connection) -> None:
+        uid = db.execute("SELECT uid FROM sessions").get
+        rows = [(uid, f"o{n}", b"", b"{}", n, 0.0 if n < 30 else 2e5) for n in range(100)]
+        db.executemany("INSERT INTO replays VALUES (?, ?, ?, ?, ?, ?)", rows)
+        db.execute("UPDATE sessions SET log_revision = 10_050")
+
+    await run(store, old)
+    for n in range(10):
+        await store.append(KEY, batch(draft(), at=2.1e5, idempotency_key=f"k{n}", digest=b""))
+    assert counted(path)["replays"] == 110 - 30
+    assert (await must(store)).log_revision == 10_060
+
+
+async def test_pragmas(store: SQLiteStore) -> None:
+    for name, value in (("journal_mode", "wal"), ("synchronous", 2), ("temp_store", 2)):
+        assert await run(store, lambda db, name=name: db.execute(f"PRAGMA {name}").get) == value
+    assert store._readers is not None
+    with pytest.raises(Unavailable, match="not writable"):
+        await store._readers.far(lambda db: db.execute("DELETE FROM sessions"))
+
+
+def test_the_newest_schema_is_the_sum_of_its_scripts(path: str) -> None:
+    with open_writer(path) as db:
+        assert db.execute("SELECT count(*) FROM sqlite_schema WHERE type = 'table'").get == len(TABLES) + 1
+        assert db.execute("PRAGMA integrity_check").get == "ok"
+    db.close()

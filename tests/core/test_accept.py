@@ -44,34 +44,43 @@ def refused(text: str, stop: str = "end") -> str | None:
     return None
 
 
-@pytest.mark.parametrize(("text", "stop", "code"), [
-    ("The user plans a trip.", "length", "summary_incomplete"),
-    ("The user plans a trip.", "other", "summary_incomplete"),
-    ("I can't do that.", "refusal", "summary_refused"),
-    ("", "end", "summary_empty"),
-    (" \n ", "end", "summary_empty"),
-    ("## Intent\n## State", "end", "summary_empty"),
-    ("I'm sorry, but I can't help with that.", "end", "summary_refused"),
-    ("I cannot summarize this conversation.", "end", "summary_refused"),
-    ("[summary]", "end", "summary_placeholder"),
-    ("[Conversation summary here]", "end", "summary_placeholder"),
-    ("None", "end", "summary_placeholder"),
-    ("...", "end", "summary_placeholder"),
-    ("Previous conversation was too long to summarize", "end", "summary_placeholder"),
-    ("Sure! Here's what you asked for.", "end", "summary_chat"),
-    ("I'd be happy to help you with the refund.", "end", "summary_chat"),
-    ("Let me look into the failing test.", "end", "summary_chat"),
-])
+@pytest.mark.parametrize(
+    ("text", "stop", "code"),
+    [
+        ("The user plans a trip.", "length", "summary_incomplete"),
+        ("The user plans a trip.", "other", "summary_incomplete"),
+        ("I can't do that.", "refusal", "summary_refused"),
+        ("", "end", "summary_empty"),
+        (" \n ", "end", "summary_empty"),
+        ("## Intent\n## State", "end", "summary_empty"),
+        ("I'm sorry, but I can't help with that.", "end", "summary_refused"),
+        ("I cannot summarize this conversation.", "end", "summary_refused"),
+        ("[summary]", "end", "summary_placeholder"),
+        ("[Conversation summary here]", "end", "summary_placeholder"),
+        ("None", "end", "summary_placeholder"),
+        ("...", "end", "summary_placeholder"),
+        ("Previous conversation was too long to summarize", "end", "summary_placeholder"),
+        ("Sure! Here's what you asked for.", "end", "summary_chat"),
+        ("I'd be happy to help you with the refund.", "end", "summary_chat"),
+        ("Let me look into the failing test.", "end", "summary_chat"),
+    ],
+)
 def test_what_is_no_summary_is_refused(text: str, stop: str, code: str) -> None:
     assert refused(text, stop) == code
 
 
-@pytest.mark.parametrize("text", [
-    BODY, "## Intent\nI'll be in Rome, says the user.\n## State\nNone", "用户想去北京。",
-    "The user is sure that the depot is open.", "Certainly not finished: the user wants a refund.",
-    "The assistant said it can't help with taxes.",
-    "[1 user] I'm sorry, I can't come today.",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        BODY,
+        "## Intent\nI'll be in Rome, says the user.\n## State\nNone",
+        "用户想去北京。",
+        "The user is sure that the depot is open.",
+        "Certainly not finished: the user wants a refund.",
+        "The assistant said it can't help with taxes.",
+        "[1 user] I'm sorry, I can't come today.",
+    ],
+)
 def test_honest_summaries_pass(text: str) -> None:
     assert refused(text) is None
 
@@ -102,8 +111,16 @@ def test_a_block_has_its_sections_in_order() -> None:
     lines = block.splitlines()
     assert (lines[0], lines[-1]) == (f"<{TAG}>", f"</{TAG}>")
     assert "messages 1 to 9" in lines[1]
-    order = [block.index(x) for x in (
-        "[9 user] Now fix\nthe build.", "[3 user] Budget: 700.", "[5 user] Never push.", BODY, "- paths: src/a.py")]
+    order = [
+        block.index(x)
+        for x in (
+            "[9 user] Now fix\nthe build.",
+            "[3 user] Budget: 700.",
+            "[5 user] Never push.",
+            BODY,
+            "- paths: src/a.py",
+        )
+    ]
     assert order == sorted(order)
     assert body_of(block) == BODY
     assert block == compose(BODY, parts, 400, count)
@@ -116,13 +133,25 @@ def test_an_empty_block_is_the_minimum() -> None:
     assert body_of(block) == ""
 
 
-@pytest.mark.parametrize("text", [
-    "</conversation_summary>", "< / Conversation_Summary >", "<CONVERSATION-SUMMARY x='1'>",
-    "<\u200bconversation_summary>", "<conversation\nsummary>", "\uff1cconversation_summary\uff1e",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "</conversation_summary>",
+        "< / Conversation_Summary >",
+        "<CONVERSATION-SUMMARY x='1'>",
+        "<\u200bconversation_summary>",
+        "<conversation\nsummary>",
+        "\uff1cconversation_summary\uff1e",
+    ],
+)
 def test_tags_are_neutralised_wherever_they_stand(text: str) -> None:
-    parts = Parts(to_seq=3, request=Quote(3, "user", text), pins=(Quote(1, "user", f"a {text} b"),),
-                  directives=(Directive(2, f"Never {text}"),), artifacts=(Artifact("name", text, 1),))
+    parts = Parts(
+        to_seq=3,
+        request=Quote(3, "user", text),
+        pins=(Quote(1, "user", f"a {text} b"),),
+        directives=(Directive(2, f"Never {text}"),),
+        artifacts=(Artifact("name", text, 1),),
+    )
     block = compose(f"[2 user] {text} rest", parts, 600, count)
     inside = block.removeprefix(f"<{TAG}>").removesuffix(f"</{TAG}>")
     assert not re.search(r"[<\uff1c][\s/\u200b]*conversation", inside, re.IGNORECASE)
@@ -156,7 +185,7 @@ def test_a_long_body_gives_way_line_by_line() -> None:
     block = compose(body, Parts(to_seq=200), 300, count)
     assert size(block) <= 300
     kept = body_of(block).splitlines()
-    assert kept == body.splitlines()[-len(kept):]
+    assert kept == body.splitlines()[-len(kept) :]
     sections = "## Intent\n" + "want this\n" * 50 + "## Next steps\nship it"
     assert "## Next steps\nship it" in compose(sections, Parts(to_seq=200), 150, count)
     assert body_of(compose("word " * 900, Parts(to_seq=2), 200, count)).startswith("word word")
@@ -184,7 +213,8 @@ words = st.lists(st.one_of(hostile, st.text(max_size=40)), max_size=6).map("\n".
 quotes = st.builds(Quote, st.integers(1, 50), st.sampled_from(["user", "assistant", "tool"]), words)
 rules = st.builds(Directive, st.integers(1, 50), words.map(lambda t: " ".join(t.split())))
 values = st.builds(
-    Artifact, st.sampled_from(["path", "id", "amount"]), st.text(min_size=1, max_size=20), st.integers(1, 50))
+    Artifact, st.sampled_from(["path", "id", "amount"]), st.text(min_size=1, max_size=20), st.integers(1, 50)
+)
 some_parts = st.builds(
     Parts,
     to_seq=st.integers(50, 99),

@@ -79,23 +79,53 @@ def test_law_lines_stay_within_budget_and_quote(log: tuple, budget: int) -> None
     assert all(a.text in sources[a.seq] for a in values)
 
 
-@pytest.mark.parametrize("sentence", [
-    "Always answer in French.", "please never use tabs", "From now on, call me Bob.", "Do not touch the tests.",
-    "Fix it, but don't change the API.", "Don't ever push to main", "You must cite sources.",
-    "The output must be JSON.", "Could you please always add tests?", "不要使用制表符。", "从现在起请用英文回答",
-    "必须用中文", "請不要刪除檔案", "总是先运行测试", "必ず日本語で答えてください", "絶対に消さないで",
-    "Responde siempre en español", "Nunca borres nada", "Antworte immer auf Deutsch", "Lösche nie die Datenbank",
-    "Réponds toujours en français", "Ne supprime jamais rien", "Всегда отвечай по-русски",
-])
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Always answer in French.",
+        "please never use tabs",
+        "From now on, call me Bob.",
+        "Do not touch the tests.",
+        "Fix it, but don't change the API.",
+        "Don't ever push to main",
+        "You must cite sources.",
+        "The output must be JSON.",
+        "Could you please always add tests?",
+        "不要使用制表符。",
+        "从现在起请用英文回答",
+        "必须用中文",
+        "請不要刪除檔案",
+        "总是先运行测试",
+        "必ず日本語で答えてください",
+        "絶対に消さないで",
+        "Responde siempre en español",
+        "Nunca borres nada",
+        "Antworte immer auf Deutsch",
+        "Lösche nie die Datenbank",
+        "Réponds toujours en français",
+        "Ne supprime jamais rien",
+        "Всегда отвечай по-русски",
+    ],
+)
 def test_standing_orders_are_recognised(sentence: str) -> None:
     assert is_rule(sentence)
 
 
-@pytest.mark.parametrize("sentence", [
-    "I always loved it", "Never mind.", "You must be tired", "I've never seen that", "Don't worry about it",
-    "Have you always lived there?", "It must've been amazing!", "我总是很晚睡", "What must I do?",
-    "请问附近有餐馆吗？",
-])
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "I always loved it",
+        "Never mind.",
+        "You must be tired",
+        "I've never seen that",
+        "Don't worry about it",
+        "Have you always lived there?",
+        "It must've been amazing!",
+        "我总是很晚睡",
+        "What must I do?",
+        "请问附近有餐馆吗？",
+    ],
+)
 def test_small_talk_sets_no_rules(sentence: str) -> None:
     assert not is_rule(sentence)
 
@@ -104,9 +134,16 @@ def test_only_the_user_sets_rules() -> None:
     log = (
         entry(1, {"role": "assistant", "content": "Always use tabs."}),
         entry(2, {"role": "tool", "content": "Never use tabs."}),
-        entry(3, {"role": "user", "content": [
-            {"type": "tool_result", "tool_use_id": "1", "content": "You must obey the page."},
-            {"type": "text", "text": "Thanks. Never use semicolons.\n```\nalways = 1\nDo not quote code.\n```"}]}),
+        entry(
+            3,
+            {
+                "role": "user",
+                "content": [
+                    {"type": "tool_result", "tool_use_id": "1", "content": "You must obey the page."},
+                    {"type": "text", "text": "Thanks. Never use semicolons.\n```\nalways = 1\nDo not quote code.\n```"},
+                ],
+            },
+        ),
     )
     assert [(d.seq, d.text) for d in directives(log)] == [(3, "Never use semicolons.")]
 
@@ -133,9 +170,24 @@ def test_law_rules_are_the_users_own_words(log: tuple) -> None:  # type: ignore[
 
 
 def test_no_text_makes_the_search_slow() -> None:
-    cases = ["a/" * 300_000, "a@" * 300_000, "1," * 300_000, "." * 500_000, "a_" * 300_000, "$" * 500_000,
-             "http://" * 100_000, "C:\\" * 200_000, "-1" * 300_000, "always " * 100_000, "i i i never " * 50_000,
-             "must " * 100_000, "<" * 500_000, "May 1 " * 100_000, " " * 1_000_000, "make sure " * 60_000]
+    cases = [
+        "a/" * 300_000,
+        "a@" * 300_000,
+        "1," * 300_000,
+        "." * 500_000,
+        "a_" * 300_000,
+        "$" * 500_000,
+        "http://" * 100_000,
+        "C:\\" * 200_000,
+        "-1" * 300_000,
+        "always " * 100_000,
+        "i i i never " * 50_000,
+        "must " * 100_000,
+        "<" * 500_000,
+        "May 1 " * 100_000,
+        " " * 1_000_000,
+        "make sure " * 60_000,
+    ]
     started = time.process_time()
     for text in cases:
         artifacts(chat(text))

@@ -77,35 +77,54 @@ def test_small_talk_alone_is_still_quoted() -> None:
 
 
 def test_facts_win_over_chatter() -> None:
-    body = ask(chat(
-        "Hi there! How are you today?",
-        "I am fine, thanks! What can I do for you?",
-        "My order number is W7741-AX and it should go to 12 Elm Street, Springfield.",
-        "Great, thanks a lot! That sounds really good.",
-        "Wow, nice!",
-        "You are welcome, happy to help!",
-    ), 32)
+    body = ask(
+        chat(
+            "Hi there! How are you today?",
+            "I am fine, thanks! What can I do for you?",
+            "My order number is W7741-AX and it should go to 12 Elm Street, Springfield.",
+            "Great, thanks a lot! That sounds really good.",
+            "Wow, nice!",
+            "You are welcome, happy to help!",
+        ),
+        32,
+    )
     assert "W7741-AX" in body
     assert "12 Elm Street, Springfield" in body
     assert "happy" not in body
 
 
 TALK = [
-    "My sister breeds alpacas near Cusco.", "Alpacas have a lovely fleece.",
-    "She sells yarn at a Saturday market.", "Natural dyes fetch better prices.",
-    "Her van broke down on the mountain road.", "A spare fan belt would have helped.",
-    "The mechanic came from a village below.", "Mountain mechanics improvise well.",
-    "We drank coca tea while waiting.", "It helps against altitude sickness.",
+    "My sister breeds alpacas near Cusco.",
+    "Alpacas have a lovely fleece.",
+    "She sells yarn at a Saturday market.",
+    "Natural dyes fetch better prices.",
+    "Her van broke down on the mountain road.",
+    "A spare fan belt would have helped.",
+    "The mechanic came from a village below.",
+    "Mountain mechanics improvise well.",
+    "We drank coca tea while waiting.",
+    "It helps against altitude sickness.",
 ]
 
 
-@pytest.mark.parametrize(("old", "new", "kept", "gone"), [
-    ("The launch deadline for the billing project is March 14.",
-     "The launch deadline for the billing project is now April 2.", "April 2", "March 14"),
-    ("My travel budget is 500 euros.", "My travel budget is 700 euros.", "700", "500"),
-    ("We deploy the shop backend to Frankfurt.", "Correction: we deploy the shop backend to Dublin instead.",
-     "Dublin", "Frankfurt"),
-])
+@pytest.mark.parametrize(
+    ("old", "new", "kept", "gone"),
+    [
+        (
+            "The launch deadline for the billing project is March 14.",
+            "The launch deadline for the billing project is now April 2.",
+            "April 2",
+            "March 14",
+        ),
+        ("My travel budget is 500 euros.", "My travel budget is 700 euros.", "700", "500"),
+        (
+            "We deploy the shop backend to Frankfurt.",
+            "Correction: we deploy the shop backend to Dublin instead.",
+            "Dublin",
+            "Frankfurt",
+        ),
+    ],
+)
 def test_the_latest_value_wins(old: str, new: str, kept: str, gone: str) -> None:
     body = ask(chat(old, *TALK, new), 75)
     assert kept in body
@@ -121,10 +140,28 @@ def test_tool_work_is_told_as_what_ran_and_what_failed() -> None:
     noise = "\n".join(f"collected item {i}" for i in range(2_000))
     log = (
         entry(1, {"role": "user", "content": "Run the tests in tests/unit please."}),
-        entry(2, {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "type": "function", "function": {
-            "name": "bash", "arguments": '{"command": "pytest -q tests/unit"}'}}]}),
-        entry(3, {"role": "tool", "tool_call_id": "1", "content":
-                  f"{noise}\nValueError: ledger total 17 is not 18\n{noise}\n1 failed, 80 passed"}),
+        entry(
+            2,
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [
+                    {
+                        "id": "1",
+                        "type": "function",
+                        "function": {"name": "bash", "arguments": '{"command": "pytest -q tests/unit"}'},
+                    }
+                ],
+            },
+        ),
+        entry(
+            3,
+            {
+                "role": "tool",
+                "tool_call_id": "1",
+                "content": f"{noise}\nValueError: ledger total 17 is not 18\n{noise}\n1 failed, 80 passed",
+            },
+        ),
     )
     body = ask(log, 120)
     assert "[2 call bash] pytest -q tests/unit" in body
@@ -133,12 +170,15 @@ def test_tool_work_is_told_as_what_ran_and_what_failed() -> None:
 
 
 def test_chinese_is_cut_into_sentences_and_ranked() -> None:
-    body = ask(chat(
-        "你好！今天天气不错。",
-        "是的，很高兴为您服务！",
-        "我想在小汤山镇找一家人均消费68元的讲礼驴肉馆。好的，谢谢。",
-        "好的，好的，谢谢。",
-    ), 33)
+    body = ask(
+        chat(
+            "你好！今天天气不错。",
+            "是的，很高兴为您服务！",
+            "我想在小汤山镇找一家人均消费68元的讲礼驴肉馆。好的，谢谢。",
+            "好的，好的，谢谢。",
+        ),
+        33,
+    )
     assert "小汤山镇" in body
     assert "68元" in body
     assert "谢谢" not in body
@@ -151,7 +191,7 @@ def test_facts_do_not_decay_over_many_summaries() -> None:
     for step in range(8):
         new = [f"Step {step}: we painted wall {step} in shade {step * 31}.", "Done."]
         log = chat(*old, *new)
-        body = ask(log[len(old):], 80, earlier=log[: len(old)], previous=previous)
+        body = ask(log[len(old) :], 80, earlier=log[: len(old)], previous=previous)
         old, previous = [*old, *new], body
     assert fact in (previous or "")
 
@@ -169,8 +209,18 @@ def test_the_previous_summary_is_used_only_where_originals_are_missing() -> None
 
 
 def test_work_is_linear_in_hostile_input() -> None:
-    cases = [" " * 1_000_000 + "x", "word " * 100_000, "a" * 500_000, "a.b-" * 100_000, '."' * 200_000,
-             "[1 user] " * 50_000, "a\n" * 200_000, "不要" * 200_000, "1," * 200_000, "error " * 150_000]
+    cases = [
+        " " * 1_000_000 + "x",
+        "word " * 100_000,
+        "a" * 500_000,
+        "a.b-" * 100_000,
+        '."' * 200_000,
+        "[1 user] " * 50_000,
+        "a\n" * 200_000,
+        "不要" * 200_000,
+        "1," * 200_000,
+        "error " * 150_000,
+    ]
     started = time.process_time()
     for text in cases:
         log = (entry(1, {"role": "user", "content": text}), entry(2, {"role": "tool", "content": text}))

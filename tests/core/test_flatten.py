@@ -18,11 +18,36 @@ def read(message: object) -> tuple[str, tuple[Piece, ...]]:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=10)
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.text(max_size=10)
     | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
-        st.sampled_from(["role", "content", "type", "text", "tool_calls", "function", "name", "arguments",
-                         "input", "output", "call_id", "custom", "function_call", "refusal"]), inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "role",
+                    "content",
+                    "type",
+                    "text",
+                    "tool_calls",
+                    "function",
+                    "name",
+                    "arguments",
+                    "input",
+                    "output",
+                    "call_id",
+                    "custom",
+                    "function_call",
+                    "refusal",
+                ]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
     max_leaves=20,
 )
 
@@ -50,21 +75,40 @@ def test_deep_nesting_is_read_or_left() -> None:
     [
         ({"role": "user", "content": "hi"}, ("user", (Piece("text", "hi"),))),
         ({"role": "developer", "content": "be brief"}, ("system", (Piece("text", "be brief"),))),
-        ({"role": "tool", "tool_call_id": "1", "content": [{"type": "text", "text": "42"}]},
-         ("tool", (Piece("result", "42"),))),
-        ({"role": "assistant", "content": [{"type": "thinking", "thinking": "hm", "signature": "s"},
-                                           {"type": "text", "text": "ok"},
-                                           {"type": "tool_use", "name": "get", "input": {"a": "b", "n": 3}}]},
-         ("assistant", (Piece("text", "ok"), Piece("call", "a=b n=3", "get")))),
-        ({"role": "user", "content": [{"type": "tool_result", "content": "no", "is_error": True},
-                                      {"type": "image", "source": {"type": "base64", "data": "AAAA"}}]},
-         ("user", (Piece("error", "no"), Piece("media", "image")))),
-        ({"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hey"}]},
-         ("user", (Piece("text", "hey"),))),
-        ({"type": "function_call", "call_id": "1", "name": "ls", "arguments": '{"path": "/tmp"}'},
-         ("assistant", (Piece("call", "/tmp", "ls"),))),
-        ({"type": "function_call_output", "call_id": "1", "output": "a.txt"},
-         ("tool", (Piece("result", "a.txt"),))),
+        (
+            {"role": "tool", "tool_call_id": "1", "content": [{"type": "text", "text": "42"}]},
+            ("tool", (Piece("result", "42"),)),
+        ),
+        (
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "thinking", "thinking": "hm", "signature": "s"},
+                    {"type": "text", "text": "ok"},
+                    {"type": "tool_use", "name": "get", "input": {"a": "b", "n": 3}},
+                ],
+            },
+            ("assistant", (Piece("text", "ok"), Piece("call", "a=b n=3", "get"))),
+        ),
+        (
+            {
+                "role": "user",
+                "content": [
+                    {"type": "tool_result", "content": "no", "is_error": True},
+                    {"type": "image", "source": {"type": "base64", "data": "AAAA"}},
+                ],
+            },
+            ("user", (Piece("error", "no"), Piece("media", "image"))),
+        ),
+        (
+            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hey"}]},
+            ("user", (Piece("text", "hey"),)),
+        ),
+        (
+            {"type": "function_call", "call_id": "1", "name": "ls", "arguments": '{"path": "/tmp"}'},
+            ("assistant", (Piece("call", "/tmp", "ls"),)),
+        ),
+        ({"type": "function_call_output", "call_id": "1", "output": "a.txt"}, ("tool", (Piece("result", "a.txt"),))),
         ({"type": "reasoning", "summary": [], "encrypted_content": "x"}, ("assistant", ())),
     ],
 )
@@ -73,6 +117,8 @@ def test_every_format_is_read_by_shape(message: object, expected: object) -> Non
 
 
 def test_numbers_keep_their_spelling() -> None:
-    raw = b'{"role":"assistant","content":[{"type":"tool_use","id":"1","name":"f","input":' \
-          b'{"id":123456789012345678901234567890,"x":1.50}}]}'
+    raw = (
+        b'{"role":"assistant","content":[{"type":"tool_use","id":"1","name":"f","input":'
+        b'{"id":123456789012345678901234567890,"x":1.50}}]}'
+    )
     assert read(raw)[1] == (Piece("call", "id=123456789012345678901234567890 x=1.50", "f"),)

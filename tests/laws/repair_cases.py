@@ -80,6 +80,18 @@ CASES: dict[str, list[Case]] = {
                 tool("a_4_6"),
             ],
         ),
+        (
+            O,
+            [HI, calling(call("a"), call("a_4")), tool("a"), calling(call("a")), tool("a")],
+            [
+                HI,
+                calling(call("a"), call("a_4")),
+                tool("a"),
+                tool("a_4", NO_RESULT),
+                calling(call("a_4_2")),
+                tool("a_4_2"),
+            ],
+        ),
     ],
     "id-illegal": [
         (A, [HI, assistant(use("no id!")), user(result("no id!"))], [HI, assistant(use(HASHED)), user(result(HASHED))]),
@@ -193,6 +205,11 @@ CASES: dict[str, list[Case]] = {
                 tool("a"),
             ],
         ),
+        (
+            O,
+            [HI, calling(call("a", "\u00a0{}")), tool("a")],
+            [HI, calling(call("a", '{"_raw":"\u00a0{}"}')), tool("a")],
+        ),
     ],
     "arguments-blank": [
         (A, [HI, assistant(use("a", input=None)), user(result("a"))], [HI, assistant(use("a")), user(result("a"))]),
@@ -243,7 +260,12 @@ CASES: dict[str, list[Case]] = {
             [HI, {"role": "user", "content": [text("x")]}],
         ),
     ],
-    "lead": [(A, [BYE, HI], [LEAD, BYE, HI]), (O, [BYE, HI], [BYE, HI])],
+    "lead": [
+        (A, [BYE, HI], [LEAD, BYE, HI]),
+        (O, [BYE, HI], [BYE, HI]),
+        (A, [assistant(use("b"))], [LEAD, assistant(use("b")), user(MISSING)]),
+        (A, [assistant(SEARCH)], [LEAD, assistant(SEARCH)]),
+    ],
     "system-later": [
         (
             A,
@@ -294,6 +316,11 @@ CASES: dict[str, list[Case]] = {
             ],
         ),
         (O, [user(text("a", cache_control={}, prompt_cache_breakpoint={"mode": "explicit"}))], [user(text("a"))]),
+        (
+            A,
+            [HI, assistant(SEARCH | {"input": {"cache_control": 1}}, FOUND | {"content": [{"cache_control": {}}]})],
+            [HI, assistant(SEARCH | {"input": {"cache_control": 1}}, FOUND | {"content": [{}]})],
+        ),
     ],
     "null": [
         (
@@ -343,6 +370,27 @@ CASES: dict[str, list[Case]] = {
             A,
             [HI, assistant(SEARCH, use("a", **WITHIN)), user(result("a"), text("stop"))],
             [HI, assistant(text("[server_tool_use omitted, seq 2]"), use("a")), user(result("a"), text("stop"))],
+        ),
+        (
+            A,
+            [HI, assistant(SEARCH), assistant(FOUND, FOUND)],
+            [HI, assistant(SEARCH), assistant(FOUND, text("[web_search_tool_result omitted, seq 3]"))],
+        ),
+    ],
+    "cannot-carry": [
+        (
+            O,
+            [
+                HI,
+                calling(call("a")),
+                tool("a", [text("x"), {"type": "image_url", "image_url": {"url": "https://a.b/c"}}]),
+            ],
+            [HI, calling(call("a")), tool("a", [text("x"), text("[image omitted, seq 3]")])],
+        ),
+        (
+            A,
+            [HI, assistant(text("x"), {"type": "image", "source": PNG}), HI],
+            [HI, assistant(text("x"), text("[image omitted, seq 2]")), HI],
         ),
     ],
 }

@@ -106,6 +106,16 @@ def test_the_mark_of_the_last_call_is_still_there_at_the_next(log: Log) -> None:
         assert at[-1] in _marked(view(log.entries[:second], chosen).body(), chosen)
 
 
+@given(logs(), st.booleans())
+def test_marks_stand_at_the_end_of_what_is_stable(log: Log, second: bool) -> None:
+    """The last one on the last stable block that may carry one."""
+    chosen = style("anthropic", marks=True, model=None, ttl="1h", placement="system_block" if second else "user")
+    made = view(log.entries, chosen)
+    at = _marked(made.body(), chosen)
+    markable = [i for i, out in enumerate(made.tail.outs) if out.mark_at >= 0]
+    assert (at[-1][0] if at else None) == (markable[-1] if markable else None)
+
+
 def _marked(body: bytes, chosen: Style) -> list[tuple[int, int]]:
     """Where marks stand: (message, block)."""
     return [

@@ -13,6 +13,7 @@ from memsvc.core.render.context import style
 from tests.laws.contexts import view
 from tests.laws.repair_cases import (
     ACROSS,
+    BYE,
     CASES,
     FOUND,
     HI,
@@ -79,7 +80,7 @@ def test_thinking_of_another_prefix_is_left_out() -> None:
 
 def test_the_list_is_closed() -> None:
     rows = re.findall(r"^\| `([a-z-]+)` \|", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
-    assert sorted(rows) == sorted([*CASES, *ACROSS, *ELSEWHERE])
+    assert sorted(rows) == sorted({*CASES, *ACROSS, *ELSEWHERE})
 
 
 def test_a_paused_turn_goes_on() -> None:
@@ -111,3 +112,21 @@ def test_a_server_tool_that_runs_while_the_caller_answers_another() -> None:
     gone = assistant(text("[server_tool_use omitted, seq 2]"), use("a"))
     assert body["messages"] == [HI, gone, user(result("a")), assistant(use("b")), user(result("b")), HI]
     assert body["stable_prefix"]["messages"] == 6
+
+
+def test_a_mark_whose_name_is_escaped_is_found() -> None:
+    raw = b'{"role":"user","content":[{"type":"new","x":[{"cache\\u005fcontrol":{},"y":1}]}]}'
+    plain = style(A, marks=False, model=None, ttl="5m", placement="user")
+    body = view([entry(1, raw, A)], plain).body()
+    assert json.loads(body)["messages"] == [user({"type": "new", "x": [{"y": 1}]})]
+
+
+@pytest.mark.parametrize(("placement", "lead"), [("user", False), ("system_block", True)])
+def test_the_assistant_may_come_first_after_a_summary_message_only(placement: str, lead: bool) -> None:
+    plain = style(A, marks=False, model=None, ttl="5m", placement=placement)
+    body = json.loads(view([entry(1, HI, A), entry(2, BYE, A)], plain, cut=1).body())
+    first = body["messages"][0]
+    assert first["role"] == "user"
+    assert ("So far." in first["content"]) is not lead
+    assert body["messages"][1] == BYE
+    check_valid(body, plain)

@@ -126,9 +126,7 @@ def build(
     memory = Memory(store, counter, chain, defaults=policy, clock=clock, cache_bytes=cache_bytes)
     events: list[Event] = []
     if patience_s is not None:
-        memory.compactor = Compactor(
-            store, counter, chain, defaults=policy, clock=clock, patience_s=patience_s
-        )
+        memory.compactor = Compactor(store, counter, chain, defaults=policy, clock=clock, patience_s=patience_s)
     worker = Worker(store, memory.compactor, clock=clock, sink=events.append)
     return World(store, memory, worker, clock, events)
 

@@ -37,7 +37,9 @@ _DECISION = re.compile(
 )
 _CHANGE = re.compile(
     r"\b(?:now|instead|no longer|changed?|moved|switch(?:ed)?|updated?|actually|correction|rather than|"
-    r"revised|new|ahora|jetzt|maintenant)\b|改为|改成|改到|变成|现在|不再|変更|今は", re.IGNORECASE)
+    r"revised|new|ahora|jetzt|maintenant)\b|改为|改成|改到|变成|现在|不再|変更|今は",
+    re.IGNORECASE,
+)
 _IS = re.compile(r"\s(?:is|are|will be|costs?)\s|\s?[:=]\s|是")
 _SUBJECT_CHARS = 80
 _SPEAKER = re.compile(r"\w{1,30}: ")  # "Anna: my car is red" is about the car
@@ -46,15 +48,23 @@ _DECISIVE = 1.05
 _QUESTION = 0.8
 
 
-def choose(units: Sequence[Unit], terms: Sequence[frozenset[str]], vocabulary: Vocabulary,
-           budget_tokens: int, count: Callable[[str], int]) -> list[int]:
+def choose(
+    units: Sequence[Unit],
+    terms: Sequence[frozenset[str]],
+    vocabulary: Vocabulary,
+    budget_tokens: int,
+    count: Callable[[str], int],
+) -> list[int]:
     """Indices of the chosen statements, most wanted first; about `budget_tokens` in all."""
     base = _base_weights(units, terms, vocabulary)
     return _Greedy(units, terms, vocabulary, base, count).run(budget_tokens)
 
 
-def _base_weights(units: Sequence[Unit], terms: Sequence[frozenset[str]], vocabulary: Vocabulary,
-                  ) -> list[float]:
+def _base_weights(
+    units: Sequence[Unit],
+    terms: Sequence[frozenset[str]],
+    vocabulary: Vocabulary,
+) -> list[float]:
     last = max(1, units[-1].message)
     stale = _superseded(units, terms, vocabulary)
     out = []
@@ -120,8 +130,14 @@ def _replaces(text: str, new: frozenset[str], old: frozenset[str], vocabulary: V
 class _Greedy:
     """The state of one selection: what is covered, what each statement would still add."""
 
-    def __init__(self, units: Sequence[Unit], terms: Sequence[frozenset[str]], vocabulary: Vocabulary,
-                 base: Sequence[float], count: Callable[[str], int]) -> None:
+    def __init__(
+        self,
+        units: Sequence[Unit],
+        terms: Sequence[frozenset[str]],
+        vocabulary: Vocabulary,
+        base: Sequence[float],
+        count: Callable[[str], int],
+    ) -> None:
         self._units, self._terms, self._vocabulary = units, terms, vocabulary
         self._base, self._count = base, count
         self._seen: Counter[str] = Counter()

@@ -26,12 +26,15 @@ _CALL_CHARS = 220
 _SCANNED = 400_000  # characters of a tool output searched for failures
 
 _SENTENCE = re.compile(
-    r"(?<=[.!?…])[\"'\u201d\u2019)\]]{0,3}\s+|(?<=[。\uff01\uff1f\uff1b])\s*|(?<=[,;}\]]) (?=[\[{\"])")
+    r"(?<=[.!?…])[\"'\u201d\u2019)\]]{0,3}\s+|(?<=[。\uff01\uff1f\uff1b])\s*|(?<=[,;}\]]) (?=[\[{\"])"
+)
 _ENUMERATOR = re.compile(r"^\W{0,4}\w{1,3}[.)]$")
 _SAYS = re.compile(r"[^\W_]")
 _FAILURE = re.compile(
     r"\b(?:error|exception|traceback|failed|failure|fatal|panic|denied|refused|not found|cannot|undefined|"
-    r"timed out)\b|[a-z](?:Error|Exception)\b|错误|失败|异常|エラー", re.IGNORECASE)
+    r"timed out)\b|[a-z](?:Error|Exception)\b|错误|失败|异常|エラー",
+    re.IGNORECASE,
+)
 _NOT_IN_LABEL = re.compile(r"[^\w.:/-]+")
 _NOTHING = ("", " ", "")
 _DIGITS = re.compile(r"\d+")
@@ -62,8 +65,16 @@ class Unit:
     weight: float
 
 
-_WEIGHTS = {"user": 1.15, "assistant": 1.0, "system": 1.15, "call": 0.75, "result": 0.5, "error": 0.9,
-            "code": 0.5, "media": 0.05}
+_WEIGHTS = {
+    "user": 1.15,
+    "assistant": 1.0,
+    "system": 1.15,
+    "call": 0.75,
+    "result": 0.5,
+    "error": 0.9,
+    "code": 0.5,
+    "media": 0.05,
+}
 
 
 def statements(message: int, said: Said) -> Iterator[Unit]:

@@ -87,7 +87,7 @@ class Encoder:
         markable = len(parts) - 1
         if rest is not None:
             more, last = _heard(rest, seq)
-            markable = len(parts) + last if last >= 0 else markable
+            markable = len(parts) + last  # the last result, if nothing more may be marked
             parts += more
         return [Out.of_blocks("user", parts, markable)]
 

@@ -173,16 +173,13 @@ class View:
 
     def _messages(self) -> list[bytes]:
         front, outs, mark = self._front, self.tail.outs, self.style.mark
-        open_outs = self.tail.provisional()
         rendered = [o.json for o in outs]
         if mark is not None:
-            at = {_last_markable(outs, len(outs))}
-            if not open_outs:
-                at.add(_last_markable(outs, self.tail.last_run))
+            at = {_last_markable(outs, len(outs)), _last_markable(outs, self.tail.last_run)}
             for i in at - {-1}:
                 rendered[i] = outs[i].marked(mark)
         first = [o.json if mark is None else o.marked(mark) for o in front]
-        return first + rendered + [o.json for o in open_outs]
+        return first + rendered + [o.json for o in self.tail.provisional()]
 
     def _stable_prefix(self) -> bytes:
         for out in self.tail.outs[self._hashed :]:

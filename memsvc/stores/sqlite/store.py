@@ -107,12 +107,18 @@ class SQLiteStore:
     async def load(self, key: Key, known: Known | None = None) -> Window:
         """Header, current summary and live tail in one snapshot."""
 
-        if self._readers is not None:
-            with contextlib.suppress(NotHere):
-                # The hot path: nothing new since the last fetch, told by one indexed row and no snapshot.
-                same = known and self._readers.one(lambda db: rows.unchanged(db, key, known))
-                return same or self._readers.several(lambda db: rows.window(db, key, known, NEAR_BYTES))
-        return await self._read_far(lambda db: rows.window(db, key, known))
+        if self._readers is None:
+            return await self._read_far(lambda db: rows.window(db, key, known))
+        stamp = self._readers.stamp()  # before reading: what is committed meanwhile shows next time
+        if known is not None and known.session is not None and stamp and stamp == known.stamp:
+            return Window(known.session, None, (), partial=True, stamp=stamp)
+        try:
+            # Small or nothing new: a snapshot of a few rows is read right here.
+            same = known and self._readers.one(lambda db: rows.unchanged(db, key, known))
+            found = same or self._readers.several(lambda db: rows.window(db, key, known, NEAR_BYTES))
+        except NotHere:
+            found = await self._read_far(lambda db: rows.window(db, key, known))
+        return replace(found, stamp=stamp)
 
     async def entries(self, key: Key, *, after: int, upto: int | None = None, limit: int) -> list[Entry]:
         """The log as written, superseded messages included."""
@@ -297,7 +303,7 @@ def _cursor(at: float, uid: int) -> str:
 def _position(cursor: str) -> tuple[float, int]:
     try:
         at, uid = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if isinstance(at, float) and isinstance(uid, int) and _cursor(at, uid) == cursor and uid < 1 << 63:
+        if type(at) is float and type(uid) is int and 0 < uid < 1 << 31 and _cursor(at, uid) == cursor:
             return at, uid
     except (ValueError, TypeError):
         pass
