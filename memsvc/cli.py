@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import gc
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
@@ -90,8 +89,6 @@ async def _serve_until_stopped(config: Config) -> int:
             return 1
         host, port = runner.addresses[0][:2]
         shown = f"[{host}]" if ":" in host else host
-        gc.collect()
-        gc.freeze()  # what start-up made stays for good: no collection need look at it again
         print(f"memsvc {__version__} serves on http://{shown}:{port}, store {config.store}", flush=True)
         await stopped.wait()
         await runner.cleanup()  # answers what is under way, takes nothing new

@@ -22,19 +22,17 @@ def _media_block(w: Writer) -> Json:
     base64 = {"type": "base64", "media_type": w.pick(["image/png", "image/webp"]), "data": DATA}
     pdf = {"type": "base64", "media_type": "application/pdf", "data": DATA}
     inner = [{"type": "text", "text": "part", "cache_control": MARK}]
-    block = w.pick(
-        [
-            {"type": "image", "source": base64},
-            {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}},
-            {"type": "image", "source": {"type": "file", "file_id": "f1"}},
-            {"type": "document", "source": pdf, "title": "a"},
-            {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "some text"}},
-            {"type": "document", "source": {"type": "content", "content": inner}},
-            {"type": "search_result", "source": "s", "title": "t", "content": inner},
-            {"type": "holo_gram", "n": "@1@", "content": {"deep": inner}},
-        ]
-    )
-    return marked(w, dict(block))
+    blocks: list[Json] = [
+        {"type": "image", "source": base64},
+        {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}},
+        {"type": "image", "source": {"type": "file", "file_id": "f1"}},
+        {"type": "document", "source": pdf, "title": "a"},
+        {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "some text"}},
+        {"type": "document", "source": {"type": "content", "content": inner}},
+        {"type": "search_result", "source": "s", "title": "t", "content": inner},
+        {"type": "holo_gram", "n": "@1@", "content": {"deep": inner}},
+    ]
+    return marked(w, dict(w.pick(blocks)))
 
 
 def _result_block(w: Writer) -> Json:

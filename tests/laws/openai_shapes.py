@@ -87,7 +87,7 @@ def assistant(w: Writer) -> Json:
         arguments = json.dumps({"q": w.tag(w.log.called)})
         message["function_call"] = {"name": "run", "arguments": arguments}
     if w.chance(4):
-        nothing = {"audio": None, "function_call": None, "name": None, "annotations": [], "id": "x"}
+        nothing: Json = {"audio": None, "function_call": None, "name": None, "annotations": [], "id": "x"}
         message = nothing | {"refusal": None} | message
     return message
 

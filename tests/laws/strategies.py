@@ -18,13 +18,13 @@ from memsvc.core.model import Format
 from tests.laws import anthropic_shapes, openai_shapes
 from tests.laws.writer import Json, Log, Writer
 
-MAKERS: dict[Format, list[Callable[[Writer], Json]]] = {
-    "anthropic": [anthropic_shapes.user] * 3 + [anthropic_shapes.assistant] * 3 + [anthropic_shapes.system],
-    "openai": [openai_shapes.user] * 2
-    + [openai_shapes.assistant] * 3
-    + [openai_shapes.tool] * 3
-    + [openai_shapes.system],
+Maker = Callable[[Writer], Json]
+_A, _O = anthropic_shapes, openai_shapes
+MAKERS: dict[Format, list[Maker]] = {
+    "anthropic": [_A.user, _A.user, _A.user, _A.assistant, _A.assistant, _A.assistant, _A.system],
+    "openai": [_O.user, _O.user, _O.assistant, _O.assistant, _O.assistant, _O.tool, _O.tool, _O.tool, _O.system],
 }
+"""The usual messages more often."""
 
 
 @st.composite

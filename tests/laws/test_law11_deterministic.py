@@ -16,7 +16,7 @@ from memsvc.core.model import Entry, Settings
 from memsvc.core.render.context import Style, style
 from tests.laws.contexts import SYSTEMS, TOOLS, settings_strategy, styles, view
 from tests.laws.strategies import logs
-from tests.laws.writer import Log, entry
+from tests.laws.writer import Json, Log, entry
 
 CHILD = """
 import base64, json, sys
@@ -59,7 +59,7 @@ def test_the_context_depends_on_messages_not_on_when_and_how_they_came(log: Log,
 def test_processes_with_other_hash_seeds_agree() -> None:
     calls = [{"type": "tool_use", "id": i, "name": "run", "input": {"z": 1, "a": 2}} for i in ("a", "a", "no id!")]
     results = [{"type": "tool_result", "tool_use_id": i, "content": "x", "is_error": None} for i in ("no id!", "b")]
-    nothing = {"refusal": None, "audio": None, "function_call": None, "annotations": [], "id": "x", "model": "m"}
+    nothing: Json = {"refusal": None, "audio": None, "function_call": None, "annotations": [], "id": "x", "model": "m"}
     messages = [
         ("openai", {"role": "assistant", "content": "hi", "tool_calls": [], **nothing}),
         ("anthropic", {"role": "assistant", "content": [{"type": "text", "text": "x", "id": "1"}, *calls]}),

@@ -30,7 +30,11 @@ def check_valid(body: Json, chosen: Style) -> None:
 
     The rules hold a server tool's result against its own message only; across messages
     `check_server_tools` looks."""
-    found = [v for v in violations(body, chosen.target) if not LATER_RESULT.fullmatch(v)]
+    found = [
+        v
+        for v in violations(body, "anthropic" if chosen.target == "anthropic" else "openai")
+        if not LATER_RESULT.fullmatch(v)
+    ]
     assert not found
     if chosen.target == "anthropic":
         check_server_tools(body["messages"])
