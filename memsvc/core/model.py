@@ -211,14 +211,12 @@ class Window:
     Attributes:
         entries: live messages with seq > cut, or (when `partial`) only those after the
             seq the reader said it had already.
-        stamp: names the state of the store that this was read from; empty = the store has none.
     """
 
     session: Session
     summary: Summary | None
     entries: tuple[Entry, ...]
     partial: bool = False
-    stamp: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,14 +228,12 @@ class Known:
     Attributes:
         session: the header it holds; a store may hand it back when its revision still is the
             session's (what a context does not show, such as the job's state, may be older then).
-        stamp: the one that came with that header.
     """
 
     uid: int
     prefix_revision: int
     last_seq: int
     session: Session | None = None
-    stamp: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

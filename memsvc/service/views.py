@@ -40,7 +40,6 @@ class Held:
     limits: Policy
     body: bytes = b""
     body_revision: int = -1
-    stamp: bytes = b""
     answer: Rendered | None = None
     answered: tuple[int, int | None] = (-1, None)
     soft_checked: int = -1
@@ -83,13 +82,11 @@ class Views:
             if self._held.get(slot) is not held:
                 continue  # another fetch rebuilt it meanwhile
             if held is not None and window.session is held.session:
-                held.stamp = window.stamp
                 self._held.move_to_end(slot)
                 return held
             if held is None or not window.partial:
                 return await self._rebuild(slot, window)
             if self._extend(held, window):
-                held.stamp = window.stamp if held.session is window.session else b""
                 self._keep(slot, held)
                 return held
             self._drop(slot)
@@ -136,7 +133,6 @@ class Views:
 
         small = session.tail_bytes < OFF_LOOP_BYTES * 4
         held = Held(build() if small else await asyncio.to_thread(build), self.limits(session))
-        held.stamp = window.stamp
         self._drop(slot)
         self._keep(slot, held)
         return held
@@ -160,4 +156,4 @@ def _known(held: Held | None) -> Known | None:
     if held is None:
         return None
     session = held.session
-    return Known(session.uid, session.prefix_revision, held.view.tail.last_seq or session.cut, session, held.stamp)
+    return Known(session.uid, session.prefix_revision, held.view.tail.last_seq or session.cut, session)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from memsvc.ports import Store
 from memsvc.stores.sqlite import SQLiteStore
 
-SCHEMES = ("sqlite",)
-
 
 def open_store(url: str) -> Store:
     """The store that a URL names, not open yet: `sqlite:///relative.db`, `sqlite:////absolute.db`
@@ -15,10 +13,11 @@ def open_store(url: str) -> Store:
     match scheme:
         case "sqlite" if separator and rest == ":memory:":
             return SQLiteStore(":memory:")
-        case "sqlite" if separator and rest.startswith("/") and len(rest) > 1:
+        case "sqlite" if separator and rest.startswith("/") and not rest.endswith("/"):
             return SQLiteStore(rest[1:])
         case _:
+            # Only the scheme is repeated: the rest of a URL may hold a password.
             raise ValueError(
-                f"store {url!r} is not one this release knows: "
+                f"a store of scheme {scheme!r} is not one this release knows: "
                 "sqlite:///relative.db, sqlite:////absolute.db or sqlite://:memory:"
             )

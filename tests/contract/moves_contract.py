@@ -48,8 +48,21 @@ class CommitContract:
         for seen in (before, replace(before, epoch=1), replace(before, cut=5)):
             with pytest.raises(Conflict):
                 await commit(store, seen, summary(seen, 7))
+        good = summary(won, 7)
+        for seen in (replace(won, epoch=0), replace(won, cut=4), replace(won, epoch=0, cut=0)):
+            with pytest.raises(Conflict):
+                await commit(store, seen, good)  # it would fit, but its maker saw something else
         assert await must(store) == won
         assert len(await store.summaries(KEY)) == 1
+        assert (await commit(store, won, good, expect_uid=won.uid)).cut == 7
+
+    async def test_law6_a_commit_for_a_deleted_session_does_not_hit_its_successor(self, store: Store) -> None:
+        before = (await say(store, 5)).session
+        await store.delete(KEY)
+        after = (await say(store, 5)).session
+        with pytest.raises(Conflict):
+            await commit(store, before, summary(before, 4), expect_uid=before.uid)
+        assert await sound(store) == after
 
     async def test_law6_of_twenty_racing_commits_one_wins_and_the_rest_change_nothing(self, store: Store) -> None:
         before = (await say(store, 30)).session

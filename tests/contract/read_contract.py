@@ -121,6 +121,21 @@ class LoadContract:
         window = await store.load(KEY, known)
         assert (window.session, window.partial, [e.seq for e in window.entries]) == (answer.session, True, [6, 7])
 
+    async def test_a_reader_who_has_all_gets_its_own_header_or_an_equal_one(self, store: Store) -> None:
+        session = (await say(store, 5)).session
+        known = Known(session.uid, 0, 5, session)
+        same = await store.load(KEY, known)
+        assert (same.session, same.entries, same.partial) == (session, (), True)
+        later = (await say(store)).session
+        assert [e.seq for e in (await store.load(KEY, known)).entries] == [6]
+        await store.truncate(KEY, after_seq=5, at=2.0)
+        assert not (await store.load(KEY, Known(later.uid, 0, 6, later))).partial
+        await store.delete(KEY)
+        with pytest.raises(NotFound):
+            await store.load(KEY, known)
+        await say(store, 5)  # another session, at the same revision
+        assert not (await store.load(KEY, known)).partial
+
     async def test_a_load_is_whole_when_the_prefix_moved(self, store: Store) -> None:
         session = (await say(store, 5)).session
         whole = await store.load(KEY)

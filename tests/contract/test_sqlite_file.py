@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +78,14 @@ async def test_delete_leaves_nothing_in_any_table(path: str, store: SQLiteStore)
     assert counted(path) == {name: number // 2 for name, number in both.items()}
     await store.delete(OTHER)
     assert counted(path) == dict.fromkeys(TABLES, 0)
+
+
+async def test_truncate_leaves_no_pin_of_what_it_cut(path: str, store: SQLiteStore) -> None:
+    await say(store, 5)
+    for seq in (2, 3, 4):
+        await store.pin(KEY, seq, True)
+    await store.truncate(KEY, after_seq=3, at=2.0)
+    assert counted(path)["pins"] == 2
 
 
 async def test_a_store_may_be_open_twice(path: str, store: SQLiteStore) -> None:
@@ -200,6 +211,32 @@ async def full(store: SQLiteStore, now: bool) -> None:
     await run(store, limit)
 
 
+@contextmanager
+def no_file_grows(beyond: int) -> Iterator[None]:
+    """Let the system refuse to write behind `beyond` bytes of any file, as a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (beyond, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_commit_that_fails_is_undone_and_ping_knows_it(path: str, store: SQLiteStore) -> None:
+    before = (await say(store, 30)).session
+    with no_file_grows(os.path.getsize(f"{path}-wal")):
+        writes = [store.append(KEY, batch(draft(f"m{n}"))) for n in range(5)] + [store.ping()]
+        answers = await asyncio.gather(*writes, return_exceptions=True)
+        with pytest.raises(Unavailable):
+            await store.ping()
+    assert all(isinstance(a, Unavailable) for a in answers)
+    assert len({id(a) for a in answers}) == len(answers)  # one exception must not be raised in two tasks
+    assert await sound(store) == before
+    await store.ping()
+    assert (await say(store)).seqs == (31,)
+    await sound(store)
+
+
 async def run(store: SQLiteStore, work: Any) -> Any:
     """Run a function on the store's write connection."""
     assert store._writer is not None
@@ -212,7 +249,8 @@ async def test_ping_proves_that_a_write_would_work(path: str, store: SQLiteStore
         await store.ping()
     with pytest.raises(Unavailable, match="not writable"):
         await say(store)
-    await run(store, lambda db: db.execute("PRAGMA query_only=0"))
+    assert store._writer is not None
+    store._writer._connection.execute("PRAGMA query_only=0")
     await store.ping()
 
 
@@ -221,21 +259,26 @@ async def test_another_process_that_holds_the_file_is_unavailable_and_reads_go_o
 ) -> None:
     before = (await say(store)).session
     await run(store, lambda db: db.set_busy_timeout(0))
-    with apsw.Connection(path) as other:
-        other.execute("BEGIN IMMEDIATE")
-        writes = [say(store), store.append(OTHER, batch(draft())), store.ping()]
-        answers = await asyncio.gather(*writes, return_exceptions=True)
-        assert all(isinstance(a, Unavailable) and "another process" in a.detail for a in answers)
-        assert await sound(store) == before
-        other.execute("COMMIT")
+    other = apsw.Connection(path)
+    other.execute("BEGIN IMMEDIATE")
+    writes = [say(store), store.append(OTHER, batch(draft())), store.ping()]
+    answers = await asyncio.gather(*writes, return_exceptions=True)
+    assert all(isinstance(a, Unavailable) and "another process" in a.detail for a in answers)
+    assert await sound(store) == before
+    other.close()
     assert (await say(store)).seqs == (2,)
+
+
+def damage(path: str) -> None:
+    """Overwrite everything behind the first page."""
+    data = Path(path).read_bytes()
+    Path(path).write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
 
 
 async def test_a_damaged_file_is_unavailable(path: str, store: SQLiteStore) -> None:
     await say(store, 50)
     await store.close()
-    data = Path(path).read_bytes()
-    Path(path).write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+    await asyncio.to_thread(damage, path)
     damaged = SQLiteStore(path)
     await damaged.open()
     for call in (damaged.head(KEY), damaged.load(KEY), damaged.sessions("acme"), damaged.append(KEY, batch(draft()))):
@@ -245,16 +288,15 @@ async def test_a_damaged_file_is_unavailable(path: str, store: SQLiteStore) -> N
 
 
 async def test_too_many_waiting_writes_are_turned_away(store: SQLiteStore) -> None:
-    go = threading.Event()
-    blocker = asyncio.create_task(run(store, lambda db: go.wait()))
-    await asyncio.sleep(0)
-    accepted = [asyncio.create_task(run(store, lambda db: 1)) for _ in range(writer.MAX_WAITING + 1)]
-    await asyncio.sleep(0)
+    started, go = threading.Event(), threading.Event()
+    blocker = asyncio.create_task(run(store, lambda db: (started.set(), go.wait())))
+    await asyncio.to_thread(started.wait)
+    accepted = [asyncio.create_task(run(store, lambda db: 1)) for _ in range(writer.MAX_WAITING)]
+    await asyncio.sleep(0)  # each of them is in the queue now
     with pytest.raises(Unavailable, match="too many"):
         await say(store)
     go.set()
-    done = await asyncio.gather(*accepted, return_exceptions=True)
-    assert done.count(1) >= writer.MAX_WAITING
+    assert await asyncio.gather(*accepted) == [1] * writer.MAX_WAITING
     await blocker
     await say(store)
 

@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from memsvc.core.model import Entry, Key, Session, Settings, Summary, System
+from memsvc.core.model import Entry, Format, Key, Session, Settings, Summary, System
 from memsvc.core.render import decode_entry
 from memsvc.core.render.context import Style, View, style
+from memsvc.testing import violations
 from tests.laws.writer import Json
 
 SYSTEMS = [
@@ -113,6 +114,11 @@ def leaves(value: object) -> list[str]:
     if isinstance(value, dict):
         return [leaf for item in value.values() for leaf in leaves(item)]
     return []
+
+
+def faults(body: Json, target: Format) -> list[str]:
+    """The provider's rules that a context breaks."""
+    return violations(body, "anthropic" if target == "anthropic" else "openai")
 
 
 def marks(body: Json) -> list[Json]:

@@ -282,3 +282,23 @@ def test_the_deepest_marked_block_is_rendered() -> None:
         [entry(1, raw, "anthropic")], style("anthropic", marks=False, model=None, ttl="5m", placement="user")
     ).body()
     assert b"cache_control" not in body
+
+
+# --- formats nobody named --------------------------------------------------------------
+
+TOLD: list[tuple[Json, Format | None]] = [
+    ({"role": "user", "content": "x"}, None),
+    ({"role": "user", "content": [{"type": "text", "text": "x"}]}, None),
+    ({"role": "assistant", "content": "x", "thinking": "a member some servers add", "tool_calls": None}, None),
+    ({"role": "assistant", "content": [{"type": "server_tool_use", "id": "a"}]}, "anthropic"),
+    ({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a"}]}, "anthropic"),
+    ({"role": "developer", "content": "x"}, "openai"),
+    ({"role": "assistant", "tool_calls": [{}]}, "openai"),
+    ({"role": "user", "content": [{"type": "image_url"}]}, "openai"),
+    ({"role": ["tool"], "content": {"type": "image"}}, None),
+]
+
+
+@pytest.mark.parametrize(("message", "format"), TOLD)
+def test_a_format_is_told_by_what_only_it_has(message: Json, format: Format | None) -> None:
+    assert guess((b'{"role":"user","content":"hi"}', json.dumps(message).encode())) == format

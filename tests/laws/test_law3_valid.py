@@ -13,8 +13,7 @@ from memsvc.core.model import Format, Settings
 from memsvc.core.render import convert, decode_entry
 from memsvc.core.render.context import Style, style
 from memsvc.core.turns import groups
-from memsvc.testing import violations
-from tests.laws.contexts import items, leaves, marks, messages, parts, settings_strategy, styles, view
+from tests.laws.contexts import faults, items, leaves, marks, messages, parts, settings_strategy, styles, view
 from tests.laws.sound import sound_logs
 from tests.laws.strategies import logs
 from tests.laws.writer import Json, Log, entry
@@ -30,11 +29,7 @@ def check_valid(body: Json, chosen: Style) -> None:
 
     The rules hold a server tool's result against its own message only; across messages
     `check_server_tools` looks."""
-    found = [
-        v
-        for v in violations(body, "anthropic" if chosen.target == "anthropic" else "openai")
-        if not LATER_RESULT.fullmatch(v)
-    ]
+    found = [v for v in faults(body, chosen.target) if not LATER_RESULT.fullmatch(v)]
     assert not found
     if chosen.target == "anthropic":
         check_server_tools(body["messages"])

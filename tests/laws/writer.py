@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -82,7 +82,7 @@ class Writer:
         self.recent: list[str] = []
         self.server: list[str] = []
 
-    def pick(self, options: list[T]) -> T:
+    def pick(self, options: Sequence[T]) -> T:
         return self.draw(st.sampled_from(options))  # type: ignore[no-any-return]
 
     def chance(self, outcomes: int = 2) -> bool:

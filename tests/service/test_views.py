@@ -34,8 +34,8 @@ async def fresh(w: World, key: Key = KEY) -> list[Rendered]:
 
 STEPS: list[Callable[[World], Awaitable[Any]]] = [
     lambda w: w.append(user("one more " + words(20)), said("answer")),
-    lambda w: w.append(calls("c1", "c2"), result("c2", "found")),
-    lambda w: w.append(result("c1", "late")),
+    lambda w: w.append(calls("c1", "c2"), result("c2", "found"), format="openai"),
+    lambda w: w.append(result("c1", "late"), format="openai"),
     lambda w: w.append({"role": "assistant", "content": [{"type": "text", "text": "hm"}]}, format="anthropic"),
     lambda w: w.compact(force=True, keep_tokens=1),
     lambda w: w.memory.truncate(KEY, 3),

@@ -92,23 +92,23 @@ class View:
         """The context document of the API as JSON."""
         session = self.session
         system, tools = self._system_json(), self._tools_json()
-        pairs = [("format", string(self.style.target))]
-        if system:
-            pairs.append(("system", system))
-        pairs.append(("messages", array(self._messages())))
-        if tools:
-            pairs.append(("tools", tools))
-        pairs += [
-            ("epoch", b"%d" % session.epoch),
-            ("revision", b"%d" % session.revision),
-            ("log_revision", b"%d" % session.log_revision),
-            ("covers", b'{"from":1,"to":%d}' % session.cut if session.cut else b"null"),
-            ("tokens", orjson.dumps(token_figures(session))),
-            ("stable_prefix", self._stable_prefix()),
-            ("prefix_change", prefix_change(session)),
-            ("thinking_stripped", b"true" if self.tail.stripped else b"false"),
+        covers = b'{"from":1,"to":%d}' % session.cut if session.cut else b"null"
+        counts = (session.epoch, session.revision, session.log_revision)
+        pieces = [
+            b'{"format":' + string(self.style.target),
+            *((b',"system":', system) if system else ()),
+            b',"messages":[',
+            b",".join(self._messages()),
+            b"]",
+            *((b',"tools":', tools) if tools else ()),
+            b',"epoch":%d,"revision":%d,"log_revision":%d' % counts,
+            b',"covers":' + covers,
+            b',"tokens":' + orjson.dumps(token_figures(session)),
+            b',"stable_prefix":' + self._stable_prefix(),
+            b',"prefix_change":' + prefix_change(session),
+            b',"thinking_stripped":' + (b"true}" if self.tail.stripped else b"false}"),
         ]
-        return obj(pairs)
+        return b"".join(pieces)
 
     def size(self) -> int:
         """About how many bytes this view holds in memory."""

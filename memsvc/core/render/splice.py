@@ -71,8 +71,9 @@ def edit(raw: bytes, drop: Container[str], replace: Mapping[str, bytes] | None =
 
 
 def with_member(raw: bytes, member: bytes) -> bytes:
-    """A non-empty JSON object with one more member (`"name":value`) at its end."""
-    return raw[:-1] + b"," + member + b"}"
+    """A JSON object with one more member (`"name":value`) at its end."""
+    head = raw[:-1]
+    return head + (b"" if head.rstrip() == b"{" else b",") + member + b"}"
 
 
 def is_empty(raw: bytes) -> bool:

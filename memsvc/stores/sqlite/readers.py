@@ -2,13 +2,15 @@
 
 In WAL mode a reader never waits for a writer, and a small read takes microseconds, less than
 handing it to a thread would.
+
+Nothing here opens the file or SQLite's own files beside it in any other way: closing a descriptor
+drops all POSIX locks that the process has on that file, SQLite's included, and the next process
+that opens the store would take it for abandoned.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import mmap
 import queue
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,34 +27,8 @@ THREADS = 4
 """Large reads at once: more than one, so that a slow disk or a huge log holds up nobody else."""
 
 
-_HEADER, _IS_INIT = 48, 12
-"""Size of the WAL index header, and the byte in it that says it is in use."""
-
-
 class NotHere(Exception):
     """The event loop should not do this read: it is large, or would wait for a lock."""
-
-
-class ChangeMark:
-    """Tells without a lock or a system call whether any process has committed since.
-
-    SQLite keeps a header of the WAL index in shared memory, twice, and changes it at every commit;
-    its own readers decide by it whether what they cached still holds (https://sqlite.org/walformat.html, 2.2).
-    """
-
-    def __init__(self, path: str) -> None:
-        with open(f"{path}-shm", "rb") as file:
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-
-    def read(self) -> bytes:
-        """The present mark; empty while a commit is changing it."""
-        header = self._map[: 2 * _HEADER]
-        first = header[:_HEADER]
-        return first if first == header[_HEADER:] and first[_IS_INIT] == 1 else b""
-
-    def close(self) -> None:
-        """Let the memory go."""
-        self._map.close()
 
 
 class Readers:
@@ -65,14 +41,6 @@ class Readers:
         for connection in self._connections:
             self._idle.put(connection)
         self._pool = ThreadPoolExecutor(THREADS, "memsvc-sqlite-reader")
-        self._mark: ChangeMark | None = None
-        with contextlib.suppress(OSError, ValueError):  # then every look is a query, 10 us more
-            next(self._near.execute("SELECT count(*) FROM sqlite_schema"))  # makes the shared memory
-            self._mark = ChangeMark(path)
-
-    def stamp(self) -> bytes:
-        """Names the present state of the whole store; empty if that cannot be told without a query."""
-        return self._mark.read() if self._mark is not None else b""
 
     def one(self, work: Work[T]) -> T:
         """The result of a single small statement, at once. Raises NotHere."""
@@ -105,8 +73,6 @@ class Readers:
     def close(self) -> None:
         """Wait for running reads and let go. Blocks: call it in a thread."""
         self._pool.shutdown()
-        if self._mark is not None:
-            self._mark.close()
         for connection in (self._near, *self._connections):
             connection.close()
 

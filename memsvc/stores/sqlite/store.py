@@ -107,18 +107,12 @@ class SQLiteStore:
     async def load(self, key: Key, known: Known | None = None) -> Window:
         """Header, current summary and live tail in one snapshot."""
 
-        if self._readers is None:
-            return await self._read_far(lambda db: rows.window(db, key, known))
-        stamp = self._readers.stamp()  # before reading: what is committed meanwhile shows next time
-        if known is not None and known.session is not None and stamp and stamp == known.stamp:
-            return Window(known.session, None, (), partial=True, stamp=stamp)
-        try:
-            # Small or nothing new: a snapshot of a few rows is read right here.
-            same = known and self._readers.one(lambda db: rows.unchanged(db, key, known))
-            found = same or self._readers.several(lambda db: rows.window(db, key, known, NEAR_BYTES))
-        except NotHere:
-            found = await self._read_far(lambda db: rows.window(db, key, known))
-        return replace(found, stamp=stamp)
+        readers = self._readers
+        if readers is not None:
+            with contextlib.suppress(NotHere):
+                same = known and readers.one(lambda db: rows.unchanged(db, key, known))
+                return same or readers.several(lambda db: rows.window(db, key, known, NEAR_BYTES))
+        return await self._read_far(lambda db: rows.window(db, key, known))
 
     async def entries(self, key: Key, *, after: int, upto: int | None = None, limit: int) -> list[Entry]:
         """The log as written, superseded messages included."""
