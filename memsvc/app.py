@@ -38,6 +38,7 @@ class App:
         config = self.config
         await self._store.open()
         counts = build_counter(config.token_counter)  # holds the interpreter: a thread would gain nothing
+        sink = log_sink()
         self.memory = Memory(
             self._store,
             counts,
@@ -45,13 +46,14 @@ class App:
             defaults=default_policy(config),
             clock=self._clock,
             wake=lambda: self.worker.wake(),
+            sink=sink,
             cache_bytes=config.cache_bytes,
         )
         self.worker = Worker(
             self._store,
             self.memory.compactor,
             clock=self._clock,
-            sink=log_sink(),
+            sink=sink,
             concurrency=config.workers_concurrency,
             lease_s=config.lease_s,
             poll_s=config.poll_s,
@@ -62,7 +64,7 @@ class App:
     async def close(self) -> None:
         """Finish what runs (at most `shutdown_s`), then let go of the store."""
         await self.worker.stop(self.config.shutdown_s)
-        await self.memory.drain()
+        await self.memory.drain(self.config.shutdown_s)
         await self._store.close()
 
 

@@ -68,7 +68,7 @@ class Config(BaseModel):
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="Largest request body.")
     workers_concurrency: int = Field(2, ge=1, le=64, description="Compactions that run at once in this process.")
     lease_s: Seconds = Field(
-        120.0, ge=1, description="Seconds after which another worker takes over a compaction that was not finished."
+        30.0, ge=1, description="Seconds after which another worker takes over a compaction that was not finished."
     )
     poll_s: Seconds = Field(1.0, gt=0, le=60, description="Longest pause in seconds between looks at the queue.")
     cache_bytes: int = Field(64 * 1024 * 1024, ge=0, description="Memory for rendered contexts.")

@@ -75,10 +75,13 @@ class Worker:
     async def run_due(self) -> int:
         """Run every job that is due now, one after the other; how many there were."""
         done = 0
-        while (job := await self._queue.claim(now=self._clock(), lease_s=self._lease_s)) is not None:
+        while not self._stopping and (job := await self._claim()) is not None:
             await self._run(job)
             done += 1
         return done
+
+    async def _claim(self) -> Job | None:
+        return await self._queue.claim(now=self._clock(), lease_s=self._lease_s)
 
     async def _loop(self) -> None:
         while not self._stopping:
@@ -108,10 +111,15 @@ class Worker:
             await self._queue.finish(job)
             return
         except MemsvcError as failed:
-            pause = BACKOFF_S[min(job.attempts, len(BACKOFF_S)) - 1]
-            retry_at = self._clock() + pause
-            event = CompactionFailed(job.key.tenant, job.key.session, failed.code, job.attempts, retry_at)
-            self._sink(event)
-            await self._queue.finish(job, state="backoff", reason=failed.code, error=failed.detail, retry_at=retry_at)
+            await self._back_off(job, failed.code, failed.detail)
             return
-        await self._queue.finish(job, reason=outcome.reason)
+        except Exception as bug:  # the job is given back with its pause, not left to its lease
+            self._sink(WorkerFailed(type(bug).__name__, places(bug.__traceback__)))
+            await self._back_off(job, "internal", type(bug).__name__)
+            return
+        await self._queue.finish(job, reason=outcome.reason, error=outcome.error)
+
+    async def _back_off(self, job: Job, code: str, detail: str) -> None:
+        retry_at = self._clock() + BACKOFF_S[min(job.attempts, len(BACKOFF_S)) - 1]
+        self._sink(CompactionFailed(job.key.tenant, job.key.session, code, job.attempts, retry_at))
+        await self._queue.finish(job, state="backoff", reason=code, error=detail, retry_at=retry_at)

@@ -98,12 +98,19 @@ def quote(entry: Entry) -> Quote:
     return Quote(entry.seq, message.role, message.whole.strip())
 
 
+def asked(entry: Entry) -> Quote:
+    """A request as it is quoted: what the user said in it, without tool results of the same message."""
+    message = said(entry)
+    spoken = [f"[{p.text}]" if p.kind == "media" else p.text for p in message.pieces if p.kind in ("text", "media")]
+    return Quote(entry.seq, message.role, "\n".join(spoken).strip()) if spoken else quote(entry)
+
+
 def gather(covered: Sequence[Entry], *, pins: Sequence[Entry] = (), request: Entry | None = None) -> Parts:
     """The parts for a block that stands for `covered` (not empty); `pins` are all that it must hold."""
     return Parts(
         to_seq=covered[-1].seq,
         from_seq=covered[0].seq,
-        request=None if request is None else quote(request),
+        request=None if request is None else asked(request),
         pins=tuple(quote(p) for p in pins),
         directives=directives(covered),
         artifacts=artifacts(covered),

@@ -23,10 +23,16 @@ MIN_COVER_TOKENS = 64
 """A compaction that covers less than this cannot gain anything."""
 
 WINDOWS: tuple[tuple[str, int], ...] = (
-    ("claude-opus-4-5", 200_000),
-    ("claude-haiku-4-5", 200_000),
-    ("claude-sonnet-4-5", 200_000),
-    ("claude-", 1_000_000),
+    ("claude-opus-4-6", 1_000_000),
+    ("claude-opus-4-7", 1_000_000),
+    ("claude-opus-4-8", 1_000_000),
+    ("claude-sonnet-4-6", 1_000_000),
+    ("claude-opus-5", 1_000_000),
+    ("claude-sonnet-5", 1_000_000),
+    ("claude-haiku-5", 1_000_000),
+    ("claude-fable", 1_000_000),
+    ("claude-mythos", 1_000_000),
+    ("claude-", 200_000),
     ("gpt-6", 1_050_000),
     ("gpt-5.6", 1_050_000),
     ("gpt-5.5", 1_000_000),
@@ -34,19 +40,25 @@ WINDOWS: tuple[tuple[str, int], ...] = (
     ("gpt-5.4", 1_050_000),
     ("gpt-5", 400_000),
     ("gpt-4.1", 1_000_000),
-    ("gpt-4o", 128_000),
+    ("gpt-4", 128_000),
 )
 """Input windows in tokens by model name prefix, most specific first; others are unknown."""
 
 
+def bare(model: str | None) -> str:
+    """A model's own name: `anthropic/claude-x` and `us.anthropic.claude-x` are `claude-x`."""
+    return (model or "").rpartition("/")[2].rpartition("anthropic.")[2]
+
+
 def window_of(model: str | None) -> int | None:
     """The model's context window in provider tokens, None if unknown."""
-    return next((size for prefix, size in WINDOWS if model and model.startswith(prefix)), None)
+    name = bare(model)
+    return next((size for prefix, size in WINDOWS if name.startswith(prefix)), None)
 
 
 def factor_of(model: str | None, format: Format | None) -> float:
     """Provider tokens per raw token before anything was reported."""
-    claude = model.startswith("claude") if model else format == "anthropic"
+    claude = bare(model).startswith("claude") if model else format == "anthropic"
     return CLAUDE_FACTOR if claude else 1.0
 
 
@@ -139,9 +151,8 @@ def plan_hard(
     last = _first_kept(parts, 0)
     tokens, size = _sums(parts[first:])
     replaced = session.summary_tokens + sum(g.tokens for g in parts[:first])
-    while first < last and (
-        first == 0 or tokens > limit - policy.summary_tokens or size > limit_bytes or least_block > replaced // 2
-    ):
+    block = max(policy.summary_tokens, least_block)
+    while first < last and (first == 0 or tokens > limit - block or size > limit_bytes or least_block > replaced // 2):
         tokens, size = tokens - parts[first].tokens, size - parts[first].size
         replaced += parts[first].tokens
         first += 1

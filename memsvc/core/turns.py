@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from memsvc.core.model import Entry
-from memsvc.core.render.blocks import Decoded, Text, blank
+from memsvc.core.render.blocks import Decoded, Opaque, Text, blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,12 @@ class _Span:
     start: int
     end: int
     waiting: list[str]
+    server: set[str]
+
+    @property
+    def open(self) -> bool:
+        """Whether a result may still come, from the caller or from the provider's own tools."""
+        return bool(self.waiting or self.server)
 
 
 def groups(entries: Sequence[Entry], decode: Callable[[Entry], Decoded]) -> list[Group]:
@@ -52,7 +58,7 @@ def groups(entries: Sequence[Entry], decode: Callable[[Entry], Decoded]) -> list
         out += [_group(entries, messages, k, k, False) for k in range(i, upto)]
         if span is None:
             break
-        out.append(_group(entries, messages, span.start, span.end, bool(span.waiting)))
+        out.append(_group(entries, messages, span.start, span.end, span.open))
         i = span.end + 1
     return out
 
@@ -63,9 +69,15 @@ def _spans(messages: Sequence[Decoded]) -> list[_Span]:
     current: _Span | None = None
     for i, msg in enumerate(messages):
         if msg.role == "assistant":
+            started, ended = _server_tools(msg)
+            if current is not None and current.server & ended:
+                # A turn that the provider paused goes on: the result of its own tool is here.
+                current.server = (current.server - ended) | started
+                current.waiting, current.end = [c.id for c in msg.calls], i
+                continue
             if current is not None:
-                current.waiting = []  # closed: what is missing now stays missing
-            current = _Span(i, i, [c.id for c in msg.calls]) if msg.calls else None
+                current.waiting, current.server = [], set()  # closed: what is missing now stays missing
+            current = _Span(i, i, [c.id for c in msg.calls], started) if msg.calls or started else None
             if current is not None:
                 spans.append(current)
         elif current is not None:
@@ -73,9 +85,16 @@ def _spans(messages: Sequence[Decoded]) -> list[_Span]:
                 if result.call_id in current.waiting:
                     current.waiting.remove(result.call_id)
                     current.end = i
-    if current is not None and current.waiting:
+    if current is not None and current.open:
         current.end = len(messages) - 1  # all that came since may have to follow its results
     return spans
+
+
+def _server_tools(msg: Decoded) -> tuple[set[str], set[str]]:
+    """Ids of the provider's own tool calls left open in a message, and of those answered in it."""
+    calls = {b.call for b in msg.blocks if isinstance(b, Opaque) and b.call is not None}
+    answers = {b.answers for b in msg.blocks if isinstance(b, Opaque) and b.answers is not None}
+    return calls - answers, answers
 
 
 def _group(entries: Sequence[Entry], messages: Sequence[Decoded], a: int, b: int, still_open: bool) -> Group:

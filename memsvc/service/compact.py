@@ -24,7 +24,9 @@ from memsvc.service.documents import overrides
 
 EARLIER_TOKENS = 150_000
 """How far back a summarizer that selects from originals may look, newest first."""
-PAGE = 200
+EARLIER_BYTES = 8 * 1024 * 1024
+"""The same in bytes: images are few tokens and many bytes."""
+PAGE = 50
 MANY_ENTRIES = 1_000
 """More than this is parted into groups in a thread."""
 MANY_LOCKS = 10_000
@@ -38,11 +40,13 @@ class Outcome:
 
     Attributes:
         reason: the trigger when something changed, else why nothing did.
+        error: what somebody has to do about it, or None.
     """
 
     changed: bool
     reason: str
     epoch: int
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class Compactor:
         *,
         defaults: Policy,
         clock: Callable[[], float],
-        sink: Sink = lambda event: None,
+        sink: Sink,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._store = store
@@ -148,11 +152,19 @@ class Compactor:
                 refused = failed
                 continue
             except CannotFit:  # request and pins alone would fill the block
-                return Outcome(False, "no_gain", session.epoch)
+                return self._crowded(plan)
             return await self._commit(plan, summary)
         if refused is not None and refused.code != "no_gain":
             raise refused
         return Outcome(False, "no_gain", session.epoch)
+
+    def _crowded(self, plan: _Plan) -> Outcome:
+        """Why request and pins left no room: too little is replaced, or they are too large for good."""
+        epoch, most = plan.window.session.epoch, plan.policy.summary_tokens
+        if accept.minimum_block(plan.parts, most, self._count) <= most:
+            return Outcome(False, "no_gain", epoch)
+        advice = "pins and the quoted request leave no room in summary_tokens; unpin something or raise it"
+        return Outcome(False, "pins_too_large", epoch, advice)
 
     async def _asked(self, summarizer: Summarizer, request: SummaryRequest, parts: accept.Parts, reason: str) -> Reply:
         """What a summarizer says, if it may stand; nothing, where the last in line has nothing to quote (images)
@@ -202,7 +214,7 @@ class Compactor:
                 expect_epoch=before.epoch,
                 expect_cut=before.cut,
                 soft_tokens=rules.soft_tokens(plan.policy, before.factor),
-                factor=before.factor,
+                factor=None,  # an append may have told the format meanwhile
                 renderer=RENDERER,
             )
         except Conflict:
@@ -251,7 +263,7 @@ class Compactor:
         pins = await self._store.pins(window.session.key)
         newest = next((g.user for g in reversed(parts) if g.user), None)
         request = await self._quoted(window, window.entries, newest)
-        quoted = accept.quote(request) if request is not None else None
+        quoted = accept.asked(request) if request is not None else None
         must = accept.Parts(window.session.last_seq, request=quoted, pins=tuple(map(accept.quote, pins)))
         least, budget = 0, policy.summary_tokens
         while (found := accept.minimum_block(must, budget, self._count)) > least:
@@ -274,12 +286,13 @@ class Compactor:
     async def _earlier(self, key: Key, cut: int) -> tuple[Entry, ...]:
         """Originals that the present summary stands for, newest first up to a bound, in seq order."""
         pages: list[list[Entry]] = []
-        tokens, upto = 0, cut
-        while upto > 0 and tokens < EARLIER_TOKENS:
+        tokens, size, upto = 0, 0, cut
+        while upto > 0 and tokens < EARLIER_TOKENS and size < EARLIER_BYTES:
             page = await self._store.entries(key, after=max(0, upto - PAGE), upto=upto, limit=PAGE)
             live = [e for e in page if not e.superseded]
             pages.append(live)
             tokens += sum(e.tokens for e in live)
+            size += sum(len(e.raw) for e in live)
             upto -= PAGE
         return tuple(e for page in reversed(pages) for e in page)
 

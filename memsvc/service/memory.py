@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from memsvc.core.model import Batch, Format, Key, Policy, Session
 from memsvc.core.render import RENDERER, guess
 from memsvc.core.render.splice import array, obj
 from memsvc.errors import CannotFit, MemsvcError, NotFound
+from memsvc.observe import Sink
 from memsvc.ports import Counter, Store, Summarizer
 from memsvc.service import changes
 from memsvc.service.compact import Compactor, Outcome
@@ -41,6 +43,7 @@ class Memory:
         defaults: the service's policy (`max_tokens` 0 = by the model).
         clock: unix seconds.
         wake: called when a compaction became due, so that a worker need not poll.
+        sink: where events go.
         cache_bytes: memory for rendered contexts.
     """
 
@@ -53,6 +56,7 @@ class Memory:
         defaults: Policy,
         clock: Callable[[], float],
         wake: Callable[[], None] = lambda: None,
+        sink: Sink = lambda event: None,
         cache_bytes: int = 64 * 1024 * 1024,
     ) -> None:
         self._store = store
@@ -61,13 +65,13 @@ class Memory:
         self._clock = clock
         self._wake = wake
         self._views = Views(store, defaults, cache_bytes)
-        self.compactor = Compactor(store, counter, summarizers, defaults=defaults, clock=clock)
-        self._running: set[asyncio.Task[Outcome]] = set()
+        self.compactor = Compactor(store, counter, summarizers, defaults=defaults, clock=clock, sink=sink)
+        self._running: dict[tuple[Key, bool, int | None], asyncio.Task[Outcome]] = {}
 
     async def put(self, key: Key, request: PutRequest) -> dict[str, Any]:
         """Create or merge a session; gives its document."""
         change = changes.parse(key, request.fields, self._inbox, self._defaults, self._clock())
-        return self._document(await self._store.put(key, change.apply, at=change.at))
+        return self._document(self._wake_if_queued(await self._store.put(key, change.apply, at=change.at)))
 
     async def get(self, key: Key) -> dict[str, Any]:
         """A session's document. Raises NotFound."""
@@ -80,13 +84,14 @@ class Memory:
         found, cursor = await self._store.sessions(tenant, prefix=prefix, user=user, after=after, limit=limit)
         return {"sessions": [self._document(s) for s in found], "next": cursor}
 
-    async def append(self, key: Key, request: AppendRequest) -> dict[str, Any]:
-        """Store messages, all or none; durable when it returns."""
+    async def append(self, key: Key, request: AppendRequest, *, hint: Format | None = None) -> dict[str, Any]:
+        """Store messages, all or none; durable when it returns. `hint` is the format they are in
+        when neither the request nor they nor the session tell."""
         now = self._clock()
-        named = request.format or guess(request.messages)
         head = None if request.format is not None else await self._store.head(key)
         known = head.settings.format if head is not None else None
-        format = request.format or known or named or "openai"
+        named = request.format or guess(request.messages) or (None if known else hint)
+        format = named or known or "openai"
         parsed = await self._inbox.parse(request, format, now)
         if parsed.system is not None and head is None:
             head = await self._store.head(key)
@@ -102,7 +107,7 @@ class Memory:
         """Append, then the context that now holds: one round trip a turn.
 
         An error after the append carries its reply as `appended`: the messages are stored."""
-        reply = await self.append(key, request)
+        reply = await self.append(key, request, hint=wanted.format)
         try:
             return reply, await self.context(key, wanted)
         except MemsvcError as error:
@@ -120,8 +125,9 @@ class Memory:
             if held.view.empty():
                 raise CannotFit("the session has no message to send yet; append one first", code="empty_context")
             if not self._over(held):
+                answer = self._answer(held, request)  # first: another fetch may extend the view while this one waits
                 await self._refresh_soft(held)
-                return self._answer(held, request)
+                return answer
             await self.compactor.hard(held.session, rendered=len(held.render()))
         raise CannotFit("the session grows faster than it can be compacted; try again", retryable=True)
 
@@ -145,11 +151,13 @@ class Memory:
     async def compact(self, key: Key, request: CompactRequest) -> tuple[int, dict[str, Any]]:
         """Compact now: (200, what happened), or (202, ...) if it takes longer than `wait_ms`."""
         session = await self._head(key)
-        reason = "forced" if request.force else "threshold"
-        work = self.compactor.run(key, reason=reason, keep_tokens=request.keep_tokens)
-        task = asyncio.create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._ended)
+        asked = (key, request.force, request.keep_tokens)
+        task = self._running.get(asked)  # who asks for what is under way waits for that
+        if task is None:
+            reason = "forced" if request.force else "threshold"
+            task = asyncio.create_task(self.compactor.run(key, reason=reason, keep_tokens=request.keep_tokens))
+            self._running[asked] = task
+            task.add_done_callback(lambda done: self._ended(asked, done))
         done, _ = await asyncio.wait({task}, timeout=request.wait_ms / 1000)
         if not done:
             return 202, {"epoch": session.epoch, "changed": False, "reason": "running"}
@@ -158,7 +166,9 @@ class Memory:
 
     async def truncate(self, key: Key, after_seq: int) -> dict[str, Any]:
         """Supersede every message after `after_seq` (edit, regenerate); gives the session."""
-        return self._document(await self._store.truncate(key, after_seq=after_seq, at=self._clock()))
+        return self._document(
+            self._wake_if_queued(await self._store.truncate(key, after_seq=after_seq, at=self._clock()))
+        )
 
     async def pin(self, key: Key, seq: int) -> dict[str, Any]:
         """Keep a message word for word in every later summary. CannotFit if pins grow too large."""
@@ -186,6 +196,7 @@ class Memory:
 
     async def delete(self, key: Key) -> None:
         """Remove a session and all that was derived from it. Raises NotFound."""
+        self._views.forget(key)
         if not await self._store.delete(key):
             raise NotFound(f"no session {key.session!r}")
 
@@ -211,15 +222,19 @@ class Memory:
         """Raise Unavailable unless the store serves."""
         await self._store.ping()
 
-    async def drain(self) -> None:
-        """Wait for compactions that callers started."""
-        if self._running:
-            await asyncio.wait(self._running)
+    async def drain(self, timeout_s: float = 30.0) -> None:
+        """Wait at most so long for compactions that callers started, then cancel them."""
+        if not self._running:
+            return
+        _, late = await asyncio.wait(self._running.values(), timeout=timeout_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     # --- helpers ---------------------------------------------------------------
 
-    def _ended(self, task: asyncio.Task[Outcome]) -> None:
-        self._running.discard(task)
+    def _ended(self, asked: tuple[Key, bool, int | None], task: asyncio.Task[Outcome]) -> None:
+        self._running.pop(asked, None)
         if not task.cancelled():
             task.exception()  # looked at: who asked may have gone, the worker will try again
 
@@ -289,11 +304,20 @@ class Memory:
         if soft == session.soft_tokens or held.soft_checked == session.revision:
             return
         held.soft_checked = session.revision
-        now = self._clock()
-        await self._store.put(session.key, lambda s: replace(s or session, soft_tokens=soft), at=now)
-        if soft is not None and session.context_tokens > soft:
-            await self._store.enqueue(session.key, due_at=now)
+
+        def change(stored: Session | None) -> Session:
+            if stored is None:
+                raise NotFound(f"no session {session.key.session!r}")
+            return replace(stored, soft_tokens=soft) if stored.uid == session.uid else stored
+
+        with contextlib.suppress(NotFound):  # deleted meanwhile: nothing to bring up to date
+            changed = await self._store.put(session.key, change, at=self._clock())
+            self._wake_if_queued(changed)
+
+    def _wake_if_queued(self, session: Session) -> Session:
+        if session.state == "queued":
             self._wake()
+        return session
 
     async def _settled(self, key: Key, timeout: float) -> None:
         """Wait until no compaction is queued or running, at most `timeout` seconds."""

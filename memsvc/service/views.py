@@ -138,7 +138,9 @@ class Views:
         return held
 
     def _keep(self, slot: Slot, held: Held) -> None:
-        size = held.session.tail_bytes * 2 + 4_000  # fragments and the finished body
+        settings, summary = held.session.settings, held.session.summary_tokens * 8
+        front = len(settings.system.content if settings.system else b"") + len(settings.tools or b"") + summary
+        size = held.session.tail_bytes * 2 + front * 3 + 4_000  # as stored, as fragments, in the finished body
         self._bytes += size - held.size
         held.size = size
         self._held[slot] = held
@@ -146,6 +148,11 @@ class Views:
         while self._bytes > self._max_bytes and len(self._held) > 1:
             _, old = self._held.popitem(last=False)
             self._bytes -= old.size
+
+    def forget(self, key: Key) -> None:
+        """Let go of a session that was deleted."""
+        for slot in [s for s in self._held if s[0] == key]:
+            self._drop(slot)
 
     def _drop(self, slot: Slot) -> None:
         old = self._held.pop(slot, None)

@@ -15,11 +15,13 @@ from typing import Any
 import apsw
 import pytest
 
+from memsvc.core.model import Known
 from memsvc.errors import Unavailable
 from memsvc.ports import Store
 from memsvc.stores import open_store
-from memsvc.stores.sqlite import SQLiteStore, writer
+from memsvc.stores.sqlite import SQLiteStore, rows, writer
 from memsvc.stores.sqlite.connect import open_writer
+from memsvc.stores.sqlite.readers import NotHere
 from tests.contract.making import KEY, OTHER, batch, compact, draft, log, must, say, sound, texts
 from tests.contract.store_contract import StoreContract
 
@@ -299,6 +301,15 @@ async def test_too_many_waiting_writes_are_turned_away(store: SQLiteStore) -> No
     assert await asyncio.gather(*accepted) == [1] * writer.MAX_WAITING
     await blocker
     await say(store)
+
+
+async def test_a_large_tail_is_not_read_on_the_event_loop(store: SQLiteStore) -> None:
+    session = (await store.append(KEY, batch(*(draft("x" * 100) for _ in range(10))))).session
+    assert store._readers is not None
+    for known in (None, Known(session.uid, 0, 0)):
+        assert len(store._readers.several(lambda db, k=known: rows.window(db, KEY, k, 2000)).entries) == 10
+        with pytest.raises(NotHere):
+            store._readers.several(lambda db, k=known: rows.window(db, KEY, k, 900))
 
 
 async def test_old_idempotency_records_go_and_young_ones_stay(path: str, store: SQLiteStore) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -127,3 +128,21 @@ async def test_an_open_store_keeps_the_lock_that_says_the_file_is_in_use(path: s
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: ASYNC221
     assert told == "in use\n"
     await store.close()
+
+
+OPENS = """
+import asyncio, sys
+from memsvc.stores import open_store
+store = open_store("sqlite:///" + sys.argv[1])
+asyncio.run(store.open())
+print(store.__module__, sys.modules[store.__module__].__file__)
+"""
+
+
+async def test_the_schema_is_found_inside_an_archive(path: str, tmp_path: Path) -> None:
+    archive = shutil.make_archive(f"{tmp_path}/package", "zip", ROOT, "memsvc")
+    command = [sys.executable, "-c", OPENS, path]
+    done = subprocess.run(  # noqa: ASYNC221
+        command, capture_output=True, text=True, check=True, cwd=tmp_path, env={"PYTHONPATH": archive}
+    )
+    assert archive in done.stdout

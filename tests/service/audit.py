@@ -7,7 +7,10 @@ import re
 
 import orjson
 
+from memsvc.core.flatten import said
 from memsvc.core.model import Key
+from memsvc.core.render import decode_entry
+from memsvc.core.turns import speaks
 from memsvc.service.requests import ContextRequest
 from tests.service.world import KEY, Json, World, texts_of
 
@@ -79,7 +82,18 @@ async def check_context(world: World, key: Key = KEY, format: str | None = None)
     for entry in window.entries:
         for tag in TAG.findall(entry.raw.decode()):
             assert tag in shown, f"seq {entry.seq} ({tag}) is not in the context"
+    await check_request(world, key, shown)
     return context
+
+
+async def check_request(world: World, key: Key, shown: str) -> None:
+    """What the user asked last stands in the context: verbatim, or quoted from its beginning."""
+    entries = await world.store.entries(key, after=0, limit=100_000)
+    if any(e.superseded for e in entries):
+        return  # after an edit the summary may be from a time when more was there
+    spoken = [e for e in entries if speaks(decode_entry(e))]
+    tags = TAG.findall(said(spoken[-1]).text) if spoken else []
+    assert not tags or tags[0] in shown, f"the request of seq {spoken[-1].seq} is not in the context"
 
 
 async def check(world: World, written: list[bytes], key: Key = KEY) -> None:

@@ -37,12 +37,13 @@ async def test_a_format_nobody_named_is_told_by_the_messages(
         assert [e.format for e in await w.store.entries(KEY, after=0, limit=9)] == stored
 
 
-async def test_the_sessions_format_wins_over_a_guess_and_the_requests_over_both() -> None:
+async def test_what_messages_tell_wins_over_the_sessions_format_and_the_requests_over_both() -> None:
     async with world() as w:
         await w.put(format="anthropic")
+        await w.append(calls("a"))
         with pytest.raises(InvalidRequest):
-            await w.append(calls("a"))
-        await w.append(calls("a"), result("a", "x"), format="openai")
+            await w.append(result("a", "x"), format="anthropic")
+        await w.append(result("a", "x"))
         await w.append(user("plain"))
         assert [e.format for e in await w.store.entries(KEY, after=0, limit=9)] == ["openai", "openai", "anthropic"]
         assert (await w.memory.get(KEY))["format"] == "anthropic"

@@ -81,7 +81,7 @@ async def test_what_takes_longer_is_202_and_goes_on() -> None:
         await gate.asked.wait()
         assert await w.summaries() == []
         gate.let.set()
-        await w.memory.drain()
+        await w.memory.drain(5.0)
         assert [s["model"] for s in await w.summaries()] == ["gate"]
 
 
@@ -98,7 +98,7 @@ async def test_a_failure_after_202_goes_to_nobody_and_loses_nothing() -> None:
         await w.append(*chat(8))
         assert (await w.compact(force=True, wait_ms=0))[0] == 202
         gate.let.set()
-        await w.memory.drain()
+        await w.memory.drain(5.0)
         await check_coverage(w)
     assert complaints == []
 

@@ -126,7 +126,9 @@ def build(
     memory = Memory(store, counter, chain, defaults=policy, clock=clock, cache_bytes=cache_bytes)
     events: list[Event] = []
     if patience_s is not None:
-        memory.compactor = Compactor(store, counter, chain, defaults=policy, clock=clock, patience_s=patience_s)
+        memory.compactor = Compactor(
+            store, counter, chain, defaults=policy, clock=clock, sink=lambda event: None, patience_s=patience_s
+        )
     worker = Worker(store, memory.compactor, clock=clock, sink=events.append)
     return World(store, memory, worker, clock, events)
 
@@ -140,7 +142,7 @@ async def world(path: str = ":memory:", **parts: Any) -> AsyncIterator[World]:
     try:
         yield made
     finally:
-        await made.memory.drain()
+        await made.memory.drain(5.0)
         await store.close()
 
 

@@ -110,10 +110,6 @@ class View:
         ]
         return b"".join(pieces)
 
-    def size(self) -> int:
-        """About how many bytes this view holds in memory."""
-        return sum(len(o.json) + 150 for o in self.tail.outs) + 2_000
-
     # --- the front -----------------------------------------------------------
 
     def _beside(self) -> bool:

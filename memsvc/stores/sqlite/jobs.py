@@ -81,7 +81,7 @@ def finish(
         attempts = job.attempts if retry_at is not None else 0
         change = "UPDATE jobs SET due_at = ?, lease = NULL, claimed_at = NULL, again = NULL, attempts = ? WHERE uid = ?"
         db.execute(change, (due, attempts, session.uid))
-    said = session.last_reason if reason is None else reason
+    said = session.last_reason if reason in (None, "below_threshold", "lost_race") else reason
     rows.update(db, replace(session, state=state, due_at=due, last_reason=said, last_error=error))
     return True
 

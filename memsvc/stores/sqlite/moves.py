@@ -22,9 +22,9 @@ def commit(
     key: Key,
     summary: Summary,
     expect: tuple[int | None, int, int],
-    frozen: tuple[int | None, float, int],
+    frozen: tuple[int | None, float | None, int],
 ) -> Session:
-    """Compare-and-set on `expect` = (uid or None, epoch, cut). `frozen` = soft_tokens, factor,
+    """Compare-and-set on `expect` = (uid or None, epoch, cut). `frozen` = soft_tokens, factor (None = as it is),
     renderer of the new epoch."""
     old = rows.must_head(db, key)
     if expect not in ((old.uid, old.epoch, old.cut), (None, old.epoch, old.cut)):
@@ -32,9 +32,8 @@ def commit(
             f"the session is at epoch {old.epoch}, cut {old.cut}; another compaction or an edit won",
             code="lost_race",
         )
-    if (summary.epoch, summary.from_seq) != (old.epoch + 1, old.cut + 1) or not (
-        old.cut < summary.to_seq <= old.last_seq
-    ):
+    follows = (summary.epoch, summary.from_seq) == (old.epoch + 1, old.cut + 1)
+    if not follows or not old.cut < summary.to_seq <= old.last_seq:
         raise Conflict(
             f"a summary of epoch {summary.epoch} over {summary.from_seq}..{summary.to_seq} does not follow "
             f"epoch {old.epoch}, cut {old.cut} of a log of {old.last_seq}",
@@ -52,8 +51,10 @@ def commit(
         prefix_revision=revision,
         bound_revision=revision,
         soft_tokens=soft,
-        factor=factor,
+        factor=old.factor if factor is None else factor,
         renderer=renderer,
+        last_reason=summary.reason,
+        last_error=None,
     )
     return rows.update(db, _pointed(db, new, summary))
 

@@ -89,19 +89,24 @@ def tail(db: apsw.Connection, uid: int, after: int, most_bytes: int | None = Non
     if most_bytes is None:
         return tuple(entry_of(r) for r in rows)
     found: list[Entry] = []
-    for row in rows:
-        most_bytes -= len(row[1])
-        if most_bytes < 0:
-            raise TooLarge
-        found.append(entry_of(row))
+    try:
+        for row in rows:
+            most_bytes -= len(row[1])
+            if most_bytes < 0:
+                raise TooLarge
+            found.append(entry_of(row))
+    finally:
+        rows.close(True)  # a cursor left half read would hold its snapshot beyond the COMMIT
     return tuple(found)
 
 
 def unchanged(db: apsw.Connection, key: Key, known: Known) -> Window | None:
     """The window of a reader who has all of it: its own header back. None if anything moved."""
     held = known.session
+    if held is None:
+        return None
     found = db.execute(_REVISION, (key.tenant, key.session)).fetchone()
-    if held is None or found != (held.uid, held.revision):
+    if found != (held.uid, held.revision):
         return None
     return Window(held, None, (), partial=True)
 

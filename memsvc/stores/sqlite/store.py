@@ -141,7 +141,7 @@ class SQLiteStore:
         expect_epoch: int,
         expect_cut: int,
         soft_tokens: int | None,
-        factor: float,
+        factor: float | None,
         renderer: int,
         expect_uid: int | None = None,
     ) -> Session:
