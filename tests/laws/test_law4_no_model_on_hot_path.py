@@ -37,7 +37,7 @@ async def test_below_the_hard_mark_nothing_is_asked() -> None:
     async with world(summarizers=[away]) as w:
         await w.append(*chat(10))
         context = await w.context()
-        await w.memory.append_and_context(KEY, request(user("more")), ContextRequest("anthropic"))
+        await w.memory.append_and_context(KEY, request(user("more")), ContextRequest("openai"))
         assert context["epoch"] == 0
         assert len(context["messages"]) == 20
         assert away.asked == 0
