@@ -100,8 +100,13 @@ def _use_wal(connection: apsw.Connection) -> None:
 def _migrate(connection: apsw.Connection) -> None:
     """Bring the schema up to date; safe when several processes open a new file at once."""
     scripts = sorted(p.name for p in files(__package__).joinpath("schema").iterdir() if p.name.endswith(".sql"))
-    if _found(connection, len(scripts)) == len(scripts):
-        return  # the usual start asks for no lock
+    connection.execute("BEGIN")  # one snapshot: another process may be making the schema right now
+    try:
+        current = _found(connection, len(scripts)) == len(scripts)
+    finally:
+        connection.execute("COMMIT")
+    if current:
+        return  # the usual start takes no write lock
     connection.execute("BEGIN IMMEDIATE")
     try:
         found = _found(connection, len(scripts))
