@@ -86,7 +86,6 @@ class Settings:
 
     Attributes:
         tools: JSON text of the tool list as given.
-        tools_format: the format `tools` is written in.
         policy: JSON text of the caller's sparse policy overrides.
         metadata: JSON text of a free object.
         user: the tag by which all sessions of one person can be deleted.
@@ -97,7 +96,6 @@ class Settings:
     model: str | None = None
     system: System | None = None
     tools: bytes | None = None
-    tools_format: Format | None = None
     policy: bytes | None = None
     metadata: bytes | None = None
     user: str | None = None

@@ -18,7 +18,6 @@ EVERY_SETTING = Settings(
     model="m",
     system=System(b'[{"type":"text","text":"\xc3\xa9"}]', "developer"),
     tools=b"[{}]",
-    tools_format="openai",
     policy=b'{"keep_tokens":1}',
     metadata=b'{"a":1}',
     user="né\x00x",

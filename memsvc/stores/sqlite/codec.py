@@ -15,7 +15,6 @@ SETTINGS = (
     "system",
     "system_role",
     "tools",
-    "tools_format",
     "policy",
     "metadata",
     "user",
@@ -35,11 +34,9 @@ SUMMARY_COLUMNS = ", ".join(SUMMARY)
 
 def session_of(row: Row) -> Session:
     """A row of SESSION_COLUMNS as a header."""
-    format, model, system, role, tools, tools_format, policy, metadata, user, n_system, n_tools = row[
-        _SETTINGS_FROM:_COUNTED_FROM
-    ]
+    format, model, system, role, tools, policy, metadata, user, n_system, n_tools = row[_SETTINGS_FROM:_COUNTED_FROM]
     prompt = System(system, role) if system is not None else None
-    settings = Settings(format, model, prompt, tools, tools_format, policy, metadata, user, n_system, n_tools)
+    settings = Settings(format, model, prompt, tools, policy, metadata, user, n_system, n_tools)
     created, updated, *rest = row[_COUNTED_FROM:]
     return Session(Key(row[0], row[1]), row[2], created, updated, settings, *rest)
 
@@ -48,7 +45,7 @@ def session_row(session: Session) -> Row:
     """The values of SETTINGS and COUNTED, in that order."""
     s = session.settings
     system = (s.system.content, s.system.role) if s.system else (None, None)
-    kept = (s.format, s.model, *system, s.tools, s.tools_format, s.policy, s.metadata, s.user)
+    kept = (s.format, s.model, *system, s.tools, s.policy, s.metadata, s.user)
     return (*kept, s.system_tokens, s.tools_tokens, *(getattr(session, name) for name in COUNTED))
 
 

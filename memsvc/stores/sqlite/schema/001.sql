@@ -11,7 +11,6 @@ CREATE TABLE sessions (
     system BLOB,
     system_role TEXT,
     tools BLOB,
-    tools_format TEXT,
     policy BLOB,
     metadata BLOB,
     user TEXT,
