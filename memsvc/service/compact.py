@@ -20,7 +20,7 @@ from memsvc.core.turns import Group, groups, speaks
 from memsvc.errors import CannotFit, Conflict, SummarizerError
 from memsvc.observe import Compacted, Sink
 from memsvc.ports import Counter, Store, Summarizer
-from memsvc.service.documents import overrides
+from memsvc.service.documents import limits
 
 EARLIER_TOKENS = 150_000
 """How far back a summarizer that selects from originals may look, newest first."""
@@ -297,8 +297,7 @@ class Compactor:
         return tuple(e for page in reversed(pages) for e in page)
 
     def _limits(self, session: Session) -> Policy:
-        policy = rules.resolve(self._defaults, overrides(session), session.settings.model)
-        return rules.effective(policy, session, session.settings.model)
+        return limits(session, self._defaults)
 
 
 def _lock(locks: dict[Key, asyncio.Lock], key: Key) -> asyncio.Lock:

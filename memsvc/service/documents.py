@@ -21,6 +21,12 @@ def overrides(session: Session) -> dict[str, Any]:
     return value
 
 
+def limits(session: Session, defaults: Policy) -> Policy:
+    """The policy as it applies to a session: its own values over the service's, clamped."""
+    policy = rules.resolve(defaults, overrides(session), session.settings.model)
+    return rules.effective(policy, session, session.settings.model)
+
+
 def session_document(session: Session, defaults: Policy) -> dict[str, Any]:
     """A session as `GET /v1/sessions/{sid}` shows it."""
     settings = session.settings

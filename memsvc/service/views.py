@@ -10,13 +10,12 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from memsvc.core import policy as rules
 from memsvc.core.model import Format, Key, Known, Policy, Session, Window
 from memsvc.core.render import decode_entry
 from memsvc.core.render.context import Style, View, style
 from memsvc.errors import NotFound
 from memsvc.ports import Log
-from memsvc.service.documents import overrides
+from memsvc.service.documents import limits
 from memsvc.service.inbox import OFF_LOOP_BYTES
 from memsvc.service.requests import Marks, Rendered
 
@@ -94,17 +93,16 @@ class Views:
 
     def limits(self, session: Session) -> Policy:
         """The policy as it applies to a session."""
-        policy = rules.resolve(self._defaults, overrides(session), session.settings.model)
-        return rules.effective(policy, session, session.settings.model)
+        return limits(session, self._defaults)
 
     def _style(self, session: Session, format: Format, marks: Marks) -> Style:
-        limits = self.limits(session)
+        policy = self.limits(session)
         return style(
             format,
             marks=marks == "auto",
             model=session.settings.model,
-            ttl=limits.cache_ttl,
-            placement=limits.placement,
+            ttl=policy.cache_ttl,
+            placement=policy.placement,
         )
 
     def _extend(self, held: Held, window: Window) -> bool:
@@ -112,14 +110,14 @@ class Views:
         session = window.session
         if session.revision <= held.session.revision:
             return True  # nothing new, or an older reading that came late
-        limits = self.limits(session)
-        if (limits.cache_ttl, limits.placement) != (held.limits.cache_ttl, held.limits.placement):
+        policy = self.limits(session)
+        if (policy.cache_ttl, policy.placement) != (held.limits.cache_ttl, held.limits.placement):
             return False
         if session.settings.model != held.session.settings.model:
             return False
         last = held.view.tail.last_seq
         held.view.extend(session, tuple(e for e in window.entries if e.seq > last))
-        held.limits = limits
+        held.limits = policy
         return True
 
     async def _rebuild(self, slot: Slot, window: Window) -> Held:
