@@ -28,7 +28,14 @@ _ROLES: dict[object, Role] = {
     "developer": "system",
 }
 _TEXT = frozenset({"text", "input_text", "output_text", "refusal", "summary_text"})
-_SILENT = frozenset({"thinking", "redacted_thinking", "reasoning", "compaction", "item_reference"})
+_SILENT = frozenset(
+    {"thinking", "redacted_thinking", "reasoning", "compaction", "compaction_trigger", "item_reference"}
+    | {"configuration_update", "mcp_list_tools", "program_output"}
+)
+_BESIDE_ARGUMENTS = frozenset(
+    {"type", "id", "call_id", "status", "caller", "name", "output", "outputs", "result", "results", "error", "tools"}
+    | {"server_label", "container_id", "approval_request_id", "encrypted_content", "fingerprint", "execution", "env"}
+)
 _MAX_DEPTH = 6  # how deep content may nest inside content before its text no longer matters
 _MAX_LEAVES = 200  # values of one call's arguments
 
@@ -98,14 +105,16 @@ def _hashable(value: object) -> str | None:
 
 def _role_of_item(kind: object) -> Role:
     """The speaker of a Responses item, which has no role unless it is a message."""
-    if not isinstance(kind, str):
+    if not isinstance(kind, str) or kind == "mcp_approval_response":
         return "user"
-    return "tool" if kind.endswith("_output") else "assistant"
+    if kind in ("configuration_update", "additional_tools"):
+        return "system"
+    return "tool" if kind.endswith("_output") and kind != "program_output" else "assistant"
 
 
 def _message(value: dict[str, object], role: Role) -> Iterator[Piece]:
     if "role" not in value and isinstance(value.get("type"), str):
-        yield from _block(value, 0)
+        yield from _item(value, str(value["type"]))
         return
     content = value.get("content")
     if role == "tool":
@@ -119,6 +128,49 @@ def _message(value: dict[str, object], role: Role) -> Iterator[Piece]:
         yield from _tool_call(call)
     if isinstance(value.get("function_call"), dict):
         yield from _tool_call({"function": value["function_call"]})
+
+
+def _item(item: dict[str, object], kind: str) -> Iterator[Piece]:
+    """An item of the Responses API that is no message."""
+    if kind in _SILENT:
+        return
+    if kind in ("function_call", "custom_tool_call"):
+        yield from _block(item, 0)
+    elif kind == "mcp_approval_response":
+        yield Piece("text", "approved" if item.get("approve") is True else "not approved")
+        yield Piece("text", plain(item.get("reason")))
+    elif kind == "image_generation_call":
+        yield Piece("media", kind)
+        yield Piece("text", plain(item.get("revised_prompt")))
+    elif kind.endswith("_output"):
+        yield Piece("result", _output(item.get("output")))
+    elif kind.endswith("_call") or kind in ("mcp_approval_request", "program"):
+        yield from _built_in(item, kind)
+    else:
+        yield Piece("media", kind)
+
+
+def _built_in(item: dict[str, object], kind: str) -> Iterator[Piece]:
+    """A call of a built-in tool, with what came of it where the provider ran it."""
+    arguments = item.get("arguments", {k: v for k, v in item.items() if k not in _BESIDE_ARGUMENTS})
+    name = item.get("name")
+    yield Piece("call", _arguments(arguments), name if isinstance(name, str) and name else kind.removesuffix("_call"))
+    for member in ("output", "outputs", "results"):
+        if item.get(member) is not None:
+            yield Piece("result", _output(item[member]))
+    if item.get("error") is not None:
+        yield Piece("error", _arguments(item["error"]))
+
+
+def _output(output: object) -> str:
+    """What a tool gave: text, content parts, the streams of shell commands, or the names of media."""
+    parts = output if isinstance(output, list) else [output]
+    lines: list[str] = []
+    for part in parts:
+        streams = [part.get(k) for k in ("stdout", "stderr", "logs", "text")] if isinstance(part, dict) else []
+        found = [x for x in streams if isinstance(x, str) and x]
+        lines += found or [plain([part])]
+    return "\n".join(x for x in lines if x)
 
 
 def _tool_call(call: object) -> Iterator[Piece]:

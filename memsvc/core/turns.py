@@ -1,7 +1,8 @@
 """Groups: messages that must not be parted. The one place that says where a cut may fall.
 
-A group is an assistant message with tool calls and everything up to the last result that
-answers one of them; any other message is a group of its own.
+A group is an assistant message (or a run of items that are one reply) with tool calls, and
+everything up to the last result that answers one of them; any other message or run is a group
+of its own.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from memsvc.core.model import Entry
-from memsvc.core.render.blocks import Decoded, Opaque, Text, blank
+from memsvc.core.render.blocks import Call, Decoded, Opaque, Text, blank
+from memsvc.core.render.runs import joins, thinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +36,23 @@ class Group:
 
 @dataclass(slots=True)
 class _Span:
-    """A group while it is being found: indices into the entries."""
+    """A group while it is being found: indices into the entries.
+
+    Attributes:
+        unfinished: it ends with reasoning, so what that led to is still to come.
+    """
 
     start: int
     end: int
-    waiting: list[str]
+    waiting: list[Call]
     server: set[str]
+    unfinished: bool = False
 
     @property
     def open(self) -> bool:
-        """Whether a result may still come, from the caller or from the provider's own tools."""
-        return bool(self.waiting or self.server)
+        """Whether a result may still come, from the caller or from the provider's own tools, or
+        the rest of a reply."""
+        return bool(self.waiting or self.server or self.unfinished)
 
 
 def groups(entries: Sequence[Entry], decode: Callable[[Entry], Decoded]) -> list[Group]:
@@ -64,36 +72,61 @@ def groups(entries: Sequence[Entry], decode: Callable[[Entry], Decoded]) -> list
 
 
 def _spans(messages: Sequence[Decoded]) -> list[_Span]:
-    """Spans of messages around tool calls. Only the last one may still be waiting."""
+    """Spans of messages around tool calls, and of runs. Only the last one may still be waiting."""
     spans: list[_Span] = []
     current: _Span | None = None
-    for i, msg in enumerate(messages):
-        if msg.role == "assistant":
-            started, ended = _server_tools(msg)
+    for start, end in _units(messages):
+        part = messages[start : end + 1]
+        if part[0].role == "assistant":
+            calls = [c for m in part for c in m.calls]
+            started, ended = _server_tools(part)
             if current is not None and current.server & ended:
                 # A turn that the provider paused goes on: the result of its own tool is here.
                 current.server = (current.server - ended) | started
-                current.waiting, current.end = [c.id for c in msg.calls], i
+                current.waiting, current.end = calls, end
                 continue
             if current is not None:
                 current.waiting, current.server = [], set()  # closed: what is missing now stays missing
-            current = _Span(i, i, [c.id for c in msg.calls], started) if msg.calls or started else None
+            alone = not (calls or started) and start == end and not thinks(part[0])
+            current = None if alone else _Span(start, end, calls, started)
             if current is not None:
                 spans.append(current)
         elif current is not None:
-            for result in msg.results:
-                if result.call_id in current.waiting:
-                    current.waiting.remove(result.call_id)
-                    current.end = i
-    if current is not None and current.open:
-        current.end = len(messages) - 1  # all that came since may have to follow its results
+            for result in part[0].results:
+                found = next((c for c in current.waiting if result.answers(c)), None)
+                if found is not None:
+                    current.waiting.remove(found)
+                    current.end = end
+    _leave_open(spans, messages)
     return spans
 
 
-def _server_tools(msg: Decoded) -> tuple[set[str], set[str]]:
-    """Ids of the provider's own tool calls left open in a message, and of those answered in it."""
-    calls = {b.call for b in msg.blocks if isinstance(b, Opaque) and b.call is not None}
-    answers = {b.answers for b in msg.blocks if isinstance(b, Opaque) and b.answers is not None}
+def _leave_open(spans: Sequence[_Span], messages: Sequence[Decoded]) -> None:
+    """Stretch the last group to the end while something may still come that belongs to it."""
+    if not spans:
+        return
+    last, end = spans[-1], len(messages) - 1
+    last.unfinished = last.end == end and thinks(messages[end])
+    if last.open:
+        last.end = end  # all that came since may have to follow its results
+
+
+def _units(messages: Sequence[Decoded]) -> list[tuple[int, int]]:
+    """First and last index of every message, or of the run that it belongs to."""
+    units: list[tuple[int, int]] = []
+    for i, msg in enumerate(messages):
+        if i and joins(messages[i - 1], msg):
+            units[-1] = (units[-1][0], i)
+        else:
+            units.append((i, i))
+    return units
+
+
+def _server_tools(part: Sequence[Decoded]) -> tuple[set[str], set[str]]:
+    """Ids of the provider's own tool calls left open in a reply, and of those answered in it."""
+    blocks = [b for m in part for b in m.blocks if isinstance(b, Opaque)]
+    calls = {b.call for b in blocks if b.call is not None}
+    answers = {b.answers for b in blocks if b.answers is not None}
     return calls - answers, answers
 
 
@@ -107,6 +140,6 @@ def _group(entries: Sequence[Entry], messages: Sequence[Decoded], a: int, b: int
 
 def speaks(msg: Decoded) -> bool:
     """Whether the user says something in it (more than tool results and blank text)."""
-    if msg.role != "user" or msg.native_role in ("tool", "function"):
+    if msg.native_role != "user":
         return False
     return any(not blank(b.text) if isinstance(b, Text) else b not in msg.results for b in msg.blocks)

@@ -2,7 +2,7 @@
 
 Written from the providers' documentation alone and sharing no code with the renderer, so that
 it can find the renderer's mistakes. Pure functions over decoded JSON. Each rule stands in
-`anthropic_rules` or `openai_rules`; block types that neither knows are left alone.
+`anthropic_rules`, `openai_rules` or `responses_rules`; block types that none knows are left alone.
 """
 
 from __future__ import annotations
@@ -14,25 +14,30 @@ from typing import Any, Literal
 
 from memsvc.testing.anthropic_rules import anthropic_violations
 from memsvc.testing.openai_rules import openai_violations
+from memsvc.testing.responses_rules import responses_violations
 
 _MARKS = ("cache_control", "prompt_cache_breakpoint")
 _Piece = tuple[str, str]
 
 
-def violations(body: Mapping[str, Any], format: Literal["anthropic", "openai"], model: str | None = None) -> list[str]:
-    """Every rule of the provider that a request with this `system`, `messages` and `tools` breaks.
+def violations(
+    body: Mapping[str, Any], format: Literal["anthropic", "openai", "responses"], model: str | None = None
+) -> list[str]:
+    """Every rule of the provider that a request with this `system`, `messages` (or `input`) and `tools` breaks.
 
     Each entry names the place, such as `messages[3].content[0].text: is blank`. Empty = would be
     accepted. `model` matters where a rule depends on it (system messages in mid-conversation);
     None = assume the strictest model. Raises ValueError for any other format.
     """
-    if format not in ("anthropic", "openai"):
+    if format not in ("anthropic", "openai", "responses"):
         raise ValueError(f"no rules for format {format!r}")
     try:
         json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         return [f"body: is not JSON: {error}"]
-    return list(anthropic_violations(body, model) if format == "anthropic" else openai_violations(body))
+    if format == "anthropic":
+        return list(anthropic_violations(body, model))
+    return list(openai_violations(body) if format == "openai" else responses_violations(body))
 
 
 def prefix_breaks(previous: Mapping[str, Any], current: Mapping[str, Any]) -> str | None:
@@ -67,7 +72,7 @@ def _fixed(body: Mapping[str, Any]) -> list[_Piece]:
 
 
 def _messages(body: Mapping[str, Any]) -> list[Any]:
-    messages = body.get("messages")
+    messages = body.get("input", body.get("messages"))
     return messages if isinstance(messages, list) else []
 
 

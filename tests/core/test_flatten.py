@@ -110,6 +110,66 @@ def test_deep_nesting_is_read_or_left() -> None:
         ),
         ({"type": "function_call_output", "call_id": "1", "output": "a.txt"}, ("tool", (Piece("result", "a.txt"),))),
         ({"type": "reasoning", "summary": [], "encrypted_content": "x"}, ("assistant", ())),
+        ({"type": "compaction", "encrypted_content": "x"}, ("assistant", ())),
+        ({"type": "item_reference", "id": "msg_1"}, ("assistant", ())),
+        ({"type": "configuration_update", "reasoning": {"effort": "low"}}, ("system", ())),
+        (
+            {"type": "message", "role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]},
+            ("assistant", (Piece("text", "No."),)),
+        ),
+        (
+            {
+                "type": "function_call_output",
+                "call_id": "1",
+                "output": [{"type": "input_text", "text": "a"}, {"type": "input_image", "image_url": "data:,"}],
+            },
+            ("tool", (Piece("result", "a\n[input_image]"),)),
+        ),
+        (
+            {"type": "custom_tool_call", "call_id": "1", "name": "sql", "input": "select 1"},
+            ("assistant", (Piece("call", "select 1", "sql"),)),
+        ),
+        (
+            {"type": "shell_call", "call_id": "1", "status": "completed", "action": {"commands": ["ls", "pwd"]}},
+            ("assistant", (Piece("call", "commands=ls commands=pwd", "shell"),)),
+        ),
+        (
+            {
+                "type": "shell_call_output",
+                "call_id": "1",
+                "output": [{"stdout": "a.txt", "stderr": "", "outcome": {"type": "exit", "exit_code": 0}}],
+            },
+            ("tool", (Piece("result", "a.txt"),)),
+        ),
+        (
+            {"type": "computer_call_output", "call_id": "1", "output": {"type": "computer_screenshot"}},
+            ("tool", (Piece("result", "[computer_screenshot]"),)),
+        ),
+        (
+            {"type": "web_search_call", "id": "ws", "action": {"type": "search", "query": "tides"}},
+            ("assistant", (Piece("call", "type=search query=tides", "web_search"),)),
+        ),
+        (
+            {"type": "code_interpreter_call", "code": "1+1", "outputs": [{"type": "logs", "logs": "2"}]},
+            ("assistant", (Piece("call", "1+1", "code_interpreter"), Piece("result", "2"))),
+        ),
+        (
+            {"type": "mcp_call", "name": "f", "arguments": '{"a": "b"}', "output": "x", "error": "late"},
+            ("assistant", (Piece("call", "b", "f"), Piece("result", "x"), Piece("error", "late"))),
+        ),
+        (
+            {"type": "mcp_approval_request", "id": "m", "name": "f", "arguments": '{"a": "b"}'},
+            ("assistant", (Piece("call", "b", "f"),)),
+        ),
+        (
+            {"type": "mcp_approval_response", "approval_request_id": "m", "approve": False, "reason": "no"},
+            ("user", (Piece("text", "not approved"), Piece("text", "no"))),
+        ),
+        (
+            {"type": "image_generation_call", "result": "AAAA", "revised_prompt": "a cat"},
+            ("assistant", (Piece("media", "image_generation_call"), Piece("text", "a cat"))),
+        ),
+        ({"type": "hologram", "x": 1}, ("assistant", (Piece("media", "hologram"),))),
     ],
 )
 def test_every_format_is_read_by_shape(message: object, expected: object) -> None:

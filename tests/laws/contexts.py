@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from memsvc.core.model import Entry, Format, Key, Session, Settings, Summary, System
+from memsvc.core.model import FORMATS, Entry, Format, Key, Session, Settings, Summary, System
 from memsvc.core.render import decode_entry
 from memsvc.core.render.context import Style, View, style
 from memsvc.testing import violations
@@ -23,18 +23,20 @@ SYSTEMS = [
     System(b'[{"type":"text","text":"One.","cache_control":{"type":"ephemeral"}}, {"text":"Two.","type":"text"}]'),
     System(b'[{"type":"text","text":"Only."}, {"type":"text","text":" "}]'),
     System(b"[]"),
+    System(b'[{"type":"input_text","text":"In.","prompt_cache_breakpoint":{"mode":"explicit"}}]', "developer"),
 ]
 TOOLS = [
     None,
     b'[{"name":"run","description":"Runs.","input_schema":{"type":"object"},"cache_control":{"type":"ephemeral"}}]',
     b'[{"type":"function","function":{"name":"run","description":null,"parameters":{}}}]',
     b'[{"type":"web_search_20260209","name":"web_search"}, {"type":"custom","custom":{"name":"free"}}]',
+    b'[{"type":"function","name":"run","parameters":null,"strict":false}, {"type":"web_search"}]',
 ]
 MODELS = [None, "gpt-4o", "gpt-5.6-sol", "claude-opus-5-5"]
 
 styles = st.builds(
     style,
-    st.sampled_from(["anthropic", "openai"]),
+    st.sampled_from(FORMATS),
     marks=st.booleans(),
     model=st.sampled_from(MODELS),
     ttl=st.sampled_from(["5m", "1h"]),
@@ -118,7 +120,12 @@ def leaves(value: object) -> list[str]:
 
 def faults(body: Json, target: Format) -> list[str]:
     """The provider's rules that a context breaks."""
-    return violations(body, "anthropic" if target == "anthropic" else "openai")
+    return violations(body, target)
+
+
+def instructs(message: Json) -> bool:
+    """Whether a message of a context is an instruction, that no model would answer by itself."""
+    return message.get("role") in ("system", "developer")
 
 
 def marks(body: Json) -> list[Json]:

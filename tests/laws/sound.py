@@ -61,12 +61,47 @@ def _openai_turn(w: Writer) -> list[Json]:
     return [*messages, {"role": "assistant", "content": w.text(), "reasoning_content": "hm"}]
 
 
+def _responses_turn(w: Writer) -> list[Json]:
+    image = {"type": "input_image", "image_url": f"data:image/png;base64,{DATA}", "detail": "auto"}
+    parts = [{"type": "input_text", "text": w.text()}, image, {"type": "input_smell", "n": "@1@"}]
+    messages: list[Json] = [{"role": "user", "content": w.text()}]
+    if w.chance():
+        messages = [{"type": "message", "role": "user", "content": parts}]
+    if w.chance(4):
+        messages.insert(0, {"type": "message", "role": w.pick(["system", "developer"]), "content": w.text()})
+    for calls in (_calls(w) for _ in w.times(0, 2)):
+        if not calls:
+            continue
+        if w.chance():
+            messages.append({"type": "reasoning", "id": f"rs_{calls[0]}", "summary": [], "encrypted_content": "gAAA="})
+        if w.chance():
+            messages.append({"type": "web_search_call", "id": f"ws_{calls[0]}", "status": "completed", "n": "@3@"})
+        messages += [
+            {"type": "function_call", "id": f"fc_{c}", "call_id": c, "name": "run", "arguments": '{"q": 1.50}'}
+            for c in calls
+        ]
+        outputs = [w.text(), [{"type": "input_text", "text": w.text()}, image]]
+        messages += [{"type": "function_call_output", "call_id": c, "output": w.pick(outputs)} for c in calls]
+    said = [{"type": "output_text", "text": w.text(), "annotations": []}]
+    last: Json = {"type": "message", "id": f"msg_{w.tags}", "role": "assistant", "content": said}
+    thought: Json = {"type": "reasoning", "id": f"rs_{w.tags}", "summary": [{"type": "summary_text", "text": "hm"}]}
+    return [*messages, *([thought] if w.chance() else []), last, *([COMPACTION] if w.chance(4) else [])]
+
+
+COMPACTION: Json = {"type": "compaction", "encrypted_content": "gAAAAA=="}
+TURNS: dict[Format, Callable[[Writer], list[Json]]] = {
+    "anthropic": _anthropic_turn,
+    "openai": _openai_turn,
+    "responses": _responses_turn,
+}
+
+
 @st.composite
 def sound_logs(draw: Callable[[st.SearchStrategy[Any]], Any], format: Format) -> Log:
     """One to three turns in one format."""
     w = Writer(draw)
     for _ in w.times(1, 3):
-        for message in _anthropic_turn(w) if format == "anthropic" else _openai_turn(w):
+        for message in TURNS[format](w):
             w.seq += 1
             w.add(message, format)
     return w.log

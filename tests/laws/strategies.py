@@ -15,14 +15,17 @@ from typing import Any
 from hypothesis import strategies as st
 
 from memsvc.core.model import Format
-from tests.laws import anthropic_shapes, openai_shapes
+from tests.laws import anthropic_shapes, openai_shapes, responses_shapes
 from tests.laws.writer import Json, Log, Writer
 
 Maker = Callable[[Writer], Json]
-_A, _O = anthropic_shapes, openai_shapes
+_A, _O, _R = anthropic_shapes, openai_shapes, responses_shapes
+HOMES: list[Format] = ["anthropic", "openai", "responses"]
 MAKERS: dict[Format, list[Maker]] = {
     "anthropic": [_A.user, _A.user, _A.user, _A.assistant, _A.assistant, _A.assistant, _A.system],
     "openai": [_O.user, _O.user, _O.assistant, _O.assistant, _O.assistant, _O.tool, _O.tool, _O.tool, _O.system],
+    "responses": [_R.user, _R.user, _R.message, _R.message, _R.reasoning, _R.reasoning, _R.call, _R.call, _R.call]
+    + [_R.output, _R.output, _R.output, _R.tool_call, _R.tool_output, _R.opaque, _R.system, _R.of_caller],
 }
 """The usual messages more often."""
 
@@ -31,13 +34,13 @@ MAKERS: dict[Format, list[Maker]] = {
 def logs(draw: Callable[[st.SearchStrategy[Any]], Any], *, max_size: int = 10) -> Log:
     """Hostile conversations, mostly of one format. At least one user message says something."""
     w = Writer(draw)
-    home: Format = w.pick(["anthropic", "openai"])
+    home: Format = w.pick(HOMES)
     mixed = w.chance(4)
     count = draw(st.integers(1, max_size))
     spoken_at = draw(st.integers(1, count))
     for seq in range(1, count + 1):
         w.seq = seq
-        format: Format = w.pick(["anthropic", "openai"]) if mixed else home
+        format: Format = w.pick(HOMES) if mixed else home
         if seq == spoken_at:
             w.add({"role": "user", "content": w.text(w.log.spoken)}, format)
         else:

@@ -23,7 +23,7 @@ from tests.laws.contexts import view
 from tests.laws.strategies import MAKERS
 from tests.laws.writer import Json, Writer, entry
 
-FORMATS: list[Format] = ["anthropic", "openai"]
+FORMATS: list[Format] = ["anthropic", "openai", "responses"]
 WORDS = [
     "role",
     "content",
@@ -39,6 +39,8 @@ WORDS = [
     "function",
 ]
 WORDS += ["tool_use", "tool_result", "tool_use_id", "image_url", "source", "thinking", "refusal", "arguments", "caller"]
+WORDS += ["message", "function_call", "call_id", "function_call_output", "output", "reasoning", "summary", "input_text"]
+WORDS += ["item_reference", "shell_call", "shell_call_output", "input_image", "output_text", "action", "execution"]
 scalars = st.one_of(
     st.none(),
     st.booleans(),
@@ -132,7 +134,7 @@ def test_bytes_that_are_no_json_are_refused(raw: bytes, format: Format) -> None:
     guess((raw,))
 
 
-A, O = FORMATS  # noqa: E741
+A, O, R = FORMATS  # noqa: E741
 REFUSED: list[tuple[Format, object, str]] = [
     (A, [], "m"),
     (A, "text", "m"),
@@ -196,6 +198,33 @@ REFUSED: list[tuple[Format, object, str]] = [
     (O, {"role": "assistant", "function_call": {"name": "f", "arguments": 1}}, "m.function_call.arguments"),
     (O, {"role": "tool", "content": "x"}, "m.tool_call_id"),
     (O, {"role": "function", "content": "x"}, "m.name"),
+    (R, "text", "m"),
+    (R, {}, "m.type"),
+    (R, {"type": "", "role": "user", "content": "x"}, "m.type"),
+    (R, {"type": 1}, "m.type"),
+    (R, {"role": "tool", "content": "x"}, "m.role"),
+    (R, {"type": "message", "content": "x"}, "m.role"),
+    (R, {"role": "user"}, "m.content"),
+    (R, {"role": "user", "content": {"type": "input_text"}}, "m.content"),
+    (R, {"role": "user", "content": ["x"]}, "m.content[0]"),
+    (R, {"role": "user", "content": [{"text": "x"}]}, "m.content[0].type"),
+    (R, {"role": "user", "content": [{"type": "input_text"}]}, "m.content[0].text"),
+    (R, {"role": "user", "content": [{"type": "input_image", "image_url": {"url": "x"}}]}, "m.content[0].image_url"),
+    (R, {"role": "assistant", "content": [{"type": "refusal"}]}, "m.content[0].refusal"),
+    (R, {"type": "function_call", "name": "f", "arguments": "{}"}, "m.call_id"),
+    (R, {"type": "function_call", "call_id": "a", "arguments": "{}"}, "m.name"),
+    (R, {"type": "function_call", "call_id": "a", "name": "f", "arguments": {}}, "m.arguments"),
+    (R, {"type": "custom_tool_call", "call_id": "a", "name": "f", "input": 1}, "m.input"),
+    (R, {"type": "shell_call", "action": {}}, "m.call_id"),
+    (R, {"type": "mcp_approval_request"}, "m.id"),
+    (R, {"type": "function_call_output", "output": "x"}, "m.call_id"),
+    (R, {"type": "function_call_output", "call_id": "a", "output": 1}, "m.output"),
+    (R, {"type": "function_call_output", "call_id": "a", "output": [{"type": 1}]}, "m.output[0].type"),
+    (R, {"type": "local_shell_call_output", "output": "x"}, "m.id"),
+    (R, {"type": "reasoning", "id": "rs"}, "m.summary"),
+    (R, {"type": "compaction"}, "m.encrypted_content"),
+    (R, {"type": "item_reference"}, "m.id"),
+    (R, {"type": "program"}, "m.call_id"),
 ]
 
 
@@ -218,8 +247,9 @@ def test_an_error_repeats_little_of_what_was_sent() -> None:
 def nested(depth: int, format: Format) -> bytes:
     """A message that nests exactly so deep."""
     inner = b'{"a":' * (depth - 3) + b"1" + b"}" * (depth - 3)
-    if format == "openai":
-        return b'{"role":"user","content":[{"type":"text","text":"x","y":' + inner + b"}]}"
+    if format != "anthropic":
+        kind = b"text" if format == "openai" else b"input_text"
+        return b'{"role":"user","content":[{"type":"' + kind + b'","text":"x","y":' + inner + b"}]}"
     return b'{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"f","input":' + inner + b"}]}"
 
 
@@ -296,6 +326,15 @@ TOLD: list[tuple[Json, Format | None]] = [
     ({"role": "assistant", "tool_calls": [{}]}, "openai"),
     ({"role": "user", "content": [{"type": "image_url"}]}, "openai"),
     ({"role": ["tool"], "content": {"type": "image"}}, None),
+    ({"role": "user", "content": [{"type": "input_text", "text": "x"}]}, "responses"),
+    ({"role": "user", "content": [{"type": "input_audio"}]}, "openai"),
+    ({"type": "message", "role": "user", "content": "x"}, "responses"),
+    ({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "x"}]}, "responses"),
+    ({"type": "message", "role": "assistant", "content": [{"type": "text", "text": "x"}]}, None),
+    ({"type": "message", "role": "assistant", "content": [], "stop_reason": "end_turn"}, None),
+    ({"type": "function_call", "call_id": "a"}, "responses"),
+    ({"type": "reasoning", "summary": []}, "responses"),
+    ({"type": "item_reference", "id": "a"}, "responses"),
 ]
 
 

@@ -12,7 +12,7 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memsvc.core.model import Entry, Settings
+from memsvc.core.model import FORMATS, Entry, Format, Settings
 from memsvc.core.render.context import Style, style
 from tests.laws.contexts import SYSTEMS, TOOLS, settings_strategy, styles, view
 from tests.laws.strategies import logs
@@ -25,19 +25,13 @@ print(digest([(s, f, base64.b64decode(r)) for s, f, r in json.load(sys.stdin)]))
 """
 
 
-def digest(log: list[tuple[int, str, bytes]]) -> str:
+def digest(log: list[tuple[int, Format, bytes]]) -> str:
     """A hash of one log's contexts in every style."""
-    entries = [entry(s, raw, "anthropic" if f == "anthropic" else "openai") for s, f, raw in log]
+    entries = [entry(s, raw, f) for s, f, raw in log]
     hasher = hashlib.sha256()
-    for target in ("anthropic", "openai"):
+    for target in FORMATS:
         for marks in (True, False):
-            chosen = style(
-                "anthropic" if target == "anthropic" else "openai",
-                marks=marks,
-                model="gpt-6-sol",
-                ttl="1h",
-                placement="user",
-            )
+            chosen = style(target, marks=marks, model="gpt-6-sol", ttl="1h", placement="user")
             hasher.update(view(entries, chosen, Settings(system=SYSTEMS[4], tools=TOOLS[1])).body())
     return hasher.hexdigest()
 
@@ -60,11 +54,14 @@ def test_processes_with_other_hash_seeds_agree() -> None:
     calls = [{"type": "tool_use", "id": i, "name": "run", "input": {"z": 1, "a": 2}} for i in ("a", "a", "no id!")]
     results = [{"type": "tool_result", "tool_use_id": i, "content": "x", "is_error": None} for i in ("no id!", "b")]
     nothing: Json = {"refusal": None, "audio": None, "function_call": None, "annotations": [], "id": "x", "model": "m"}
-    messages = [
+    messages: list[tuple[Format, Json]] = [
         ("openai", {"role": "assistant", "content": "hi", "tool_calls": [], **nothing}),
         ("anthropic", {"role": "assistant", "content": [{"type": "text", "text": "x", "id": "1"}, *calls]}),
         ("anthropic", {"role": "user", "content": [{"type": "text", "text": "t", "citations": []}, *results]}),
         ("openai", {"role": "user", "content": "next", "name": "ann"}),
+        ("responses", {"type": "reasoning", "id": "rs", "summary": [], "status": None, "encrypted_content": None}),
+        ("responses", {"type": "function_call", "call_id": "a", "id": "fc", "name": "f", "arguments": "", **nothing}),
+        ("responses", {"type": "shell_call", "call_id": "b", "action": {"commands": ["ls"]}}),
     ]
     log = [(i + 1, f, json.dumps(m).encode()) for i, (f, m) in enumerate(messages)]
     sent = json.dumps([(s, f, base64.b64encode(r).decode()) for s, f, r in log])

@@ -72,11 +72,30 @@ def anthropic_group(p: Play, shape: list[str], n: int) -> list[Json]:
     return out
 
 
+def responses_group(p: Play, shape: list[str], n: int) -> list[Json]:
+    """The same as items, some of it in replies that are several."""
+    ids = ["a", "b", "c"][: 1 + n % 3]
+    out: list[Json] = [{"type": "reasoning", "id": f"rs_{p.tags}", "summary": []}] * (n % 2)
+    out.append({"role": "assistant", "content": p.tag()})
+    out += [{"type": "function_call", "call_id": i, "name": "run", "arguments": json.dumps({"n": n})} for i in ids]
+    for i, step in enumerate(shape):
+        if step in ("result", "strange"):
+            name = ids[i % len(ids)] if step == "result" else "nobody"
+            out.append({"type": "function_call_output", "call_id": name, "output": p.tag() + words(n)})
+        elif step == "user":
+            out.append(user(p.tag() + words(n)))
+        else:
+            out += [{"type": "web_search_call", "status": "completed"}, said(p.tag())]
+    return out
+
+
+GROUPS = {"openai": openai_group, "anthropic": anthropic_group, "responses": responses_group}
 SHAPE = st.lists(st.sampled_from(["result", "result", "result", "strange", "user", "cut"]), max_size=6)
 STEP = st.one_of(
     st.tuples(st.just("chat"), st.integers(1, 4), st.integers(1, 120)),
     st.tuples(st.just("openai"), SHAPE, st.integers(1, 150)),
     st.tuples(st.just("anthropic"), SHAPE, st.integers(1, 150)),
+    st.tuples(st.just("responses"), SHAPE, st.integers(1, 150)),
     st.tuples(st.just("work"), st.none(), st.none()),
     st.tuples(st.just("force"), st.integers(1, 200), st.none()),
     st.tuples(st.just("fetch"), st.none(), st.none()),
@@ -92,10 +111,8 @@ async def act(p: Play, kind: str, a: Any, b: Any) -> None:
     if kind == "chat":
         turns = [m for _ in range(a) for m in (user(p.tag() + words(b)), said(p.tag() + words(b)))]
         await p.append(turns, "openai" if b % 2 else "anthropic", b % 3 == 0)
-    elif kind == "openai":
-        await p.append(openai_group(p, a, b), "openai", b % 2 == 0)
-    elif kind == "anthropic":
-        await p.append(anthropic_group(p, a, b), "anthropic", b % 2 == 0)
+    elif kind in GROUPS:
+        await p.append(GROUPS[kind](p, a, b), kind, b % 2 == 0)
     elif kind == "work":
         await p.w.work()
     elif kind == "force" and last:

@@ -19,7 +19,7 @@ from tests.laws.sound import sound_logs
 from tests.laws.strategies import logs
 from tests.laws.writer import Log, entry
 
-BOTH: list[Format] = ["anthropic", "openai"]
+ALL: list[Format] = ["anthropic", "openai", "responses"]
 
 
 @given(logs(), styles, settings_strategy, st.integers(0, 4))
@@ -62,7 +62,7 @@ def test_system_and_tools_are_the_same_in_every_epoch(
     before = parts(view(log.entries, chosen, settings).body())
     after = parts(view(log.entries, chosen, settings, cut=cut, bound=cut).body())
     assert after.get("tools") == before.get("tools")
-    if chosen.target == "openai":
+    if chosen.target != "anthropic":
         if settings.system is not None and json.loads(items(before["messages"])[0])["role"] != "user":
             assert items(after["messages"])[0] == items(before["messages"])[0]
         return
@@ -72,7 +72,7 @@ def test_system_and_tools_are_the_same_in_every_epoch(
         assert after.get("system") == before.get("system")
 
 
-@pytest.mark.parametrize("target", BOTH)
+@pytest.mark.parametrize("target", ALL)
 def test_the_system_text_is_not_edited(target: Format) -> None:
     content = b'"You \\u0061re  \\"terse\\"."'
     chosen = style(target, marks=False, model=None, ttl="5m", placement="user")
@@ -80,7 +80,7 @@ def test_the_system_text_is_not_edited(target: Format) -> None:
     assert content in made.body()
 
 
-@pytest.mark.parametrize("target", BOTH)
+@pytest.mark.parametrize("target", ALL)
 def test_nothing_volatile_stands_before_the_tail(target: Format) -> None:
     """Another time, id, name or count in the header changes only the figures behind the messages."""
     entries = [entry(1, {"role": "user", "content": "hi"}, target)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from memsvc.core.model import Reply, SummaryRequest
+from memsvc.core.asking import Reply, SummaryRequest
 from memsvc.llm import LocalSummarizer
 from memsvc.service.requests import ContextRequest
 from tests.service.audit import check_coverage

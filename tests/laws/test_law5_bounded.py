@@ -67,6 +67,22 @@ MESSAGE = st.one_of(
     st.builds(lambda n: [calls("open"), *(user(words(n, "m")) for _ in range(2))], st.integers(1, 200)),
     st.builds(lambda n: [{"role": "system", "content": words(n, "s")}], st.integers(1, 80)),
 )
+
+
+def as_items(message: Json) -> list[Json]:
+    """A message of Chat Completions as items of the Responses API."""
+    if message["role"] == "tool":
+        return [{"type": "function_call_output", "call_id": message["tool_call_id"], "output": message["content"]}]
+    made = [c | c["function"] for c in message.get("tool_calls") or []]
+    spoken = [{"role": message["role"], "content": message["content"]}] if message["content"] else []
+    thought: list[Json] = [{"type": "reasoning", "summary": []}] if made else []
+    return [
+        *thought,
+        *spoken,
+        *({"type": "function_call", "call_id": c["id"], "name": c["name"], "arguments": c["arguments"]} for c in made),
+    ]
+
+
 POLICY = st.fixed_dictionaries(
     {
         "keep_tokens": st.integers(1, 300),
@@ -82,7 +98,7 @@ POLICY = st.fixed_dictionaries(
     POLICY,
     st.lists(st.lists(MESSAGE, min_size=1, max_size=4), min_size=1, max_size=8),
     st.integers(0, 600),
-    st.sampled_from(["openai", "anthropic"]),
+    st.sampled_from(["openai", "responses"]),
     st.data(),
 )
 def test_whatever_is_appended_the_context_is_bounded_or_refused_with_a_minimum(
@@ -93,7 +109,9 @@ def test_whatever_is_appended_the_context_is_bounded_or_refused_with_a_minimum(
             await w.put(policy=policy, system=words(system, "sys"), model="claude-x" if system % 2 else None)
             await w.append(user("hello"))
             for batch in batches:
-                reply = await w.append(*(m for part in batch for m in part), format="openai")
+                messages = [m for part in batch for m in part]
+                items = [i for m in messages for i in as_items(m)]
+                reply = await w.append(*(items if format == "responses" else messages), format=format)
                 last = reply["last_seq"]
                 if data.draw(st.integers(0, 3)) == 0:
                     seq = data.draw(st.integers(1, last))

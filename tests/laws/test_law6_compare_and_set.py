@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memsvc.core.model import Reply, SummaryRequest
+from memsvc.core.asking import Reply, SummaryRequest
 from memsvc.errors import NotFound
 from memsvc.llm import LocalSummarizer
 from memsvc.stores.sqlite import SQLiteStore

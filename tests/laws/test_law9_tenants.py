@@ -10,15 +10,16 @@ import pytest
 from memsvc.core.model import Key
 from memsvc.errors import NotFound
 from memsvc.service import Memory
-from memsvc.service.requests import CompactRequest, ContextRequest
+from memsvc.service.requests import CompactRequest, ContextRequest, UsageRequest
 from tests.service.audit import check
 from tests.service.world import SMALL, chat, request, texts_of, user, world
 
 WIDE = replace(SMALL, summary_tokens=300, threshold_tokens=900, max_tokens=20_000)
 A, B, NOBODY = Key("acme", "chat"), Key("bolt", "chat"), Key("nobody", "chat")
+CALL = UsageRequest({"input_tokens": 900, "output_tokens": 9}, "r1", "anthropic", "claude-haiku-4-5", revision=1)
 KEYED = {
     "put", "get", "append", "append_and_context", "context", "history", "summaries", "compact", "truncate", "pin",
-    "unpin", "delete",
+    "unpin", "delete", "usage",
 }  # fmt: skip
 """Every method that takes a key is tried below; a new one must be added here and there."""
 
@@ -62,12 +63,14 @@ async def test_what_one_does_leaves_the_other_as_it_was() -> None:
         await w.memory.truncate(A, 10)
         await w.put(A, system="new", policy={"max_tokens": 700})
         await w.append(user("more"), key=A)
+        await w.memory.usage(A, CALL)
         await w.memory.pin(A, 1)
         await w.memory.unpin(A, 1)
         await w.memory.compact(A, CompactRequest(force=True))
         await w.memory.delete(A)
         assert await w.memory.get(B) == before
         assert await w.memory.context(B, ContextRequest()) == first
+        assert (await w.memory.usage(B, CALL))["booked"]
         await check(w, raws, B)
 
 
@@ -83,6 +86,7 @@ async def test_a_tenant_without_the_session_finds_none() -> None:
             lambda: m.summaries(NOBODY, after=0, limit=10),
             lambda: m.compact(NOBODY, CompactRequest()),
             lambda: m.truncate(NOBODY, 1),
+            lambda: m.usage(NOBODY, CALL),
             lambda: m.pin(NOBODY, 1),
             lambda: m.unpin(NOBODY, 1),
             lambda: m.delete(NOBODY),

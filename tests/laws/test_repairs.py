@@ -28,6 +28,9 @@ from tests.laws.repair_cases import (
     use,
     user,
 )
+from tests.laws.repair_cases_responses import ACROSS as ITEMS_ACROSS
+from tests.laws.repair_cases_responses import CASES as ITEMS
+from tests.laws.repair_cases_responses import R
 from tests.laws.test_law3_valid import check_valid
 from tests.laws.writer import Json, entry
 
@@ -59,6 +62,18 @@ def test_in_the_other_format(case: Case) -> None:
     assert found == expected
 
 
+@pytest.mark.parametrize("case", [pytest.param(c, id=r) for r, cases in ITEMS.items() for c in cases])
+def test_of_items(case: tuple[list[Json], list[Json]]) -> None:
+    messages, expected = case
+    assert rendered(messages, R, R) == expected
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=r) for r, cases in ITEMS_ACROSS.items() for c in cases])
+def test_of_items_and_other_formats(case: tuple[Format, Format, list[Json], list[Json]]) -> None:
+    format, target, messages, expected = case
+    assert rendered(messages, format, target) == expected
+
+
 def test_thinking_of_another_prefix_is_left_out() -> None:
     """It counts when a message was asked for: at the newest message before it that is no assistant's."""
     said = assistant(THOUGHT, text("a"))
@@ -80,7 +95,7 @@ def test_thinking_of_another_prefix_is_left_out() -> None:
 
 def test_the_list_is_closed() -> None:
     rows = re.findall(r"^\| `([a-z-]+)` \|", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
-    assert sorted(rows) == sorted({*CASES, *ACROSS, *ELSEWHERE})
+    assert sorted(rows) == sorted({*CASES, *ACROSS, *ITEMS, *ITEMS_ACROSS, *ELSEWHERE})
 
 
 def test_a_paused_turn_goes_on() -> None:

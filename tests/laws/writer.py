@@ -111,6 +111,11 @@ class Writer:
     def answered_id(self) -> str:
         return self.pick(self.recent[-3:]) if self.recent and not self.chance(5) else self.pick(IDS)
 
+    def item_id(self) -> str:
+        """A provider's id of an item: mostly a new one."""
+        self.tags += 1
+        return self.pick(["rs_1", "msg_1"]) if self.chance(5) else f"it_{self.tags}"
+
     def add(self, message: Json, format: Format) -> None:
         self.log.entries += (entry(self.seq, raw_json(message, self.pick(LAYOUTS)), format),)
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from memsvc.core.model import Format
 from memsvc.core.render.blocks import Block, Call, Decoded, Media, Opaque, Result, Text, Thinking, blank, omitted, plain
 from memsvc.core.render.out import EMPTY_ERROR, PLACEHOLDER, Answer, Out, late_text
+from memsvc.core.render.runs import Item, merged
 from memsvc.core.render.splice import array, edit, items, json_object_text, members, obj, string
 
 LEGAL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
@@ -51,7 +52,7 @@ class Encoder:
         """The fixed user line before a conversation that starts with the assistant."""
         return Out.of_blocks("user", [text_block(LEAD)])
 
-    def assistant(self, msg: Decoded, seq: int, ids: Sequence[str], thinking: bool) -> Out | None:
+    def assistant(self, msg: Decoded, seq: int, ids: Sequence[str], thinking: bool) -> list[Out]:
         """An assistant message; `ids` are the final ids of its calls in order."""
         native = msg.format == "anthropic"
         finals = iter(ids)
@@ -67,7 +68,13 @@ class Encoder:
                 parts.append(part)
                 end = len(parts)
                 markable = end if not isinstance(b, Opaque) else markable
-        return self._out("assistant", parts[:end], markable - 1, msg)
+        out = self._out("assistant", parts[:end], markable - 1, msg)
+        return [out] if out is not None else []
+
+    def run(self, items: Sequence[Item]) -> list[Out]:
+        """A reply of several items is one message."""
+        msg, ids = merged(items)
+        return self.assistant(msg, items[-1].seq, ids, True)
 
     def user(self, msg: Decoded, seq: int) -> Out | None:
         """A user message, or what is left of one without its results."""

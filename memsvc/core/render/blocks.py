@@ -27,6 +27,7 @@ MAX_PAGES = 100
 MAX_SHOWN = 40
 """Characters of a caller's value that an error message repeats."""
 
+_PLAIN = ("function", "custom")
 _LONG_RUN = re.compile(r"[A-Za-z0-9+/=_-]{512,}")
 
 
@@ -45,7 +46,8 @@ class Call:
     Attributes:
         arguments: JSON text in the caller's own spelling (free text for custom tools and
             broken calls).
-        custom: a custom tool of the openai format: its input is free text, not JSON.
+        kind: `function`; `custom` (its input is free text, not JSON); or what a Responses item
+            calls it: `shell`, `computer`, `mcp_approval`, ...
         within: id of the server tool call that made this one from its code (anthropic), or None.
     """
 
@@ -53,18 +55,26 @@ class Call:
     name: str
     arguments: str
     raw: bytes
-    custom: bool = False
+    kind: str = "function"
     within: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The answer to a call. `raw` is the block (anthropic) or the whole message (openai)."""
+    """The answer to a call. `raw` is the block (anthropic) or the whole message (the others);
+    `kind` says to what kind of call."""
 
     call_id: str
     content: tuple[Block, ...]
     is_error: bool
     raw: bytes
+    kind: str = "function"
+
+    def answers(self, call: Call) -> bool:
+        """Whether it may stand under this call."""
+        if self.call_id != call.id:
+            return False
+        return self.kind == call.kind or (self.kind in _PLAIN and call.kind in (*_PLAIN, "local_shell"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +106,14 @@ class Opaque:
     Attributes:
         call: its id, if it is a server tool call (run by the provider), else None.
         answers: id of the server tool call whose result it is, else None.
+        shown: the part of it that a model would read; None = all of `raw`.
     """
 
     type: str
     raw: bytes
     call: str | None = None
     answers: str | None = None
+    shown: str | None = None
 
 
 Block = Text | Call | Result | Thinking | Media | Opaque
@@ -113,8 +125,10 @@ class Decoded:
 
     Attributes:
         role: who speaks; tool results are `user` in every format.
-        native_role: the role as written (`tool`, `developer`, ...).
+        native_role: the role as written (`tool`, `developer`, ...), or the type of a Responses
+            item that has none.
         name: the speaker's name (openai), or None.
+        item_id: the provider's id of a Responses item, or None.
     """
 
     role: Literal["user", "assistant", "system"]
@@ -123,6 +137,7 @@ class Decoded:
     format: Format
     native_role: str
     name: str | None = None
+    item_id: str | None = None
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -159,7 +174,7 @@ def texts(blocks: tuple[Block, ...]) -> Iterator[str]:
             case Thinking() | Media():
                 yield b.text
             case Opaque():
-                yield _LONG_RUN.sub("", b.raw.decode(errors="replace"))
+                yield _LONG_RUN.sub("", b.raw.decode(errors="replace") if b.shown is None else b.shown)
 
 
 def fixed_tokens(blocks: tuple[Block, ...]) -> int:

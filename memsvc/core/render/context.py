@@ -18,11 +18,12 @@ from dataclasses import dataclass
 import orjson
 
 from memsvc.core.model import Entry, Format, Session, Summary
-from memsvc.core.render import anthropic, openai_chat
-from memsvc.core.render.fixed import system_blocks, system_message, system_string, tool_list
-from memsvc.core.render.out import Encoder, Out
+from memsvc.core.render import encoder
+from memsvc.core.render.fixed import system_blocks, system_message, system_string, text_block, tool_list
+from memsvc.core.render.out import Out
 from memsvc.core.render.splice import array, obj, string, with_member
 from memsvc.core.render.tail import Decode, Tail
+from memsvc.core.render.thinking import binds, loop_start
 
 _EPHEMERAL = {"5m": b'"cache_control":{"type":"ephemeral"}', "1h": b'"cache_control":{"type":"ephemeral","ttl":"1h"}'}
 _GPT = re.compile(r"gpt-([0-9]{1,3})(?:\.([0-9]{1,3}))?(?:[.-]|\Z)")
@@ -37,41 +38,46 @@ class Style:
         mark: the JSON member that marks a block for the provider's cache, or None.
         breakpoint: OpenAI's explicit mark for system prompt and summary, or None.
         system_block: the summary goes into a second system block, not a user message.
+        binds: the model refuses thinking whose prefix is gone.
     """
 
     target: Format
     mark: bytes | None = None
     breakpoint: bytes | None = None
     system_block: bool = False
+    binds: bool = True
 
 
 def style(target: Format, *, marks: bool, model: str | None, ttl: str, placement: str) -> Style:
     """The style for a target, a model and a session's policy."""
     second = placement == "system_block"
     if target == "anthropic":
-        return Style(target, _EPHEMERAL[ttl] if marks else None, None, second)
-    explicit = b'"prompt_cache_breakpoint":{"mode":"explicit"}' if marks and _needs_breakpoints(model) else None
+        return Style(target, _EPHEMERAL[ttl] if marks else None, None, second, binds(model))
+    explicit = b'"prompt_cache_breakpoint":{"mode":"explicit"}' if marks and needs_breakpoints(model) else None
     return Style(target, None, explicit, second)
 
 
-def _needs_breakpoints(model: str | None) -> bool:
+def needs_breakpoints(model: str | None) -> bool:
     """GPT-5.6 and later match their cache only at breakpoints."""
     match = _GPT.match((model or "").rpartition("/")[2])
     return match is not None and (int(match[1]), int(match[2] or 0)) >= (5, 6)
 
 
 class View:
-    """One session rendered in one style; grows with its log, rebuilt when its prefix changes."""
+    """One session rendered in one style; grows with its log, rebuilt when its prefix changes.
+
+    Attributes:
+        repeated: bytes of the newest `body` that only say its messages a second time.
+    """
 
     def __init__(self, session: Session, summary: Summary | None, chosen: Style, decode: Decode) -> None:
         self.session = session
         self.style = chosen
+        self.repeated = 0
         self._summary = summary
+        self._decode = decode
         in_messages = summary is not None and not self._beside()
-        if chosen.target == "anthropic":
-            encode: Encoder = anthropic.Encoder(chosen.mark is None)
-        else:
-            encode = openai_chat.Encoder()
+        encode = encoder(chosen.target, plain_strings=chosen.mark is None)
         self.tail = Tail(encode, decode, bound_revision=session.bound_revision, leading=not in_messages)
         self._write_front()
 
@@ -81,6 +87,9 @@ class View:
         self.session = session
         if (old.system, old.tools) != (new.system, new.tools):
             self._write_front()  # while there are no messages this is no new prefix
+        if self.tail.last_seq == 0 and session.bound_revision and not self.style.binds:
+            entries = list(entries)  # the first come all at once: a view begins with its prefix
+            self.tail.spared_from = loop_start(entries, self._decode, session.bound_revision)
         self.tail.extend(entries)
 
     def empty(self) -> bool:
@@ -92,14 +101,18 @@ class View:
         """The context document of the API as JSON."""
         session = self.session
         system, tools = self._system_json(), self._tools_json()
+        messages = b",".join(self._messages())
+        again = (b',"input":[', messages, b"]") if self.style.target == "responses" else ()
+        self.repeated = sum(map(len, again))
         covers = b'{"from":1,"to":%d}' % session.cut if session.cut else b"null"
         counts = (session.epoch, session.revision, session.log_revision)
         pieces = [
             b'{"format":' + string(self.style.target),
             *((b',"system":', system) if system else ()),
             b',"messages":[',
-            b",".join(self._messages()),
+            messages,
             b"]",
+            *again,
             *((b',"tools":', tools) if tools else ()),
             b',"epoch":%d,"revision":%d,"log_revision":%d' % counts,
             b',"covers":' + covers,
@@ -123,8 +136,8 @@ class View:
         self._system: list[bytes] = []
         self._front: list[Out] = []
         if chosen.target == "anthropic":
-            self._system = system_blocks(settings.system)
-        elif (message := system_message(settings.system, chosen.breakpoint)) is not None:
+            self._system = system_blocks(settings.system, chosen.target)
+        elif (message := system_message(settings.system, chosen.target, chosen.breakpoint)) is not None:
             self._front.append(Out("system", message))
         extra = b""
         if self._summary is not None:
@@ -137,13 +150,18 @@ class View:
             self._hash.update(part + b"\n")
 
     def _summary_out(self, text: str) -> Out:
-        if self.style.target == "anthropic" and self.style.mark is not None:
-            return Out.of_blocks("user", [anthropic.text_block(text)])
-        content = string(text)
-        if self.style.breakpoint is not None:
-            content = array([with_member(anthropic.text_block(text), self.style.breakpoint)])
-        role = b'"system"' if self.style.target != "anthropic" and self.style.system_block else b'"user"'
-        return Out("user", obj([("role", role), ("content", content)]))
+        target, mark = self.style.target, self.style.breakpoint
+        block = text_block(string(text), target)
+        if target == "anthropic" and self.style.mark is not None:
+            return Out.of_blocks("user", [block])
+        items = target == "responses"
+        content = array([block if mark is None else with_member(block, mark)])
+        if mark is None and not items:
+            content = string(text)
+        instructing = b'"developer"' if items else b'"system"'
+        role = instructing if target != "anthropic" and self.style.system_block else b'"user"'
+        typed = [("type", b'"message"')] if items else []
+        return Out("user", obj([*typed, ("role", role), ("content", content)]))
 
     def _system_json(self) -> bytes:
         """The `system` member; b"" = none (other formats have it among the messages)."""
@@ -151,7 +169,7 @@ class View:
         if mark is not None and blocks:
             blocks[-1] = with_member(blocks[-1], mark)
         if self._summary is not None and self._beside():
-            extra = anthropic.text_block(self._summary.text)
+            extra = text_block(string(self._summary.text), "anthropic")
             blocks.append(with_member(extra, mark) if mark is not None else extra)
         if not blocks:
             return b""

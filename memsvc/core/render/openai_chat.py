@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from memsvc.core.model import Format
 from memsvc.core.render.blocks import Block, Call, Decoded, Media, Result, Text, blank, omitted, plain
 from memsvc.core.render.out import PLACEHOLDER, Answer, Out, late_text
+from memsvc.core.render.runs import Item, merged
 from memsvc.core.render.splice import SPACE, array, edit, is_empty, items, json_object_text, members, obj, string
 
 MAX_ID = 40
@@ -35,17 +36,23 @@ class Encoder:
         """An assistant message may come first here."""
         return None
 
-    def assistant(self, msg: Decoded, seq: int, ids: Sequence[str], thinking: bool) -> Out | None:
+    def assistant(self, msg: Decoded, seq: int, ids: Sequence[str], thinking: bool) -> list[Out]:
         """An assistant message; `ids` are the final ids of its calls in order."""
         del thinking  # no block of this format carries signed thinking
         if msg.format == "openai":
-            return _native_assistant(msg, seq, ids)
+            out = _native_assistant(msg, seq, ids)
+            return [out] if out is not None else []
         calls = [_call(c, final) for c, final in zip(msg.calls, ids, strict=True)]
         text = plain(tuple(b for b in msg.blocks if not isinstance(b, Call)), seq)
         if blank(text) and not calls:
-            return None
+            return []
         pairs = [("role", b'"assistant"'), ("content", b"null" if blank(text) else string(text))]
-        return Out("assistant", obj([*pairs, ("tool_calls", array(calls))] if calls else pairs))
+        return [Out("assistant", obj([*pairs, ("tool_calls", array(calls))] if calls else pairs))]
+
+    def run(self, items: Sequence[Item]) -> list[Out]:
+        """A reply of several items is one message."""
+        msg, ids = merged(items)
+        return self.assistant(msg, items[-1].seq, ids, True)
 
     def user(self, msg: Decoded, seq: int) -> Out | None:
         """A user message, or what is left of one without its results."""
@@ -63,7 +70,7 @@ class Encoder:
         if msg.format == "openai":
             return _native(msg, seq)
         text = plain(msg.blocks, seq)
-        return None if blank(text) else _spoken("system", string(text))
+        return None if blank(text) else _spoken(msg.native_role, string(text))
 
     def results(self, answers: Sequence[Answer], rest: Decoded | None, seq: int) -> list[Out]:
         """One `tool` message an answer, then what else came with one of them."""
@@ -160,7 +167,7 @@ def _native_part(b: Block, role: str, seq: int) -> bytes | None:
 def _native_call(call: Call, final: str) -> bytes:
     if not call.raw or final != call.id:
         return _call(call, final)
-    sound = call.custom or (
+    sound = call.kind == "custom" or (
         json_object_text(call.arguments) == call.arguments.strip(SPACE).encode()
         and members(call.raw).get("type") == b'"function"'
     )
@@ -188,7 +195,7 @@ def _answer(answer: Answer) -> bytes:
 
 
 def _call(call: Call, final: str) -> bytes:
-    if call.custom:
+    if call.kind == "custom":
         body = obj([("name", string(call.name)), ("input", string(call.arguments))])
         return obj([("id", string(final)), ("type", b'"custom"'), ("custom", body)])
     arguments = json_object_text(call.arguments).decode()
@@ -214,6 +221,11 @@ def _part(b: Block, seq: int) -> bytes | None:
         if b.data and b.media_type == "application/pdf":
             file = [("filename", "document.pdf"), ("file_data", f"data:application/pdf;base64,{b.data}")]
             return obj([("type", b'"file"'), ("file", obj((k, string(v)) for k, v in file))])
+        held = members(b.raw)
+        if held.get("input_audio", b"").startswith(b"{"):
+            return edit(b.raw, _PART_DROP)
+        if b.kind == "file" and held.get("file_id", b"").startswith(b'"'):
+            return obj([("type", b'"file"'), ("file", obj([("file_id", held["file_id"])]))])
         if not blank(b.text):
             return _text_part(b.text)
     return _text_part(omitted(b, seq))

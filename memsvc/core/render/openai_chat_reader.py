@@ -128,7 +128,7 @@ def _call(value: Any, raw: bytes, where: str) -> Call:
     if not isinstance(body, dict):
         raise bad(f"{where}.{kind}", "must be an object with a string `name`")
     name = _string(body, "name", f"{where}.{kind}")
-    return Call(value["id"], name, _text(body, text, f"{where}.{kind}"), raw, custom)
+    return Call(value["id"], name, _text(body, text, f"{where}.{kind}"), raw, kind)
 
 
 def _text(value: dict[str, Any], name: str, where: str) -> str:

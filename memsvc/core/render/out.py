@@ -8,6 +8,7 @@ from typing import Protocol
 
 from memsvc.core.model import Format
 from memsvc.core.render.blocks import Decoded, Result, plain
+from memsvc.core.render.runs import Item
 from memsvc.core.render.splice import string
 
 PLACEHOLDER = "[no result was recorded for this call]"
@@ -55,6 +56,8 @@ class Answer:
         id: final id of the call at the target.
         native: format the result was written in.
         message: the message that the result came in.
+        kind: of the call.
+        repeated: an earlier item has the id of the item that the result is.
     """
 
     id: str
@@ -62,10 +65,12 @@ class Answer:
     seq: int
     native: Format
     message: Decoded | None = None
+    kind: str = "function"
+    repeated: bool = False
 
 
 class Encoder(Protocol):
-    """Writes decoded messages in one target format. None = nothing left to send."""
+    """Writes decoded messages in one target format. None or an empty list = nothing left to send."""
 
     format: Format
 
@@ -77,9 +82,13 @@ class Encoder(Protocol):
         """The line before a leading assistant message, where the target wants one."""
         ...
 
-    def assistant(self, msg: Decoded, seq: int, ids: Sequence[str], thinking: bool) -> Out | None:
+    def assistant(self, msg: Decoded, seq: int, ids: Sequence[str], thinking: bool) -> list[Out]:
         """An assistant message; `ids` are the final ids of its calls in order. Without
         `thinking` its reasoning blocks are left out."""
+        ...
+
+    def run(self, items: Sequence[Item]) -> list[Out]:
+        """One reply that was written as several items."""
         ...
 
     def user(self, msg: Decoded, seq: int) -> Out | None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from memsvc.core.model import Entry
 from memsvc.core.render import ids
-from memsvc.core.render.blocks import Decoded, Thinking
+from memsvc.core.render.blocks import Call, Decoded, Result, Thinking
 from memsvc.core.render.out import Answer, Encoder, Out
+from memsvc.core.render.runs import Item, joins
 from memsvc.core.render.server_tools import Chain, Reader, Reading
 
 Decode = Callable[[Entry], Decoded]
@@ -23,26 +24,30 @@ Decode = Callable[[Entry], Decoded]
 class _OpenCall:
     """A call that may still get its result."""
 
-    original: str
+    call: Call
     final: str
     answered: bool = False
 
 
 @dataclass(slots=True)
 class _Group:
-    """An assistant message with calls, and what came since.
+    """An assistant message with calls, or a run of items; and what came since.
 
     Attributes:
         head, dead_head: the message, and how it is sent if its server tools stay unanswered.
+        run: the items, where there are such instead of a message.
+        growing: the run may get further items.
         rest, rest_seq: the message whose other blocks stand behind the results.
         after: messages that follow the results.
     """
 
-    head: Out | None
-    dead_head: Out | None
+    head: list[Out]
+    dead_head: list[Out]
     calls: list[_OpenCall]
     seq: int
     tokens: int
+    run: list[Item] = field(default_factory=list)
+    growing: bool = False
     answers: list[Answer] = field(default_factory=list)
     rest: Decoded | None = None
     rest_seq: int = 0
@@ -53,9 +58,9 @@ class _Group:
         """Whether every call has its result: nothing that comes later can change it."""
         return all(c.answered for c in self.calls)
 
-    def waiting(self, call_id: str) -> _OpenCall | None:
-        """The call that a result with this id answers."""
-        return next((c for c in self.calls if c.original == call_id and not c.answered), None)
+    def waiting(self, result: Result) -> _OpenCall | None:
+        """The call that a result answers."""
+        return next((c for c in self.calls if not c.answered and result.answers(c.call)), None)
 
 
 class Tail:
@@ -71,6 +76,7 @@ class Tail:
     Attributes:
         outs: settled messages, final whatever is appended later.
         settled_tokens: raw tokens of the messages that are settled.
+        spared_from: thinking of messages from this seq on stays, whatever its prefix; None = of none.
         stripped: whether any thinking was left out because its prefix changed.
         last_run: index in `outs` where the newest run of assistant messages begins, -1 = none.
     """
@@ -83,9 +89,12 @@ class Tail:
         self._group: _Group | None = None
         self._chain: Chain | None = None
         self._used: set[str] = set()
+        self._items: set[str] = set()  # ids of the provider's own that stand in the tail
+        self._referring = False  # the newest run names items that are not in the log
         self._anchor_revision = bound_revision  # revision of the newest message that is no assistant's
         self.outs: list[Out] = []
         self.settled_tokens = 0
+        self.spared_from: int | None = None
         self.last_seq = 0
         self.last_run = -1
         self.stripped = False
@@ -94,12 +103,17 @@ class Tail:
         """Add messages in seq order."""
         for entry in entries:
             msg = self._decode(entry)
-            if msg.role == "assistant":
+            repeated = msg.item_id in self._items
+            if msg.role != "assistant":
+                self._anchor_revision = entry.revision
+                self._other(msg, entry, repeated)
+            elif msg.format == "responses":
+                self._item(msg, entry, repeated)
+            else:
                 self._close()
                 self._assistant(msg, entry)
-            else:
-                self._anchor_revision = entry.revision
-                self._other(msg, entry)
+            if msg.item_id is not None:
+                self._items.add(msg.item_id)
             self.last_seq = entry.seq
 
     def provisional(self) -> list[Out]:
@@ -109,17 +123,36 @@ class Tail:
             outs += self._group_outs(self._group, self._group.head)
         return self._led(outs)
 
+    # --- runs of items -------------------------------------------------------------
+
+    def _item(self, msg: Decoded, entry: Entry, repeated: bool) -> None:
+        """An item of the model: the newest run goes on, or a new one begins."""
+        group = self._group
+        if group is None or not group.growing or not joins(group.run[-1].msg, msg):
+            self._close()
+            self._give_up()
+            group = self._group = _Group([], [], [], entry.seq, 0, growing=True)
+            self._referring = False
+        bare = group.run[0].bare if group.run else self.last_seq == 0  # a cut may have gone through the run
+        calls = self._name_calls(msg, entry.seq)
+        group.calls += calls
+        group.run.append(Item(msg, entry.seq, tuple(c.final for c in calls), bare, repeated))
+        group.tokens += entry.tokens
+        self._referring = self._referring or (msg.native_role == "item_reference" and not repeated)
+
     # --- assistant messages ------------------------------------------------------
 
     def _assistant(self, msg: Decoded, entry: Entry) -> None:
         # Signed thinking is bound to its prefix. The request that made this message was rendered
         # after the message before it came in, so that message tells under which prefix.
         fresh = min(entry.revision, self._anchor_revision) > self._bound or self._bound == 0
+        fresh = fresh or (self.spared_from is not None and entry.seq >= self.spared_from)
         self.stripped = self.stripped or (not fresh and any(isinstance(b, Thinking) for b in msg.blocks))
         reading = self._read(msg, entry.seq)
         self._used |= reading.ids
         calls = self._name_calls(msg, entry.seq)
         finals = [c.final for c in calls]
+        self._referring = False
         alive = dead = self._encode.assistant(reading.alive, entry.seq, finals, fresh)
         self._follow(reading)
         if self._chain is not None:
@@ -127,7 +160,7 @@ class Tail:
         if calls:
             self._group = _Group(alive, dead, calls, entry.seq, entry.tokens)
         else:
-            self._emit(_some(alive), _some(dead), entry.tokens)
+            self._emit(alive, dead, entry.tokens)
 
     def _read(self, msg: Decoded, seq: int) -> Reading:
         if self._encode.format != "anthropic":
@@ -156,28 +189,43 @@ class Tail:
         for call in msg.calls:
             final = ids.fresh(call.id, seq, self._used, self._encode.legal_id)
             self._used.add(final)
-            calls.append(_OpenCall(call.id, final))
+            calls.append(_OpenCall(call, final))
         return calls
 
     # --- all other messages ------------------------------------------------------
 
-    def _other(self, msg: Decoded, entry: Entry) -> None:
+    def _other(self, msg: Decoded, entry: Entry, repeated: bool) -> None:
+        if self._group is not None:
+            self._group.growing = False
+            if not self._group.calls:
+                self._close()
         group = self._group
         late: list[Out] = []
         taken = False
         for result in msg.results:
-            call = group.waiting(result.call_id) if group is not None else None
+            call = group.waiting(result) if group is not None else None
             if call is None or group is None:
-                late += _some(self._encode.late(result, entry.seq))
+                late += self._unasked(result, msg, entry, repeated)
                 continue
             call.answered = taken = True
-            group.answers.append(Answer(call.final, result, entry.seq, entry.format, msg))
+            kind = call.call.kind
+            group.answers.append(Answer(call.final, result, entry.seq, entry.format, msg, kind, repeated))
         spoken = self._spoken(msg, entry.seq)
         if late or spoken is not None:
             self._give_up()
         if group is not None and taken and spoken is not None and not (group.rest or group.after or late):
             group.rest, group.rest_seq, spoken = msg, entry.seq, None  # stays in the message of its results
         self._place([*late, *_some(spoken)], entry.tokens)
+
+    def _unasked(self, result: Result, msg: Decoded, entry: Entry, repeated: bool) -> list[Out]:
+        """A result whose call is not waiting; it may be one that the log only refers to."""
+        name = result.call_id
+        referred = self._referring and self._encode.format == msg.format == "responses"
+        if referred and name not in self._used and self._encode.legal_id(name):
+            self._used.add(name)
+            answer = Answer(name, result, entry.seq, entry.format, msg, result.kind, repeated)
+            return self._encode.results([answer], None, 0)
+        return _some(self._encode.late(result, entry.seq))
 
     def _spoken(self, msg: Decoded, seq: int) -> Out | None:
         """What a message says beside its results."""
@@ -205,13 +253,15 @@ class Tail:
             same = self._chain is None
             self._emit(alive, alive if same else self._group_outs(group, group.dead_head), group.tokens)
 
-    def _group_outs(self, group: _Group, head: Out | None) -> list[Out]:
-        missing = [Answer(c.final, None, group.seq, self._encode.format) for c in group.calls if not c.answered]
-        return [
-            *_some(head),
-            *self._encode.results([*group.answers, *missing], group.rest, group.rest_seq),
-            *group.after,
-        ]
+    def _group_outs(self, group: _Group, head: list[Out]) -> list[Out]:
+        if group.run:
+            head = self._encode.run(group.run)
+        if not group.calls:
+            return head
+        open_calls = [c for c in group.calls if not c.answered]
+        missing = [Answer(c.final, None, group.seq, self._encode.format, kind=c.call.kind) for c in open_calls]
+        results = self._encode.results([*group.answers, *missing], group.rest, group.rest_seq)
+        return [*head, *results, *group.after]
 
     def _give_up(self) -> None:
         """The server tools that still wait will not be answered: settle the messages without them."""
