@@ -1,7 +1,8 @@
 """When to compact and how far: the only place that decides it.
 
-Limits (`threshold_tokens`, `max_tokens`) are provider tokens and compare with raw counts
-times the session's factor; `keep_tokens` and `summary_tokens` are raw.
+Limits (`threshold_tokens`, `max_tokens`) are provider tokens and compare with what the provider is
+expected to count: its own last count where one was reported (the anchor), and raw counts times a
+factor for what came after it; `keep_tokens` and `summary_tokens` are raw.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ from typing import Any
 
 from memsvc.core.accept import MIN_GAIN_SHARE, MIN_GAIN_TOKENS
 from memsvc.core.model import Format, Policy, Session
+from memsvc.core.money import Sent
 from memsvc.core.turns import Group
 from memsvc.errors import InvalidRequest
 
 DEFAULT_MAX_TOKENS = 180_000
 CLAUDE_FACTOR = 1.3
 """Claude's tokenizer gives about 30 % more tokens than o200k (1.2-1.6x by model and text)."""
+FACTORS = (0.5, 4.0)
+"""Bounds of a factor that comes from reports: no tokenizer is further from o200k on a whole conversation."""
+BELIEVABLE = (0.3, 5.0)
+"""A report whose ratio to the raw count lies outside was of something else: it measures nothing."""
 MIN_COVER_TOKENS = 64
 """A compaction that covers less than this cannot gain anything."""
 
@@ -91,18 +97,86 @@ def effective(policy: Policy, session: Session, model: str | None) -> Policy:
     size = window_of(model)
     hard = min(policy.max_tokens, size) if size else policy.max_tokens
     room = session.fixed_tokens + policy.summary_tokens + 2 * policy.keep_tokens
-    threshold = max(policy.threshold_tokens, math.ceil(room * session.factor))
+    threshold = max(policy.threshold_tokens, math.ceil(room * next_factor(session)))
     return replace(policy, max_tokens=hard, threshold_tokens=min(threshold, hard))
 
 
 def soft_tokens(applied: Policy, factor: float) -> int | None:
-    """Raw size of the context above which a compaction is due; None = never by itself."""
+    """Raw size of the context above which a compaction is due in an epoch that begins with `factor`;
+    None = never by itself."""
     return None if applied.mode == "manual" else int(applied.threshold_tokens / factor)
+
+
+def soft_mark(applied: Policy, session: Session) -> int | None:
+    """The same in the session's present epoch: `expected` passes the threshold above it."""
+    if applied.mode == "manual":
+        return None
+    over = applied.threshold_tokens - session.anchor_tokens
+    return session.anchor_raw + math.floor(over / _rate(session))
 
 
 def provider_tokens(raw: int, factor: float) -> int:
     """Raw tokens as the provider is expected to count them, rounded up."""
     return math.ceil(raw * factor)
+
+
+def expected(session: Session) -> int:
+    """The present context as the provider is expected to count it, never below 0."""
+    since = session.context_tokens - session.anchor_raw
+    return max(0, session.anchor_tokens + provider_tokens(since, _rate(session)))
+
+
+def ratio(session: Session) -> float | None:
+    """Provider tokens per raw token as reported in this epoch, within bounds; None = nothing was."""
+    if not session.anchor_raw:
+        return None
+    least, most = FACTORS
+    return min(max(session.anchor_tokens / session.anchor_raw, least), most)
+
+
+def _rate(session: Session) -> float:
+    """What a raw token since the anchor is taken for: limits hold, so the larger of guess and measure."""
+    return max(session.factor, ratio(session) or 0.0)
+
+
+def next_factor(session: Session) -> float:
+    """The factor that the next epoch is frozen with."""
+    return ratio(session) or session.factor
+
+
+def known_factor(session: Session) -> float | None:
+    """The next epoch's factor where it comes from reports, None where it is a guess."""
+    guessed = factor_of(session.settings.model, session.settings.format)
+    return ratio(session) or (session.factor if session.factor != guessed else None)
+
+
+def calibrated(session: Session, sent: Sent, size: int) -> Session:
+    """The header after a report: the provider counted `size` tokens for the context `sent`.
+
+    The same session where that measures nothing: of another prefix, older than the anchor, or
+    not believable. Its soft mark is to be `marked` anew."""
+    same = (session.uid, session.prefix_revision) == (sent.uid, sent.prefix_revision)
+    if not same or sent.revision < session.anchor_revision or sent.tokens <= 0:
+        return session
+    least, most = BELIEVABLE
+    if not least <= size / sent.tokens <= most:
+        return session
+    return replace(session, anchor_tokens=size, anchor_raw=sent.tokens, anchor_revision=sent.revision)
+
+
+def marked(session: Session, applied: Policy) -> Session:
+    """The header with the soft mark that follows from it."""
+    return replace(session, soft_tokens=soft_mark(applied, session))
+
+
+def renewed(session: Session) -> Session:
+    """The header of a new epoch: its factor frozen from what was reported, its anchor gone, and the
+    soft mark for the same threshold."""
+    factor, soft = next_factor(session), session.soft_tokens
+    if soft is not None and session.anchor_raw:
+        threshold = session.anchor_tokens + _rate(session) * (soft - session.anchor_raw)
+        soft = math.floor(threshold / factor)
+    return replace(session, factor=factor, soft_tokens=soft, anchor_tokens=0, anchor_raw=0, anchor_revision=0)
 
 
 def document(policy: Policy, applied: Policy) -> dict[str, Any]:
@@ -146,7 +220,7 @@ def plan_hard(
     """The cut for a context over its hard mark: keeps what the policy wants if that fits,
     else as much as fits, else the least that is legal. `least_block` is what the smallest
     legal summary takes. None if there is nothing to cut, or nothing to gain by it."""
-    limit = int(policy.max_tokens / session.factor) - session.fixed_tokens
+    limit = _raw_limit(policy.max_tokens, next_factor(session)) - session.fixed_tokens
     first = _first_kept(parts, policy.keep_tokens)
     last = _first_kept(parts, 0)
     tokens, size = _sums(parts[first:])
@@ -166,10 +240,16 @@ def minimum(session: Session, parts: Sequence[Group], least_block: int) -> int:
     """The smallest `max_tokens` (provider tokens) that some legal context would fit."""
     first = _first_kept(parts, 0)
     covered, kept = sum(g.tokens for g in parts[:first]), sum(g.tokens for g in parts[first:])
-    smallest = session.context_tokens
+    smallest = expected(session)
     if covered and least_block <= _largest_block(covered + session.summary_tokens):
-        smallest = min(smallest, session.fixed_tokens + least_block + kept)
-    return provider_tokens(smallest, session.factor)
+        smallest = min(smallest, provider_tokens(session.fixed_tokens + least_block + kept, next_factor(session)))
+    return smallest
+
+
+def _raw_limit(limit: int, factor: float) -> int:
+    """The most raw tokens that are not expected to pass `limit`."""
+    raw = int(limit / factor)
+    return raw - 1 if provider_tokens(raw, factor) > limit else raw  # 51 / 0.68 is 75, and 75 x 0.68 more than 51
 
 
 def _largest_block(replaced: int) -> int:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from memsvc.core.model import Appended, Batch, Draft, Entry, Key, Session, Summary, System
+from memsvc.core.money import Line, Usage
 from memsvc.ports import Store
 
 KEY = Key("acme", "chat")
@@ -37,6 +38,12 @@ def system(text: str, *, tokens: int = 7, role: Any = "system") -> dict[str, Any
 def summary(session: Session, to: int, *, tokens: int = 5, text: str = "what was said") -> Summary:
     """The next summary of `session`, over everything new up to `to`."""
     return Summary(session.epoch + 1, session.cut + 1, to, text, tokens, "local", "threshold", 2.0)
+
+
+def line(id: str = "a", micros: int | None = 100, *, key: Key = KEY, **fields: Any) -> Line:
+    """A line of the ledger; fields are those of `Line`."""
+    given: dict[str, Any] = {"at": 10.0, "feature": "summary", "provider": "anthropic", "model": "claude", **fields}
+    return Line(id, key, usage=given.pop("usage", Usage(10, 5)), micros=micros, **given)
 
 
 async def must(store: Store, key: Key = KEY) -> Session:

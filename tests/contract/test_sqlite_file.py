@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ import apsw
 import pytest
 
 from memsvc.core.model import Known
+from memsvc.core.money import Sent, Usage
 from memsvc.errors import Unavailable
 from memsvc.ports import Store
 from memsvc.stores import open_store
-from memsvc.stores.sqlite import SQLiteStore, rows, writer
-from memsvc.stores.sqlite.connect import open_writer
+from memsvc.stores.sqlite import SQLiteStore, ledger, rows, writer
+from memsvc.stores.sqlite.connect import APPLICATION_ID, open_writer
 from memsvc.stores.sqlite.readers import NotHere
-from tests.contract.making import KEY, OTHER, batch, compact, draft, log, must, say, sound, texts
+from tests.contract.making import KEY, OTHER, batch, compact, draft, line, log, must, say, sound, texts
 from tests.contract.store_contract import StoreContract
 
 TABLES = ("sessions", "messages", "summaries", "pins", "replays", "jobs")
@@ -271,10 +273,15 @@ async def test_another_process_that_holds_the_file_is_unavailable_and_reads_go_o
     assert (await say(store)).seqs == (2,)
 
 
-def damage(path: str) -> None:
-    """Overwrite everything behind the first page."""
-    data = Path(path).read_bytes()
-    Path(path).write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+def damage(path: str, *, all_of_it: bool = False) -> None:
+    """Overwrite the first page of every table and index, or everything behind the file's own first page."""
+    with apsw.Connection(path) as db:
+        roots = [page for (page,) in db.execute("SELECT rootpage FROM sqlite_schema WHERE rootpage > 0")]
+    db.close()
+    data = bytearray(Path(path).read_bytes())
+    for page in range(2, len(data) // 4096 + 1) if all_of_it else roots:
+        data[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
+    Path(path).write_bytes(data)
 
 
 async def test_a_damaged_file_is_unavailable(path: str, store: SQLiteStore) -> None:
@@ -287,6 +294,70 @@ async def test_a_damaged_file_is_unavailable(path: str, store: SQLiteStore) -> N
         with pytest.raises(Unavailable, match="damaged"):
             await call
     await damaged.close()
+
+
+async def test_a_file_whose_schema_is_damaged_does_not_open(path: str, store: SQLiteStore) -> None:
+    await store.close()
+    await asyncio.to_thread(damage, path, all_of_it=True)
+    with pytest.raises(Unavailable, match="damaged"):
+        await SQLiteStore(path).open()
+
+
+def version_1(path: str) -> None:
+    """A file as the first release left it, with one session of two messages."""
+    script = files("memsvc.stores.sqlite").joinpath("schema", "001.sql").read_text(encoding="utf-8")
+    given = {"tenant": KEY.tenant, "sid": KEY.session, "created_at": 1.0, "updated_at": 1.0, "factor": 1.3}
+    given |= {"revision": 1, "log_revision": 1, "last_seq": 2, "messages": 2, "live_tokens": 20, "tail_tokens": 20}
+    given |= dict.fromkeys(("system_tokens", "tools_tokens", "epoch", "cut", "summary_epoch", "summary_tokens"), 0)
+    given |= {"tail_bytes": 4, "prefix_revision": 0, "bound_revision": 0, "renderer": 1, "state": "idle"}
+    with apsw.Connection(path) as db:
+        db.execute(script)
+        db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        db.execute("PRAGMA user_version=1")
+        marks = ", ".join("?" * len(given))
+        db.execute(f"INSERT INTO sessions ({', '.join(given)}) VALUES ({marks})", tuple(given.values()))
+        row = "INSERT INTO messages (pos, raw, format, tokens, at, id, epoch, revision) VALUES (?, x'7b7d', 'openai', "
+        for seq in (1, 2):
+            db.execute(f"{row} 10, 1.0, NULL, 0, 1)", (rows.pos(1, seq),))
+    db.close()
+
+
+async def test_a_file_of_version_1_is_brought_up_to_date(path: str) -> None:
+    await asyncio.to_thread(version_1, path)
+    store = SQLiteStore(path)
+    await store.open()
+    session = await sound(store)
+    assert (session.last_seq, session.factor, session.anchor_tokens, session.anchor_raw) == (2, 1.3, 0, 0)
+    assert await store.book(line("r"))
+    assert await store.sent(KEY, 1) == Sent(1, 0, 1, 20)
+    assert (await say(store)).seqs == (3,)
+    assert await run(store, lambda db: db.execute("PRAGMA user_version").get) == 2
+    await store.close()
+
+
+async def test_the_books_are_never_searched_from_end_to_end(store: SQLiteStore) -> None:
+    for query in (ledger._SPENT, ledger._FORGET, ledger._SETTLE):
+        values = (None,) * query.count("?")
+        plan = await run(store, lambda db, q=query, v=values: db.execute(f"EXPLAIN QUERY PLAN {q}", v).fetchall())
+        assert all("SEARCH" in row[3] for row in plan), plan
+
+
+async def test_what_is_booked_survives_and_a_delete_leaves_no_name(path: str, store: SQLiteStore) -> None:
+    uid = (await say(store)).session.uid
+    used = Usage(9, 8, 7, None, 5)
+    assert await store.hold(line("h", 50, usage=used, revision=3), most_micros=None, since=0.0)
+    await store.close()
+    columns = "session, uid, input, output, cache_read, cache_write, cache_write_long, micros, held, revision"
+    with apsw.Connection(path) as db:
+        found = db.execute(f"SELECT {columns} FROM ledger").fetchall()
+    db.close()
+    assert found == [(KEY.session, uid, 9, 8, 7, None, 5, 50, 1, 3)]
+    again = SQLiteStore(path)
+    await again.open()
+    await again.delete(KEY)
+    left = await run(again, lambda db: db.execute(f"SELECT {columns} FROM ledger").fetchall())
+    assert left == [(None, 0, *found[0][2:])]
+    await again.close()
 
 
 async def test_too_many_waiting_writes_are_turned_away(store: SQLiteStore) -> None:
@@ -338,6 +409,7 @@ async def test_pragmas(store: SQLiteStore) -> None:
 
 def test_the_newest_schema_is_the_sum_of_its_scripts(path: str) -> None:
     with open_writer(path) as db:
-        assert db.execute("SELECT count(*) FROM sqlite_schema WHERE type = 'table'").get == len(TABLES) + 1
+        tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+        assert {name for (name,) in tables} == {*TABLES, "ledger", "sqlite_sequence"}
         assert db.execute("PRAGMA integrity_check").get == "ok"
     db.close()

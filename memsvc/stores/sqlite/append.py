@@ -68,8 +68,8 @@ def _with_format(session: Session, batch: Batch) -> Session:
     if session.settings.format is not None or batch.format is None:
         return session
     settings = replace(session.settings, format=batch.format)
-    if settings.model is not None:
-        return replace(session, settings=settings)  # the factor is the model's
+    if settings.model is not None or session.anchor_raw or session.epoch:
+        return replace(session, settings=settings)  # the factor is the model's, or what was reported
     soft = batch.soft_tokens
     if settings.policy is not None or session.fixed_tokens:  # the writer of the batch need not have known
         soft = session.soft_tokens and int(session.soft_tokens * session.factor / batch.factor)

@@ -86,6 +86,20 @@ def finish(
     return True
 
 
+def extend(db: apsw.Connection, job: Job, now: float, lease_s: float) -> Job | None:
+    """A claimed job with a later lease; None if the lease was lost."""
+    lease = now + lease_s
+    if lease == job.lease:
+        lease = math.nextafter(lease, math.inf)  # as in `claim`
+    change = (
+        "UPDATE jobs SET due_at = ?1, lease = ?1, claimed_at = ?2 WHERE lease = ?3 AND attempts = ?4 "
+        "AND uid = (SELECT uid FROM sessions WHERE tenant = ?5 AND sid = ?6) RETURNING uid"
+    )
+    held = (job.lease, job.attempts, job.key.tenant, job.key.session)
+    taken = db.execute(change, (lease, now, *held)).fetchone()
+    return replace(job, lease=lease) if taken is not None else None
+
+
 def next_due(db: apsw.Connection) -> float | None:
     """When the earliest job is due; None = none."""
     row = db.execute("SELECT min(due_at) FROM jobs").fetchone()

@@ -7,8 +7,9 @@ from dataclasses import replace
 import apsw
 
 from memsvc.core.model import Key, Session, Summary
+from memsvc.core.policy import next_factor, renewed
 from memsvc.errors import Conflict, NotFound
-from memsvc.stores.sqlite import jobs, rows
+from memsvc.stores.sqlite import jobs, ledger, rows
 from memsvc.stores.sqlite.codec import SUMMARY_COLUMNS, summary_row
 
 _INSERT = (
@@ -24,8 +25,8 @@ def commit(
     expect: tuple[int | None, int, int],
     frozen: tuple[int | None, float | None, int],
 ) -> Session:
-    """Compare-and-set on `expect` = (uid or None, epoch, cut). `frozen` = soft_tokens, factor (None = as it is),
-    renderer of the new epoch."""
+    """Compare-and-set on `expect` = (uid or None, epoch, cut). `frozen` = soft_tokens, factor (None = what was
+    reported in the old epoch, else as it is), renderer of the new epoch."""
     old = rows.must_head(db, key)
     if expect not in ((old.uid, old.epoch, old.cut), (None, old.epoch, old.cut)):
         raise Conflict(
@@ -43,7 +44,7 @@ def commit(
     revision = old.revision + 1
     soft, factor, renderer = frozen
     new = replace(
-        old,
+        renewed(old),
         revision=revision,
         epoch=summary.epoch,
         summary_epoch=summary.epoch,
@@ -51,7 +52,7 @@ def commit(
         prefix_revision=revision,
         bound_revision=revision,
         soft_tokens=soft,
-        factor=old.factor if factor is None else factor,
+        factor=next_factor(old) if factor is None else factor,
         renderer=renderer,
         last_reason=summary.reason,
         last_error=None,
@@ -71,7 +72,7 @@ def truncate(db: apsw.Connection, key: Key, after_seq: int, at: float) -> Sessio
     revision = old.revision + 1
     moved = (current.epoch if current else 0) != old.summary_epoch
     new = replace(
-        old,
+        renewed(old),
         updated_at=at,
         revision=revision,
         log_revision=old.log_revision + 1,
@@ -124,13 +125,15 @@ def pin(db: apsw.Connection, key: Key, seq: int, pinned: bool) -> None:
 
 
 def delete(db: apsw.Connection, key: Key) -> bool:
-    """Remove a session and all that hangs on it; False if there was none."""
+    """Remove a session and all that hangs on it; False if there was none. What its calls cost
+    stays in the books, without its name."""
     session = rows.head(db, key)
     if session is None:
         return False
     db.execute(
         "DELETE FROM messages WHERE pos > ? AND pos <= ?", (rows.pos(session.uid, 0), rows.last_pos(session.uid))
     )
+    ledger.forget(db, key)
     for table in ("summaries", "pins", "replays", "jobs", "sessions"):
         db.execute(f"DELETE FROM {table} WHERE uid = ?", (session.uid,))
     return True

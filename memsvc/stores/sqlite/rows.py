@@ -22,7 +22,7 @@ SEQ_BITS = 32
 MAX_SEQ = (1 << SEQ_BITS) - 1
 _STORED = (*SETTINGS, *COUNTED)
 _HEAD = f"SELECT {SESSION_COLUMNS} FROM sessions WHERE tenant = ? AND sid = ?"
-_REVISION = "SELECT uid, revision FROM sessions WHERE tenant = ? AND sid = ?"
+_REVISION = "SELECT uid, revision, anchor_revision, anchor_tokens FROM sessions WHERE tenant = ? AND sid = ?"
 _INSERT = (
     f"INSERT INTO sessions (tenant, sid, {', '.join(_STORED)}) "
     f"VALUES (?, ?, {', '.join('?' * len(_STORED))}) RETURNING uid"
@@ -106,7 +106,7 @@ def unchanged(db: apsw.Connection, key: Key, known: Known) -> Window | None:
     if held is None:
         return None
     found = db.execute(_REVISION, (key.tenant, key.session)).fetchone()
-    if found != (held.uid, held.revision):
+    if found != (held.uid, held.revision, held.anchor_revision, held.anchor_tokens):
         return None
     return Window(held, None, (), partial=True)
 

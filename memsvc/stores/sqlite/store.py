@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import apsw
-import orjson
 
 from memsvc.core.model import (
     Appended,
@@ -24,14 +22,13 @@ from memsvc.core.model import (
     Summary,
     Window,
 )
-from memsvc.errors import InvalidRequest, Unavailable
-from memsvc.stores.sqlite import append, jobs, moves, rows
+from memsvc.core.money import Line, Sent
+from memsvc.errors import Unavailable
+from memsvc.stores.sqlite import append, jobs, ledger, listing, moves, rows
 from memsvc.stores.sqlite.codec import (
     ENTRY_COLUMNS,
-    SESSION_COLUMNS,
     SUMMARY_COLUMNS,
     entry_of,
-    session_of,
     summary_of,
 )
 from memsvc.stores.sqlite.connect import MEMORY, open_writer
@@ -45,6 +42,7 @@ NEAR_BYTES = 64_000
 _COUNTS = (
     *("log_revision", "epoch", "cut", "summary_epoch", "summary_tokens", "last_seq", "messages"),
     *("live_tokens", "tail_tokens", "tail_bytes", "prefix_revision", "bound_revision"),
+    *("anchor_tokens", "anchor_raw", "anchor_revision"),
 )
 
 
@@ -184,28 +182,8 @@ class SQLiteStore:
         limit: int = 100,
     ) -> tuple[list[Session], str | None]:
         """A tenant's sessions, newest activity first, and the next page's cursor."""
-        where, values = ["tenant = ?"], [tenant]
-        if prefix:
-            where.append("sid >= ?")
-            values.append(prefix)
-        if (end := _after_prefix(prefix)) is not None:
-            where.append("sid < ?")
-            values.append(end)
-        if user is not None:
-            where.append("user = ?")
-            values.append(user)
-        parameters: list[str | float] = list(values)
-        if after is not None:
-            where.append("(updated_at, uid) < (?, ?)")
-            parameters += _position(after)
-        query = (
-            f"SELECT {SESSION_COLUMNS} FROM sessions WHERE {' AND '.join(where)} "
-            "ORDER BY updated_at DESC, uid DESC LIMIT ?"
-        )
-        limit = rows.bounded(limit)
-        found = await self._read_far(lambda db: [session_of(r) for r in db.execute(query, (*parameters, limit + 1))])
-        page = found[:limit]
-        return page, _cursor(page[-1].updated_at, page[-1].uid) if len(found) > limit else None
+        page = listing.Page(tenant, prefix, user, after, limit)
+        return await self._read_far(page.read)
 
     # --- queue -----------------------------------------------------------------
 
@@ -239,9 +217,31 @@ class SQLiteStore:
         ended = cast(State, state)
         return await self._write(lambda db: jobs.finish(db, job, ended, reason, error, retry_at))
 
+    async def extend(self, job: Job, *, now: float, lease_s: float) -> Job | None:
+        """A claimed job with a later lease; None if its lease was lost."""
+        return await self._write(lambda db: jobs.extend(db, job, now, lease_s))
+
     async def next_due(self) -> float | None:
         """When the earliest job is due; None = none."""
         return await self._read(jobs.next_due)
+
+    # --- ledger ----------------------------------------------------------------
+
+    async def hold(self, line: Line, *, most_micros: int | None, since: float) -> bool:
+        """Book the worst case of a call; False if it would pass `most_micros`."""
+        return await self._write(lambda db: ledger.hold(db, line, most_micros, since))
+
+    async def settle(self, line: Line) -> None:
+        """Put what a call came to in the place of its worst case."""
+        await self._write(lambda db: ledger.settle(db, line))
+
+    async def book(self, line: Line) -> bool:
+        """Book a reported call; False if its id is booked already."""
+        return await self._write(lambda db: ledger.book(db, line))
+
+    async def sent(self, key: Key, revision: int) -> Sent | None:
+        """The size of the context that a fetch at `revision` got, None if nothing is known of it."""
+        return await self._read_far(lambda db: ledger.sent(db, key, revision))
 
     # --- where things run ------------------------------------------------------
 
@@ -279,26 +279,3 @@ def _born(key: Key, session: Session) -> Session:
     """A new header: whatever the caller gives, nothing has been appended to it."""
     nothing: dict[str, Any] = dict.fromkeys(_COUNTS, 0)
     return replace(session, key=key, state="idle", due_at=None, prefix_reason=None, **nothing)
-
-
-def _after_prefix(prefix: str) -> str | None:
-    """The first text that sorts after all that begin with `prefix`; None if there is none."""
-    prefix = prefix.rstrip("\U0010ffff")
-    if not prefix:
-        return None
-    following = ord(prefix[-1]) + 1
-    return prefix[:-1] + chr(0xE000 if following == 0xD800 else following)
-
-
-def _cursor(at: float, uid: int) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([at, uid])).decode().rstrip("=")
-
-
-def _position(cursor: str) -> tuple[float, int]:
-    try:
-        at, uid = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if type(at) is float and type(uid) is int and 0 < uid < 1 << 31 and _cursor(at, uid) == cursor:
-            return at, uid
-    except (ValueError, TypeError):
-        pass
-    raise InvalidRequest("after is not a cursor this service gave; start without it", field="after")

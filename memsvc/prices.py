@@ -1,0 +1,85 @@
+"""What tokens cost: the price list that ships with genai-prices. No network."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from decimal import ROUND_CEILING
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from memsvc.core.money import Usage
+from memsvc.core.policy import bare
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, Provider
+
+MICROS = 1_000_000
+"""Millionths in a dollar."""
+NAMES_KEPT = 1_024
+"""Names looked up and remembered, unknown ones too: callers choose them, so there is a bound."""
+
+
+class GenaiPrices:
+    """Implements `ports.Prices`. The list takes half a second and some 30 MB to load: at the first
+    question, or in `load`."""
+
+    def __init__(self) -> None:
+        self._find = lru_cache(NAMES_KEPT)(_find)
+
+    def load(self) -> None:
+        """Load the list now, so that no caller waits for it. Blocks; may run in a thread."""
+        self.micros("anthropic", "claude-haiku-4-5", Usage(1, 1), at=0.0)
+
+    def micros(self, provider: str, model: str, usage: Usage, *, at: float) -> int | None:
+        """Millionths of a dollar for a call at `at` (unix seconds), rounded up; None = the price is
+        unknown. Input of which nothing is said is priced as not cached."""
+        from genai_prices import Usage as Tokens
+
+        found = self._find(provider, model)
+        if found is None:
+            return None
+        try:
+            tokens = Tokens(
+                input_tokens=usage.input,
+                output_tokens=usage.output,
+                cache_read_tokens=usage.cache_read,
+                cache_write_tokens=usage.cache_write,
+                cache_write_1h_tokens=usage.cache_write_long,
+            )
+            priced = found[1].calc_price(tokens, found[0], genai_request_timestamp=datetime.fromtimestamp(at, UTC))
+        except (LookupError, ValueError, ArithmeticError, OSError):  # counts or a time that make no sense
+            return None
+        listed = priced.model_price
+        if listed.input_mtok is None and listed.output_mtok is None:
+            return None  # known by name, without a price of its own
+        return int((priced.total_price * MICROS).to_integral_value(ROUND_CEILING))
+
+
+def _find(provider: str, model: str) -> tuple[Provider, ModelInfo] | None:
+    """The list's entry for a model of a provider, None if it has none. Asks the list itself: its
+    own look-up keeps every name that it did not find."""
+    from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
+
+    known = get_snapshot().providers
+    seller = find_provider_by_id(known, provider)
+    if seller is None:
+        return None
+    for name in dict.fromkeys((model, bare(model))):
+        found = seller.find_model(name, all_providers=known) if name else None
+        if found is not None:
+            return seller, found
+    return None
+
+
+class FixedPrices:
+    """Implements `ports.Prices` with one price for whatever is asked: what the settings say of a model that
+    the list does not know, or nothing for a server of one's own."""
+
+    def __init__(self, input_usd: float, output_usd: float) -> None:
+        """Dollars per million tokens."""
+        self._input, self._output = input_usd, output_usd
+
+    def micros(self, provider: str, model: str, usage: Usage, *, at: float) -> int | None:
+        """Millionths of a dollar, rounded up: dollars per million tokens are micros per token."""
+        return math.ceil(usage.input * self._input + usage.output * self._output)

@@ -1,0 +1,219 @@
+"""What every store does with the books, and with the size of what was sent."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import replace
+
+import pytest
+
+from memsvc.core.model import Key, Known
+from memsvc.core.money import Sent, Usage
+from memsvc.errors import NotFound
+from memsvc.ports import Store
+from tests.contract.making import KEY, OTHER, batch, compact, draft, line, must, say, summary, system
+
+MANY = 2**63 - 1
+
+
+async def check_spent(store: Store, micros: int, *, key: Key = KEY, feature: str = "summary") -> None:
+    """The lines of a session come to `micros`: a call for nothing fits under that limit, and under no lower one."""
+    for most, fits in ((micros, True), (micros - 1, False)):
+        probe = line(f"probe-{uuid.uuid4()}", 0, key=key, feature=feature)
+        assert await store.hold(probe, most_micros=most, since=0.0) is fits
+
+
+class LedgerContract:
+    """Booked once, held at the worst, never less than the bill."""
+
+    async def test_law8_a_report_is_booked_once(self, store: Store) -> None:
+        await say(store)
+        assert await store.book(line("r"))
+        assert not await store.book(line("r"))
+        assert not await store.book(line("r", 999, feature="chat"))
+        await check_spent(store, 100)
+
+    async def test_law8_of_many_that_report_the_same_call_one_books_it(self, store: Store) -> None:
+        await say(store)
+        answers = await asyncio.gather(*(store.book(line("r", 100 + n)) for n in range(20)))
+        assert sum(answers) == 1
+        await check_spent(store, 100 + answers.index(True))
+
+    async def test_law8_once_per_tenant_whichever_session_it_names(self, store: Store) -> None:
+        await say(store)
+        second = Key(KEY.tenant, "second")
+        await say(store, key=second)
+        assert await store.book(line("r"))
+        assert not await store.book(line("r", key=second))
+        await check_spent(store, 0, key=second)
+
+    async def test_law9_tenants_have_books_of_their_own(self, store: Store) -> None:
+        for key in (KEY, OTHER):
+            await say(store, key=key)
+        assert await store.book(line("r", 100))
+        assert await store.book(line("r", 70, key=OTHER))
+        await check_spent(store, 100)
+        await check_spent(store, 70, key=OTHER)
+        assert await store.hold(line("h", 5, key=OTHER), most_micros=75, since=0.0)
+        await store.settle(line("h", 1))  # another tenant's id says nothing
+        await check_spent(store, 75, key=OTHER)
+
+    async def test_law8_what_is_held_counts_at_its_worst_until_it_is_settled(self, store: Store) -> None:
+        await say(store)
+        assert await store.hold(line("h", 60), most_micros=100, since=0.0)
+        assert not await store.hold(line("i", 50), most_micros=100, since=0.0)
+        await store.settle(line("h", 20, usage=Usage(7, 3, 1, 2, 0)))
+        await check_spent(store, 20)
+        assert await store.hold(line("i", 80), most_micros=100, since=0.0)
+        assert not await store.hold(line("j", 1), most_micros=100, since=0.0)
+
+    async def test_law8_a_call_that_was_never_settled_stays_at_its_worst(self, store: Store) -> None:
+        await say(store)
+        assert await store.hold(line("h", 60), most_micros=None, since=0.0)
+        await check_spent(store, 60)  # nobody came back to it
+
+    async def test_law8_of_many_that_hold_at_once_only_those_that_fit_do(self, store: Store) -> None:
+        await say(store)
+        asked = (store.hold(line(f"h{n}", 30), most_micros=100, since=0.0) for n in range(20))
+        assert sum(await asyncio.gather(*asked)) == 3
+        await check_spent(store, 90)
+
+    async def test_a_hold_may_take_the_limit_to_the_last(self, store: Store) -> None:
+        await say(store)
+        assert not await store.hold(line("h", 101), most_micros=100, since=0.0)
+        assert await store.hold(line("h", 100), most_micros=100, since=0.0)
+        assert await store.hold(line("free", 0), most_micros=100, since=0.0)
+        assert await store.hold(line("unknown", None), most_micros=100, since=0.0)
+
+    async def test_a_hold_looks_at_its_session_feature_and_time_alone(self, store: Store) -> None:
+        second = Key(KEY.tenant, "second")
+        for key in (KEY, second):
+            await say(store, key=key)
+        await store.book(line("old", 100, at=9.99))
+        await store.book(line("chat", 100, feature="chat"))
+        await store.book(line("other", 100, key=second))
+        assert await store.hold(line("h", 100), most_micros=100, since=10.0)
+        assert not await store.hold(line("i", 100), most_micros=100, since=10.0)
+
+    async def test_an_id_that_is_booked_cannot_be_held(self, store: Store) -> None:
+        await say(store)
+        assert await store.book(line("r", 5))
+        assert not await store.hold(line("r", 50), most_micros=None, since=0.0)
+        assert await store.hold(line("h", 50), most_micros=None, since=0.0)
+        assert not await store.hold(line("h", 1), most_micros=None, since=0.0)
+        assert not await store.book(line("h", 1))
+        await check_spent(store, 55)
+
+    async def test_what_was_not_held_is_booked_when_it_is_settled(self, store: Store) -> None:
+        await say(store)
+        await store.settle(line("h", 40))
+        await store.settle(line("h", 99))  # it is settled already
+        await check_spent(store, 40)
+
+    async def test_a_settled_call_of_unknown_price(self, store: Store) -> None:
+        await say(store)
+        assert await store.hold(line("h", 40), most_micros=None, since=0.0)
+        await store.settle(line("h", None))
+        await check_spent(store, 0)
+
+    async def test_a_deleted_session_leaves_its_bill_and_not_its_name(self, store: Store) -> None:
+        await say(store)
+        assert await store.book(line("r", 10))
+        assert await store.hold(line("h", 20), most_micros=None, since=0.0)
+        await store.delete(KEY)
+        await say(store)
+        await check_spent(store, 0)  # the new session of that name has spent nothing
+        assert not await store.book(line("r", 10))  # but the call is in the books
+        await store.settle(line("h", 5))
+        await check_spent(store, 0)  # and does not come back under the name
+
+    async def test_lines_without_a_session_are_nobodys(self, store: Store) -> None:
+        assert await store.book(line("r", 10))
+        assert await store.hold(line("h", 20), most_micros=20, since=0.0)
+        assert not await store.hold(line("i", 21), most_micros=20, since=0.0)
+        await say(store)
+        await check_spent(store, 0)
+
+    async def test_figures_of_any_size(self, store: Store) -> None:
+        await say(store)
+        for number, size in enumerate((MANY, 2**70, -5, 0)):
+            used = Usage(size, size, size, size, size)
+            assert await store.book(line(f"r{number}", size, usage=used, revision=size))
+        assert await store.book(line("x", MANY))  # their sum is more than an integer holds
+        assert not await store.hold(line("h", 1), most_micros=2**62, since=0.0)
+
+
+class SentContract:
+    """The size of the context as it was at an earlier revision."""
+
+    async def test_every_revision_of_a_growing_log(self, store: Store) -> None:
+        sizes = [0]
+        for n in range(1, 6):
+            session = (await say(store, n, tokens=n)).session
+            sizes.append(session.context_tokens)
+        for revision, tokens in enumerate(sizes):
+            assert await store.sent(KEY, revision) == Sent(session.uid, 0, revision, tokens)
+        for unknown in (-1, 6, 2**40, 2**70):
+            assert await store.sent(KEY, unknown) is None
+
+    async def test_system_prompt_and_summary_are_part_of_it(self, store: Store) -> None:
+        await store.append(KEY, batch(draft(), **system("Be brief.", tokens=7)))
+        assert (await store.sent(KEY, 1)) == Sent((await must(store)).uid, 0, 1, 17)
+        await say(store, 4)
+        session = await compact(store, 3, tokens=5)
+        await say(store, 2)
+        for revision, tokens in ((session.revision, 7 + 5 + 20), (session.revision + 1, 7 + 5 + 40)):
+            assert await store.sent(KEY, revision) == Sent(session.uid, session.revision, revision, tokens)
+
+    async def test_what_was_sent_under_another_prefix_is_not_known(self, store: Store) -> None:
+        await say(store, 5)
+        compacted = await compact(store, 3)
+        assert await store.sent(KEY, compacted.revision - 1) is None
+        edited = await store.truncate(KEY, after_seq=4, at=2.0)
+        assert await store.sent(KEY, compacted.revision) is None
+        assert (await store.sent(KEY, edited.revision)) == Sent(edited.uid, edited.revision, edited.revision, 15)
+
+    async def test_superseded_messages_are_not_part_of_it(self, store: Store) -> None:
+        for _ in range(3):
+            await say(store, 2)
+        edited = await store.truncate(KEY, after_seq=3, at=2.0)
+        after = (await say(store, 1)).session
+        for revision, tokens in ((edited.revision, 30), (after.revision, 40)):
+            found = await store.sent(KEY, revision)
+            assert found is not None
+            assert found.tokens == tokens
+
+    async def test_nobody_sent_anything_of_a_session_that_is_not_there(self, store: Store) -> None:
+        with pytest.raises(NotFound):
+            await store.sent(KEY, 1)
+
+    async def test_a_report_is_part_of_the_header_until_the_next_epoch(self, store: Store) -> None:
+        await say(store, 10, soft_tokens=200)
+        anchor = {"anchor_tokens": 160, "anchor_raw": 100, "anchor_revision": 1}
+        for move in ("commit", "truncate"):
+            reported = await store.put(KEY, lambda s: replace(s, **anchor), at=3.0)  # type: ignore[type-var]
+            assert (reported.anchor_tokens, reported.anchor_raw, reported.anchor_revision) == (160, 100, 1)
+            assert await must(store) == reported
+            if move == "commit":
+                made = summary(reported, 4)
+                place = {"expect_epoch": reported.epoch, "expect_cut": 0, "renderer": 1}
+                new = await store.commit(KEY, made, soft_tokens=150, factor=None, **place)
+                assert new.soft_tokens == 150
+            else:
+                new = await store.truncate(KEY, after_seq=9, at=4.0)
+            assert (new.factor, new.anchor_tokens, new.anchor_raw, new.anchor_revision) == (1.6, 0, 0, 0)
+            assert await must(store) == new
+
+    async def test_a_reader_that_keeps_up_hears_of_a_report(self, store: Store) -> None:
+        await say(store, 3)
+        window = await store.load(KEY)
+        known = Known(window.session.uid, 0, 3, window.session)
+        changed = await store.put(KEY, lambda s: replace(s, anchor_tokens=9, anchor_raw=30), at=3.0)  # type: ignore[type-var]
+        assert (await store.load(KEY, known)).session == changed
+
+    async def test_a_report_that_passes_the_soft_mark_queues_the_job_in_the_same_write(self, store: Store) -> None:
+        await say(store, 3)
+        changed = await store.put(KEY, lambda s: replace(s, anchor_tokens=9, soft_tokens=29), at=3.0)  # type: ignore[type-var]
+        assert (changed.state, changed.due_at) == ("queued", 3.0)
+        assert await store.next_due() == 3.0
