@@ -5,14 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from memsvc.config import Config
+from pydantic import SecretStr
+
+from memsvc.config import Config, ConfigError, own_server
 from memsvc.core.model import Policy
-from memsvc.llm import LocalSummarizer
+from memsvc.core.money import Usage
+from memsvc.llm import AnthropicModel, Limits, LocalSummarizer, OpenAIModel, WrittenSummarizer
 from memsvc.observe import log_sink
+from memsvc.ports import Counter, Ledger, Prices
+from memsvc.prices import FixedPrices, GenaiPrices
 from memsvc.service import Memory
 from memsvc.stores import open_store
 from memsvc.tokens import build_counter
 from memsvc.worker import Worker
+
+DEFAULT_ANTHROPIC, DEFAULT_OPENAI = "claude-haiku-5-5", "gpt-6-luna"
+"""The vendors' cheapest models at the time of this release, neither of them announced to end."""
 
 
 class App:
@@ -30,6 +38,13 @@ class App:
         self.config = config
         self._clock = clock
         self._store = open_store(config.store)
+        self._prices = GenaiPrices()  # loads its list with the first question
+        self._written: list[WrittenSummarizer] = []
+
+    @property
+    def summarizers(self) -> list[str]:
+        """Names of the models that write summaries, in order; set by `open`."""
+        return [s.name for s in self._written]
 
     async def open(self, *, work: bool = True) -> None:
         """Open the store, load the vocabulary, start the worker (unless `work` is False).
@@ -39,15 +54,19 @@ class App:
         await self._store.open()
         counts = build_counter(config.token_counter)  # holds the interpreter: a thread would gain nothing
         sink = log_sink()
+        self._written = written_summarizers(config, self._store, counts, self._prices, self._clock)
+        for summarizer in self._written:
+            await summarizer.open()
         self.memory = Memory(
             self._store,
             counts,
-            [LocalSummarizer(counts.count)],
+            [*self._written, LocalSummarizer(counts.count)],
             defaults=default_policy(config),
             clock=self._clock,
             wake=lambda: self.worker.wake(),
             sink=sink,
             cache_bytes=config.cache_bytes,
+            prices=self._prices,
         )
         self.worker = Worker(
             self._store,
@@ -65,7 +84,53 @@ class App:
         """Finish what runs (at most `shutdown_s`), then let go of the store."""
         await self.worker.stop(self.config.shutdown_s)
         await self.memory.drain(self.config.shutdown_s)
+        for summarizer in self._written:
+            await summarizer.close()
         await self._store.close()
+
+
+def written_summarizers(
+    config: Config, ledger: Ledger, counter: Counter, listed: Prices, clock: Callable[[], float]
+) -> list[WrittenSummarizer]:
+    """The models that the settings name, in order, not open yet. Raises ConfigError for one without a price."""
+    limits = Limits(
+        input_tokens=config.summarizer_input_tokens,
+        call_s=config.summarizer_timeout_s,
+        micros_per_hour=int(config.summary_usd_per_hour * 1_000_000),
+    )
+    made = []
+    for name in config.summarizers:
+        model = _model(config, name)
+        price = _price(config, model, listed, clock())
+        made.append(WrittenSummarizer(model, ledger, price, counter.count, clock=clock, limits=limits))
+    return made
+
+
+def _model(config: Config, entry: str) -> AnthropicModel | OpenAIModel:
+    vendor, _, name = entry.partition(":")
+    if vendor == "anthropic":
+        return AnthropicModel(
+            name or DEFAULT_ANTHROPIC, api_key=_secret(config.anthropic_api_key), base_url=config.anthropic_base_url
+        )
+    return OpenAIModel(name or DEFAULT_OPENAI, api_key=_secret(config.openai_api_key), base_url=config.openai_base_url)
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value is not None else None
+
+
+def _price(config: Config, model: AnthropicModel | OpenAIModel, listed: Prices, now: float) -> Prices:
+    """What the settings say, else nothing for a server of one's own, else the price list."""
+    if config.summarizer_input_usd is not None or config.summarizer_output_usd is not None:
+        return FixedPrices(config.summarizer_input_usd or 0.0, config.summarizer_output_usd or 0.0)
+    if model.base_url is not None and own_server(model.base_url):
+        return FixedPrices(0.0, 0.0)
+    if listed.micros(model.provider, model.name, Usage(1000, 1000), at=now) is None:
+        raise ConfigError(
+            f"the price of {model.provider}:{model.name} is not in the price list: set MEMSVC_SUMMARIZER_INPUT_USD"
+            " and MEMSVC_SUMMARIZER_OUTPUT_USD (dollars per million tokens)."
+        )
+    return listed
 
 
 def default_policy(config: Config) -> Policy:

@@ -75,6 +75,9 @@ async def _serve_until_stopped(config: Config) -> int:
     app = build(config)
     try:
         await app.open()
+    except ConfigError as wrong:
+        print(f"memsvc: {wrong}", file=sys.stderr)
+        return 2
     except (MemsvcError, VocabularyError) as failed:
         print(f"memsvc: cannot start on {config.store}: {failed}", file=sys.stderr)
         return 1
@@ -89,7 +92,9 @@ async def _serve_until_stopped(config: Config) -> int:
             return 1
         host, port = runner.addresses[0][:2]
         shown = f"[{host}]" if ":" in host else host
-        print(f"memsvc {__version__} serves on http://{shown}:{port}, store {config.store}", flush=True)
+        by = ", then ".join([*app.summarizers, "local"])
+        print(f"memsvc {__version__} serves on http://{shown}:{port}, store {config.store}, summaries: {by}")
+        sys.stdout.flush()
         await stopped.wait()
         await runner.cleanup()  # answers what is under way, takes nothing new
     finally:

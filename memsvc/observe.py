@@ -63,6 +63,21 @@ class CompactionFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class SummarizerFailed:
+    """A summarizer gave no answer that may stand; the next in line was asked.
+
+    Attributes:
+        summarizer: `provider:model`.
+        error: the error's code.
+    """
+
+    tenant: str
+    session: str
+    summarizer: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class RequestFailed:
     """A request was answered with 5xx.
 
@@ -93,14 +108,19 @@ class WorkerFailed:
     where: tuple[str, ...] = ()
 
 
-Event = Compacted | CompactionFailed | RequestFailed | WorkerFailed
+Event = Compacted | CompactionFailed | SummarizerFailed | RequestFailed | WorkerFailed
 Sink = Callable[[Event], None]
 """Where events go. Must not raise and must not block."""
 
-_LEVELS: dict[type, int] = {Compacted: logging.INFO, CompactionFailed: logging.WARNING}
+_LEVELS: dict[type, int] = {
+    Compacted: logging.INFO,
+    CompactionFailed: logging.WARNING,
+    SummarizerFailed: logging.WARNING,
+}
 _NAMES: dict[type, str] = {
     Compacted: "compacted",
     CompactionFailed: "compaction_failed",
+    SummarizerFailed: "summarizer_failed",
     RequestFailed: "request_failed",
     WorkerFailed: "worker_failed",
 }

@@ -10,19 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from memsvc.core.model import (
-    Appended,
-    Batch,
-    Entry,
-    Job,
-    Key,
-    Known,
-    Reply,
-    Session,
-    Summary,
-    SummaryRequest,
-    Window,
-)
+from memsvc.core.asking import Reply, SummaryRequest
+from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Session, Summary, Window
+from memsvc.core.money import Line, Sent, Usage
 
 
 class Log(Protocol):
@@ -74,14 +64,16 @@ class Log(Protocol):
         """Make `summary` the current one: compare-and-set on (epoch, cut), Conflict if lost.
         `expect_uid` given: Conflict also for a session that was deleted and created again.
         Sets cut = to_seq, epoch + 1 (must equal summary.epoch), revision + 1,
-        prefix_reason `compacted`, prefix_revision = bound_revision = the new revision."""
+        prefix_reason `compacted`, prefix_revision = bound_revision = the new revision; no anchor.
+        `factor` None = `core.policy.next_factor` of the epoch that ends."""
         ...
 
     async def truncate(self, key: Key, *, after_seq: int, at: float) -> Session:
         """Supersede every live message with seq > after_seq. The newest summary with
         to_seq <= after_seq becomes current (or none); epoch + 1, revision + 1,
         log_revision + 1, prefix_reason `edited`, prefix_revision = new revision;
-        bound_revision too, but only if the current summary changed. Nothing to cut: no change."""
+        bound_revision too, but only if the current summary changed. Nothing to cut: no change.
+        Else `core.policy.renewed` says what becomes of factor, anchor and soft mark."""
         ...
 
     async def pin(self, key: Key, seq: int, pinned: bool) -> None:
@@ -128,13 +120,42 @@ class Queue(Protocol):
         """End a claimed job (or reschedule it). False and no change if the lease was lost."""
         ...
 
+    async def extend(self, job: Job, *, now: float, lease_s: float) -> Job | None:
+        """A claimed job with a lease that ends at `now + lease_s`; None if the lease was lost.
+        Called while a summarizer is at work, so that nobody else pays for the same summary."""
+        ...
+
     async def next_due(self) -> float | None:
         """Time of the earliest job, or None."""
         ...
 
 
-class Store(Log, Queue, Protocol):
-    """One engine that is both; `ping` raises Unavailable when it cannot serve."""
+class Ledger(Protocol):
+    """The books: one line a model call. They never show less than the bill."""
+
+    async def hold(self, line: Line, *, most_micros: int | None, since: float) -> bool:
+        """Book the worst case of a call before it is made. False, and nothing is booked, where the
+        session's lines of that feature with `at >= since` would pass `most_micros` with it
+        (None = no limit; `line.micros` None counts as 0), or where the id is booked already."""
+        ...
+
+    async def settle(self, line: Line) -> None:
+        """What a held call came to takes the place of its worst case (same tenant and id);
+        booked too where no such line is held."""
+        ...
+
+    async def book(self, line: Line) -> bool:
+        """Book a reported call, once per tenant and id: False, and no change, if it is there."""
+        ...
+
+    async def sent(self, key: Key, revision: int) -> Sent | None:
+        """The size of the context that a fetch at `revision` got; None if it was sent under
+        another prefix than the present one, or the session never had that revision."""
+        ...
+
+
+class Store(Log, Queue, Ledger, Protocol):
+    """One engine that is all three; `ping` raises Unavailable when it cannot serve."""
 
     async def open(self) -> None:
         """Connect, migrate; called once before anything else."""
@@ -156,6 +177,14 @@ class Summarizer(Protocol):
 
     async def summarize(self, request: SummaryRequest) -> Reply:
         """A body of at most `request.budget_tokens`, or SummarizerError."""
+        ...
+
+
+class Prices(Protocol):
+    """What tokens cost. Pure once loaded, thread-safe, no network."""
+
+    def micros(self, provider: str, model: str, usage: Usage, *, at: float) -> int | None:
+        """Millionths of a dollar for a call, rounded up; None = the price is unknown."""
         ...
 
 

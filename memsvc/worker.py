@@ -13,10 +13,13 @@ from memsvc.core.model import Job
 from memsvc.errors import MemsvcError, NotFound
 from memsvc.observe import CompactionFailed, Sink, WorkerFailed, places
 from memsvc.ports import Queue
-from memsvc.service.compact import Compactor
+from memsvc.service.compact import Compactor, Outcome
 
 BACKOFF_S = (2.0, 10.0, 60.0, 300.0, 1800.0)
 """Pause before the next try of a failed compaction, by number of failures."""
+
+LEASE_PARTS = 3
+"""A lease is renewed when so much of it is over."""
 
 
 class Worker:
@@ -105,8 +108,30 @@ class Worker:
         self._wake.clear()
 
     async def _run(self, job: Job) -> None:
+        work = asyncio.ensure_future(self._compactor.run(job.key, reason="threshold"))
         try:
-            outcome = await self._compactor.run(job.key, reason="threshold")
+            held = await self._keep(job, work)
+        finally:
+            await _stopped(work)
+        if held is not None:
+            await self._finish(held, work)
+
+    async def _keep(self, job: Job, work: asyncio.Future[Outcome]) -> Job | None:
+        """Hold the lease while the work goes on, so that nobody else pays for the same summary; gives the
+        job as it is held in the end, None if the lease was lost to another worker."""
+        while not (await asyncio.wait({work}, timeout=self._lease_s / LEASE_PARTS))[0]:
+            try:
+                held = await self._queue.extend(job, now=self._clock(), lease_s=self._lease_s)
+            except MemsvcError:
+                continue  # the store is away: the lease may outlast that
+            if held is None:
+                return None
+            job = held
+        return job
+
+    async def _finish(self, job: Job, work: asyncio.Future[Outcome]) -> None:
+        try:
+            outcome = work.result()
         except NotFound:
             await self._queue.finish(job)
             return
@@ -123,3 +148,10 @@ class Worker:
         retry_at = self._clock() + BACKOFF_S[min(job.attempts, len(BACKOFF_S)) - 1]
         self._sink(CompactionFailed(job.key.tenant, job.key.session, code, job.attempts, retry_at))
         await self._queue.finish(job, state="backoff", reason=code, error=detail, retry_at=retry_at)
+
+
+async def _stopped(work: asyncio.Future[Outcome]) -> None:
+    """Cancel what still runs, and see its end."""
+    if not work.done():
+        work.cancel()
+        await asyncio.wait({work})

@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from memsvc.core.artifacts import Artifact, artifacts, lines
+from memsvc.core.asking import Reply, headings
 from memsvc.core.directives import Directive, directives
 from memsvc.core.flatten import said
-from memsvc.core.model import Entry, Reply
+from memsvc.core.model import Entry
 from memsvc.core.render.blocks import FRAMING_TOKENS
 from memsvc.errors import CannotFit, SummarizerError
 
@@ -25,6 +26,8 @@ Count = Callable[[str], int]
 MIN_GAIN_TOKENS = 64
 MIN_GAIN_SHARE = 0.2
 """A block must save at least the larger of the two (tokens; share of what it replaces)."""
+MIN_HEADINGS = 3
+"""A written summary with fewer of its headings goes on with the conversation, or is prose without an order."""
 REQUEST_SHARE, DIRECTIVES_SHARE, ARTIFACTS_SHARE = 0.25, 0.25, 0.2
 """The most of a block that the quoted request and the constraints may take, and what
 exact values may keep from the body."""
@@ -144,6 +147,8 @@ def check_reply(reply: Reply) -> None:
         raise SummarizerError(f"{reply.model} returned a placeholder", code="summary_placeholder")
     if not structured and _CHAT.match(text):
         raise SummarizerError(f"{reply.model} answered instead of summarizing", code="summary_chat")
+    if reply.written and headings(text) < MIN_HEADINGS:
+        raise SummarizerError(f"{reply.model} left out the headings of a summary", code="summary_unstructured")
 
 
 def check_gain(*, replaced_tokens: int, block_tokens: int) -> None:

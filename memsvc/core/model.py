@@ -15,7 +15,7 @@ Format = Literal["anthropic", "openai", "responses"]
 FORMATS: tuple[Format, ...] = ("anthropic", "openai", "responses")
 DEFAULT_TENANT = "default"
 
-PrefixReason = Literal["compacted", "system_changed", "tools_changed", "edited"]
+PrefixReason = Literal["compacted", "system_changed", "tools_changed", "model_changed", "edited"]
 State = Literal["idle", "queued", "running", "backoff", "failed"]
 
 
@@ -125,6 +125,9 @@ class Session:
         bound_revision: revision at which what stands before the tail last changed;
             signed thinking written at or before it no longer matches its prefix.
         factor: provider tokens per raw token; frozen per epoch, applied to limits.
+        anchor_tokens, anchor_raw: the provider's own count of a context of this epoch, and its raw
+            tokens; 0 = none was reported (see `core.policy.expected`).
+        anchor_revision: the revision of that context; what is reported of an older one changes nothing.
         renderer: version of the renderer that this epoch began with.
         state .. last_reason: the compaction's state as shown to the caller; due_at is None
             when nothing is queued.
@@ -151,6 +154,9 @@ class Session:
     prefix_revision: int = 0
     bound_revision: int = 0
     factor: float = 1.0
+    anchor_tokens: int = 0
+    anchor_raw: int = 0
+    anchor_revision: int = 0
     renderer: int = 1
     state: State = "idle"
     due_at: float | None = None
@@ -317,33 +323,3 @@ class Job:
     lease: float
     attempts: int
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SummaryRequest:
-    """What a summarizer is asked for.
-
-    Attributes:
-        entries: the live messages newly covered, in order.
-        earlier: originals that the previous summary stands for (newest last; may be cut
-            to a bound), for summarizers that select from originals.
-        previous: body of the summary to update, or None.
-        system: the caller's system prompt as reference text, or None.
-        budget_tokens: the most the body may take.
-    """
-
-    entries: tuple[Entry, ...]
-    earlier: tuple[Entry, ...]
-    previous: str | None
-    system: str | None
-    budget_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a summarizer answered: the body of a summary, without tags or provenance."""
-
-    text: str
-    model: str
-    stop: Literal["end", "length", "refusal", "other"] = "end"
-    cost_usd: float = 0.0

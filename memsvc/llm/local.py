@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from memsvc.core.asking import Reply, SummaryRequest
 from memsvc.core.extract import extract
-from memsvc.core.model import Reply, SummaryRequest
 from memsvc.errors import SummarizerError
 
 INLINE_BYTES = 16_000

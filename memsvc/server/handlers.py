@@ -20,8 +20,9 @@ from memsvc.service.requests import (
     ContextRequest,
     CountRequest,
     PutRequest,
+    UsageRequest,
 )
-from memsvc.wire import check_append, check_append_query, openapi_document, shown, validate
+from memsvc.wire import check_append, check_append_query, check_usage, openapi_document, shown, validate
 from memsvc.wire import requests as take
 
 if TYPE_CHECKING:
@@ -95,6 +96,11 @@ class Handlers:
         status, done = await self._memory.compact(key, CompactRequest(**body.model_dump()))
         return reply.json_value(done, status=status)
 
+    async def usage(self, request: web.Request, key: Key) -> web.Response:
+        """Book a call."""
+        body = validate(take.ReportUsage, parse(await self._bodies.read(request)))
+        return reply.json_value(await self._memory.usage(key, UsageRequest(**body.model_dump())))
+
     async def truncate(self, request: web.Request, key: Key) -> web.Response:
         """Cut the log off."""
         body = validate(take.Truncate, parse(await self._bodies.read(request)))
@@ -138,7 +144,17 @@ def _append_request(headers: Mapping[str, str], raw: bytes) -> AppendRequest:
         format=body.format,
         idempotency_key=_idempotency_key(headers.get("Idempotency-Key")),
         if_log_revision=_if_match(headers.get("If-Match")),
+        usage=_appended_usage(body.usage),
     )
+
+
+def _appended_usage(usage: dict[str, Any] | None) -> UsageRequest | None:
+    if usage is None:
+        return None
+    report = check_usage(usage)
+    if report is None:
+        return UsageRequest(usage)
+    return UsageRequest(**report.model_dump(), where="usage.usage")
 
 
 def _count_request(raw: bytes) -> CountRequest:

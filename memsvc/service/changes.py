@@ -44,10 +44,10 @@ class Change:
         policy = rules.resolve(self.defaults, orjson.loads(settings.policy or b"{}"), settings.model)
         if settings.policy != old.settings.policy:
             rules.check(policy)
-        new = replace(old, settings=settings, updated_at=self.at, factor=self._factor(old, settings))
+        known = self._known(old, settings)
+        new = replace(known, settings=settings, updated_at=self.at, factor=self._factor(known, settings))
         new = _with_prefix(old, new) if _visible(old.settings, settings) or stored is None else new
-        applied = rules.effective(policy, new, settings.model)
-        return replace(new, soft_tokens=rules.soft_tokens(applied, new.factor))
+        return rules.marked(new, rules.effective(policy, new, settings.model))
 
     def _new_values(self, old: Settings) -> dict[str, Any]:
         values = dict(self.values)
@@ -60,6 +60,16 @@ class Change:
         before = {} if self.clear_policy else orjson.loads(old.policy or b"{}")
         after = {k: v for k, v in {**before, **self.policy}.items() if v is not None}
         return orjson.dumps(after, option=orjson.OPT_SORT_KEYS) if after else None
+
+    def _known(self, old: Session, settings: Settings) -> Session:
+        """What reports have told of `old` that still holds: under another prefix the ratio, not the
+        figures; and what is yet reported of contexts that another model or format got, tells nothing."""
+        before, after = old.settings, settings
+        if (before.model, before.format) != (after.model, after.format):
+            return replace(rules.renewed(old), anchor_revision=old.revision + 1)
+        if (before.system, before.tools) != (after.system, after.tools):
+            return rules.renewed(old)
+        return old
 
     def _factor(self, old: Session, settings: Settings) -> float:
         before = rules.factor_of(old.settings.model, old.settings.format)
@@ -81,9 +91,17 @@ def _with_prefix(old: Session, new: Session) -> Session:
         reason = "tools_changed"
     elif old.settings.system != new.settings.system:
         reason = "system_changed"
+    elif _other_model(old.settings.model, new.settings.model):
+        reason = "model_changed"
     if reason is None or not old.last_seq:
         return replace(new, revision=revision)
     return replace(new, revision=revision, prefix_reason=reason, prefix_revision=revision, bound_revision=revision)
+
+
+def _other_model(old: str | None, new: str | None) -> bool:
+    """Whether the conversation moved from one model to another: none reads another's cache, and signed
+    thinking does not pass between them. Naming the model that it was all along moves nothing."""
+    return old is not None and new is not None and rules.bare(old) != rules.bare(new)
 
 
 def parse(key: Key, fields: Mapping[str, bytes], inbox: Inbox, defaults: Policy, at: float) -> Change:

@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 
 from memsvc.core import accept
 from memsvc.core import policy as rules
-from memsvc.core.model import Entry, Key, Policy, Reply, Session, Summary, SummaryRequest, Window
+from memsvc.core.asking import SummaryRequest
+from memsvc.core.model import Entry, Key, Policy, Session, Summary, Window
 from memsvc.core.policy import Cut
 from memsvc.core.render import RENDERER, decode_entry
-from memsvc.core.render.blocks import FRAMING_TOKENS
 from memsvc.core.turns import Group, groups, speaks
 from memsvc.errors import CannotFit, Conflict, SummarizerError
-from memsvc.observe import Compacted, Sink
+from memsvc.observe import Compacted, Sink, SummarizerFailed
 from memsvc.ports import Counter, Store, Summarizer
+from memsvc.service.chain import PATIENCE_S, Chain, Wanted
 from memsvc.service.documents import limits
 
 EARLIER_TOKENS = 150_000
@@ -30,8 +31,6 @@ PAGE = 50
 MANY_ENTRIES = 1_000
 """More than this is parted into groups in a thread."""
 MANY_LOCKS = 10_000
-PATIENCE_S = 100.0
-"""The longest that one summarizer may take; less than a worker's lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Outcome:
 
     Attributes:
         reason: the trigger when something changed, else why nothing did.
-        error: what somebody has to do about it, or None.
+        error: what went wrong on the way, or what somebody has to do about it; None = nothing.
     """
 
     changed: bool
@@ -79,6 +78,7 @@ class Compactor:
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._store = store
+        self._counter = counter
         self._count = counter.count
         self._summarizers = summarizers
         self._defaults = defaults
@@ -100,7 +100,7 @@ class Compactor:
         window = await self._store.load(key)
         session = window.session
         policy = self._limits(session)
-        soft = rules.soft_tokens(policy, session.factor)
+        soft = rules.soft_mark(policy, session)
         if reason != "forced" and (soft is None or session.context_tokens <= soft):
             return Outcome(False, "below_threshold", session.epoch)
         parts = await _groups(window)
@@ -109,7 +109,7 @@ class Compactor:
         if cut is None:
             return Outcome(False, "nothing_to_compact", session.epoch)
         plan = await self._gather(window, cut, policy)
-        return await self._try_all(plan, reason, self._summarizers)
+        return await self._write(plan, reason)
 
     async def hard(self, seen: Session, *, rendered: int) -> Outcome:
         """Bring a context under its hard mark with the local summarizer, at once.
@@ -133,30 +133,44 @@ class Compactor:
             if cut is None:
                 raise _too_many_bytes(rendered, policy)
             plan = await self._gather(window, cut, policy)
-            outcome = await self._try_all(plan, "hard", self._summarizers[-1:])
+            outcome = await self._write(plan, "hard", local=True)
             if not outcome.changed and outcome.reason != "lost_race":
-                raise _cannot_fit(rules.provider_tokens(session.context_tokens, session.factor), policy)
+                raise _cannot_fit(rules.expected(session), policy)
             return outcome
 
-    async def _try_all(self, plan: _Plan, reason: str, chain: Sequence[Summarizer]) -> Outcome:
-        session = plan.window.session
-        refused: SummarizerError | None = None
-        request = self._request(plan)
-        if request.budget_tokens <= 0:
-            chain = chain[-1:]  # no room for a body: not worth a model's call
-        for attempt, summarizer in enumerate(chain, start=1):
-            try:
-                reply = await self._asked(summarizer, request, plan.parts, reason)
-                summary = await self._accepted(plan, reply, reason, attempt)
-            except SummarizerError as failed:
-                refused = failed
-                continue
-            except CannotFit:  # request and pins alone would fill the block
-                return self._crowded(plan)
-            return await self._commit(plan, summary)
-        if refused is not None and refused.code != "no_gain":
-            raise refused
-        return Outcome(False, "no_gain", session.epoch)
+    async def _write(self, plan: _Plan, reason: str, *, local: bool = False) -> Outcome:
+        session, cut = plan.window.session, plan.cut
+        wanted = Wanted(self._request(plan), plan.parts, cut.budget, cut.replaced, must=reason == "hard")
+        try:
+            written = await self._chain(session.key).write(wanted, local=local)
+        except SummarizerError as failed:
+            if failed.code != "no_gain":
+                raise
+            return Outcome(False, "no_gain", session.epoch)
+        except CannotFit:  # request and pins alone would fill the block
+            return self._crowded(plan)
+        request = plan.parts.request
+        summary = Summary(
+            epoch=session.epoch + 1,
+            from_seq=session.cut + 1,
+            to_seq=cut.seq,
+            text=written.block,
+            tokens=written.tokens,
+            model=written.model,
+            reason=reason,
+            at=self._clock(),
+            attempts=written.attempts,
+            cost_usd=written.cost_usd,
+            request_seq=request.seq if request is not None else None,
+        )
+        outcome = await self._commit(plan, summary)
+        return replace(outcome, error="; ".join(written.failed) or None)
+
+    def _chain(self, key: Key) -> Chain:
+        def tell(name: str, code: str) -> None:
+            self._sink(SummarizerFailed(key.tenant, key.session, name, code))
+
+        return Chain(self._summarizers, self._counter, tell=tell, patience_s=self._patience_s)
 
     def _crowded(self, plan: _Plan) -> Outcome:
         """Why request and pins left no room: too little is replaced, or they are too large for good."""
@@ -165,44 +179,6 @@ class Compactor:
             return Outcome(False, "no_gain", epoch)
         advice = "pins and the quoted request leave no room in summary_tokens; unpin something or raise it"
         return Outcome(False, "pins_too_large", epoch, advice)
-
-    async def _asked(self, summarizer: Summarizer, request: SummaryRequest, parts: accept.Parts, reason: str) -> Reply:
-        """What a summarizer says, if it may stand; nothing, where the last in line has nothing to quote (images)
-        and the block is worth having for what the service puts into it, or must be had."""
-        try:
-            async with asyncio.timeout(self._patience_s):
-                reply = await summarizer.summarize(request)
-        except TimeoutError as late:
-            what = f"{summarizer.name} did not answer within {self._patience_s:g} s"
-            raise SummarizerError(what, code="summary_timeout") from late
-        except SummarizerError as failed:
-            if summarizer is not self._summarizers[-1] or failed.code != "summary_empty":
-                raise
-            if reason == "hard" or parts.request or parts.pins or parts.directives or parts.artifacts:
-                return Reply("", summarizer.name)
-            raise SummarizerError(failed.detail, code="no_gain") from failed
-        accept.check_reply(reply)
-        return reply
-
-    async def _accepted(self, plan: _Plan, reply: Reply, reason: str, attempt: int) -> Summary:
-        session, cut = plan.window.session, plan.cut
-        text = await asyncio.to_thread(accept.compose, reply.text, plan.parts, cut.budget, self._count)
-        tokens = self._count(text) + FRAMING_TOKENS
-        accept.check_gain(replaced_tokens=cut.replaced, block_tokens=tokens)
-        request = plan.parts.request
-        return Summary(
-            epoch=session.epoch + 1,
-            from_seq=session.cut + 1,
-            to_seq=cut.seq,
-            text=text,
-            tokens=tokens,
-            model=reply.model,
-            reason=reason,
-            at=self._clock(),
-            attempts=attempt,
-            cost_usd=reply.cost_usd,
-            request_seq=request.seq if request is not None else None,
-        )
 
     async def _commit(self, plan: _Plan, summary: Summary) -> Outcome:
         before = plan.window.session
@@ -213,7 +189,7 @@ class Compactor:
                 expect_uid=before.uid,
                 expect_epoch=before.epoch,
                 expect_cut=before.cut,
-                soft_tokens=rules.soft_tokens(plan.policy, before.factor),
+                soft_tokens=rules.soft_tokens(plan.policy, rules.next_factor(before)),
                 factor=None,  # an append may have told the format meanwhile
                 renderer=RENDERER,
             )
@@ -247,6 +223,7 @@ class Compactor:
             previous=accept.body_of(window.summary.text) if window.summary else None,
             system=system.content.decode() if system else None,
             budget_tokens=accept.body_budget(plan.parts, cut.budget, self._count),
+            key=window.session.key,
         )
 
     async def _gather(self, window: Window, cut: Cut, policy: Policy) -> _Plan:

@@ -102,7 +102,8 @@ def check_system(content: bytes, where: str) -> None:
     if not isinstance(value, list):
         raise InvalidRequest(f"{where} must be a string or a list of text blocks", field=where)
     for i, block in enumerate(value):
-        text = block.get("text") if isinstance(block, dict) and block.get("type") == "text" else None
+        said = isinstance(block, dict) and block.get("type") in ("text", "input_text")
+        text = block.get("text") if said else None
         if not isinstance(text, str):
             place = f"{where}[{i}]"
             raise InvalidRequest(f'{place} must be {{"type": "text", "text": ...}}', field=place)
@@ -113,6 +114,8 @@ def digest(request: AppendRequest, format: Format | None) -> bytes:
     hasher = hashlib.sha256(repr((request.ids, request.at, format)).encode())
     for raw in request.messages:
         hasher.update(msgspec.json.format(raw, indent=-1) + b"\n")
+    if request.usage is not None:
+        hasher.update(repr(request.usage).encode())
     return hasher.digest()
 
 

@@ -14,7 +14,7 @@ from memsvc.core.render import RENDERER, guess
 from memsvc.core.render.splice import array, obj
 from memsvc.errors import CannotFit, MemsvcError, NotFound
 from memsvc.observe import Sink
-from memsvc.ports import Counter, Store, Summarizer
+from memsvc.ports import Counter, Prices, Store, Summarizer
 from memsvc.service import changes
 from memsvc.service.compact import Compactor, Outcome
 from memsvc.service.documents import append_document, history_rows, session_document, summary_document
@@ -26,7 +26,9 @@ from memsvc.service.requests import (
     CountRequest,
     PutRequest,
     Rendered,
+    UsageRequest,
 )
+from memsvc.service.usage import Reports
 from memsvc.service.views import Held, Views
 
 WAIT_STEP_S = 0.02
@@ -45,6 +47,7 @@ class Memory:
         wake: called when a compaction became due, so that a worker need not poll.
         sink: where events go.
         cache_bytes: memory for rendered contexts.
+        prices: what reported calls cost; None = every price is unknown.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Memory:
         wake: Callable[[], None] = lambda: None,
         sink: Sink = lambda event: None,
         cache_bytes: int = 64 * 1024 * 1024,
+        prices: Prices | None = None,
     ) -> None:
         self._store = store
         self._inbox = Inbox(counter)
@@ -66,6 +70,7 @@ class Memory:
         self._wake = wake
         self._views = Views(store, defaults, cache_bytes)
         self.compactor = Compactor(store, counter, summarizers, defaults=defaults, clock=clock, sink=sink)
+        self._reports = Reports(store, prices, defaults=defaults, clock=clock, wake=wake)
         self._running: dict[tuple[Key, bool, int | None], asyncio.Task[Outcome]] = {}
 
     async def put(self, key: Key, request: PutRequest) -> dict[str, Any]:
@@ -87,6 +92,8 @@ class Memory:
     async def append(self, key: Key, request: AppendRequest, *, hint: Format | None = None) -> dict[str, Any]:
         """Store messages, all or none; durable when it returns. `hint` is the format they are in
         when neither the request nor they nor the session tell."""
+        if request.usage is not None:
+            self._reports.check(request.usage)
         now = self._clock()
         head = None if request.format is not None else await self._store.head(key)
         known = head.settings.format if head is not None else None
@@ -99,7 +106,10 @@ class Memory:
         appended = await self._store.append(key, batch)
         if appended.due:
             self._wake()
-        return append_document(appended)
+        reply = append_document(appended)
+        if request.usage is not None:
+            await self._reports.take_appended(appended, request.usage, reply)
+        return reply
 
     async def append_and_context(
         self, key: Key, request: AppendRequest, wanted: ContextRequest
@@ -128,7 +138,7 @@ class Memory:
                 answer = self._answer(held, request)  # first: another fetch may extend the view while this one waits
                 await self._refresh_soft(held)
                 return answer
-            await self.compactor.hard(held.session, rendered=len(held.render()))
+            await self.compactor.hard(held.session, rendered=held.sent_bytes())
         raise CannotFit("the session grows faster than it can be compacted; try again", retryable=True)
 
     async def history(self, key: Key, *, after: int, limit: int, format: Format | None) -> bytes:
@@ -163,6 +173,10 @@ class Memory:
             return 202, {"epoch": session.epoch, "changed": False, "reason": "running"}
         outcome = task.result()
         return 200, {"epoch": outcome.epoch, "changed": outcome.changed, "reason": outcome.reason}
+
+    async def usage(self, key: Key, request: UsageRequest) -> dict[str, Any]:
+        """Book a model call that the caller made, and learn from it how the provider counts."""
+        return await self._reports.take(await self._head(key), request)
 
     async def truncate(self, key: Key, after_seq: int) -> dict[str, Any]:
         """Supersede every message after `after_seq` (edit, regenerate); gives the session."""
@@ -272,17 +286,17 @@ class Memory:
     def _soft(self, session: Session, system_tokens: int = 0) -> int | None:
         if system_tokens:
             session = replace(session, settings=replace(session.settings, system_tokens=system_tokens))
-        return rules.soft_tokens(self._views.limits(session), session.factor)
+        return rules.soft_mark(self._views.limits(session), session)
 
     def _over(self, held: Held) -> bool:
         session, limits = held.session, held.limits
-        if rules.provider_tokens(session.context_tokens, session.factor) > limits.max_tokens:
+        if rules.expected(session) > limits.max_tokens:
             return True
-        return session.tail_bytes > limits.max_bytes or len(held.render()) > limits.max_bytes
+        return session.tail_bytes > limits.max_bytes or held.sent_bytes() > limits.max_bytes
 
     def _answer(self, held: Held, request: ContextRequest) -> Rendered:
         session = held.session
-        needed = rules.provider_tokens(session.context_tokens, session.factor)
+        needed = rules.expected(session)
         if request.max_tokens is not None and needed > request.max_tokens:
             raise CannotFit(
                 f"the context takes {needed} tokens, max_tokens of this request is {request.max_tokens}; "
@@ -300,7 +314,7 @@ class Memory:
     async def _refresh_soft(self, held: Held) -> None:
         """Bring the header's soft mark up to date after the service's defaults changed."""
         session = held.session
-        soft = rules.soft_tokens(held.limits, session.factor)
+        soft = rules.soft_mark(held.limits, session)
         if soft == session.soft_tokens or held.soft_checked == session.revision:
             return
         held.soft_checked = session.revision
@@ -308,7 +322,7 @@ class Memory:
         def change(stored: Session | None) -> Session:
             if stored is None:
                 raise NotFound(f"no session {session.key.session!r}")
-            return replace(stored, soft_tokens=soft) if stored.uid == session.uid else stored
+            return rules.marked(stored, self._views.limits(stored)) if stored.uid == session.uid else stored
 
         with contextlib.suppress(NotFound):  # deleted meanwhile: nothing to bring up to date
             changed = await self._store.put(session.key, change, at=self._clock())

@@ -26,12 +26,37 @@ class PutRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class UsageRequest:
+    """A report of a model call that the caller made.
+
+    Attributes:
+        usage: the provider's usage object as it came.
+        id: the provider's response id, or another name that is unique in the tenant; None = not known.
+        provider, model: who was called; None = what the session tells.
+        revision: of the context that was sent; None = nothing is learnt from the report.
+        feature: what the call was for.
+        at: when it was made; None = now.
+        where: path of `usage` in the caller's request, for errors.
+    """
+
+    usage: Mapping[str, object]
+    id: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    revision: int | None = None
+    feature: str = "chat"
+    at: float | None = None
+    where: str = "usage"
+
+
+@dataclass(frozen=True, slots=True)
 class AppendRequest:
     """Messages to append, each as its own JSON text.
 
     Attributes:
         format: None = the session's format, else guessed per message (`openai` when nothing tells).
         if_log_revision: value of If-Match, or None.
+        usage: of the call that made the newest of the messages, or None.
     """
 
     messages: tuple[bytes, ...]
@@ -40,6 +65,7 @@ class AppendRequest:
     format: Format | None = None
     idempotency_key: str | None = None
     if_log_revision: int | None = None
+    usage: UsageRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)

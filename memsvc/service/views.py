@@ -56,6 +56,10 @@ class Held:
             self.body, self.body_revision = self.view.body(), revision
         return self.body
 
+    def sent_bytes(self) -> int:
+        """Bytes of the document without what it says twice: a caller sends one of the two lists."""
+        return len(self.render()) - self.view.repeated
+
 
 class Views:
     """Views by session, format and marks; the least recently used go when memory is full."""
@@ -108,7 +112,7 @@ class Views:
     def _extend(self, held: Held, window: Window) -> bool:
         """Bring a view up to date. False if it must be rebuilt (its style changed)."""
         session = window.session
-        if session.revision <= held.session.revision:
+        if _place(session) <= _place(held.session):
             return True  # nothing new, or an older reading that came late
         policy = self.limits(session)
         if (policy.cache_ttl, policy.placement) != (held.limits.cache_ttl, held.limits.placement):
@@ -118,6 +122,7 @@ class Views:
         last = held.view.tail.last_seq
         held.view.extend(session, tuple(e for e in window.entries if e.seq > last))
         held.limits = policy
+        held.answer = None
         return True
 
     async def _rebuild(self, slot: Slot, window: Window) -> Held:
@@ -138,7 +143,8 @@ class Views:
     def _keep(self, slot: Slot, held: Held) -> None:
         settings, summary = held.session.settings, held.session.summary_tokens * 8
         front = len(settings.system.content if settings.system else b"") + len(settings.tools or b"") + summary
-        size = held.session.tail_bytes * 2 + front * 3 + 4_000  # as stored, as fragments, in the finished body
+        copies = 3 if held.view.style.target == "responses" else 2
+        size = held.session.tail_bytes * copies + front * 3 + 4_000  # as stored, as fragments, in the finished body
         self._bytes += size - held.size
         held.size = size
         self._held[slot] = held
@@ -155,6 +161,11 @@ class Views:
     def _drop(self, slot: Slot) -> None:
         old = self._held.pop(slot, None)
         self._bytes -= old.size if old is not None else 0
+
+
+def _place(session: Session) -> tuple[int, int, int]:
+    """Orders readings of one header. A usage report changes what is expected of a context and not its revision."""
+    return session.revision, session.anchor_revision, session.anchor_tokens
 
 
 def _known(held: Held | None) -> Known | None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from memsvc.errors import InvalidRequest, MemsvcError, TooLarge
-from memsvc.wire.requests import AppendMessages, AppendQuery, unprintable
+from memsvc.wire.requests import AppendMessages, AppendQuery, ReportUsage, unprintable
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -34,13 +34,14 @@ _SENTENCES: Mapping[str, str] = {
 _SHOWN_CHARS = 60
 
 
-def validate(model: type[Model], value: object, *, noun: str = "member") -> Model:
-    """`value` as a `model`. Raises InvalidRequest (or TooLarge) for the first thing wrong with it."""
+def validate(model: type[Model], value: object, *, noun: str = "member", under: str = "") -> Model:
+    """`value` as a `model`. Raises InvalidRequest (or TooLarge) for the first thing wrong with it.
+    `under` is the member of the body that `value` is, "" = all of it."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
         # Not chained: pydantic's own text quotes the caller's content.
-        raise _refusal(model, error, noun) from None
+        raise _refusal(model, error, noun, under) from None
 
 
 def path_of(location: Sequence[int | str]) -> str:
@@ -90,6 +91,14 @@ def check_append(body: AppendMessages) -> None:
         seen.add(name)
 
 
+def check_usage(usage: Mapping[str, object] | None) -> ReportUsage | None:
+    """The `usage` of an append where it is a whole report; None where it is the provider's bare object.
+    Raises InvalidRequest."""
+    if usage is None or "usage" not in usage:
+        return None
+    return validate(ReportUsage, usage, under="usage")
+
+
 def check_append_query(query: AppendQuery) -> None:
     """`max_tokens` and `marks` say nothing without `context`. Raises InvalidRequest."""
     for field in ("max_tokens", "marks"):
@@ -100,14 +109,15 @@ def check_append_query(query: AppendQuery) -> None:
             )
 
 
-def _refusal(model: type[BaseModel], error: ValidationError, noun: str) -> MemsvcError:
+def _refusal(model: type[BaseModel], error: ValidationError, noun: str, under: str) -> MemsvcError:
     details = error.errors(include_url=False, include_input=False)
     # An unknown name goes first: it explains the missing one that it was meant to be.
     first = next((d for d in details if d["type"] == "extra_forbidden"), details[0])
     location = first["loc"]
-    field = path_of(location) or "body"
+    above = (under,) if under else ()
+    field = path_of((*above, *location)) or "body"
     if first["type"] == "extra_forbidden":
-        return InvalidRequest(_unknown(model, location, noun), field=field)
+        return InvalidRequest(_unknown(model, location, noun, field), field=field)
     known = _SENTENCES.get(first["type"])
     what = known.format_map(first.get("ctx", {})) if known else first["msg"]
     sentence = f"`{field}` {what}. {_description(model, location)}".rstrip()
@@ -115,12 +125,12 @@ def _refusal(model: type[BaseModel], error: ValidationError, noun: str) -> Memsv
     return kind(sentence, field=field)
 
 
-def _unknown(model: type[BaseModel], location: Sequence[int | str], noun: str) -> str:
+def _unknown(model: type[BaseModel], location: Sequence[int | str], noun: str, field: str) -> str:
     name = str(location[-1])
     known = list(_owner(model, location).model_fields)
     near = difflib.get_close_matches(name[:200], known, n=1)
     hint = f"; did you mean `{near[0]}`?" if near else "."
-    return f"Unknown {noun} `{path_of(location)}`{hint} Known here: {', '.join(known) or 'none'}."
+    return f"Unknown {noun} `{field}`{hint} Known here: {', '.join(known) or 'none'}."
 
 
 def _owner(model: type[BaseModel], location: Sequence[int | str]) -> type[BaseModel]:

@@ -20,6 +20,18 @@ BODIES: Mapping[str, Any] = {
         "ids": ["m-1", "m-2"],
     },
     "compact": {"force": True, "wait_ms": 2000},
+    "usage": {
+        "id": "msg_01XFDUDYJgAACzvnptvVoYEL",
+        "revision": 1,
+        "provider": "anthropic",
+        "model": "claude-haiku-4-5",
+        "usage": {
+            "input_tokens": 3,
+            "cache_read_input_tokens": 0,
+            "cache_creation_input_tokens": 33,
+            "output_tokens": 12,
+        },
+    },
     "truncate": {"after_seq": 1},
     "count": {"messages": [{"role": "user", "content": "How long is this?"}]},
 }
@@ -132,6 +144,7 @@ REPLIES: Mapping[str, Any] = {
     },
     "pin": {"seq": 1, "pinned": True, "tokens": 11},
     "compact": {"epoch": 0, "changed": False, "reason": "nothing_to_compact"},
+    "usage": {"booked": True, "cost_usd": 0.000105, "factor": 1.44},
     "count": {"tokens": 9, "messages": [9], "system": 0, "tools": 0, "estimate": 9},
     "healthz": {"status": "ok"},
     "readyz": {"status": "ready"},

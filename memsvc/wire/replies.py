@@ -94,11 +94,12 @@ class PrefixChange(Reply):
 
 
 class ContextReply(Reply):
-    """What to send to the model: `system` (Anthropic) and `messages` as they are."""
+    """What to send to the model: `system` (Anthropic) and `messages`, or `input` (Responses), as they are."""
 
     format: Format
     system: str | list[dict[str, Any]] | None = None
     messages: list[dict[str, Any]]
+    input: list[dict[str, Any]] | None = Field(None, description="In format `responses`: `messages` once more.")
     tools: list[dict[str, Any]] | None = None
     epoch: int
     revision: int
@@ -108,6 +109,14 @@ class ContextReply(Reply):
     stable_prefix: StablePrefix
     prefix_change: PrefixChange | None
     thinking_stripped: bool
+
+
+class UsageReply(Reply):
+    """What became of a usage report."""
+
+    booked: bool = Field(description="False where this id is in the books already: nothing changed.")
+    cost_usd: float | None = Field(description="What the call cost; null where the price is unknown.")
+    factor: float | None = Field(description="Provider tokens per raw token, as reported; null while nothing is known.")
 
 
 class AppendReply(Reply):
@@ -122,6 +131,7 @@ class AppendReply(Reply):
     epoch: int
     tokens: int = Field(description="Raw count of the messages of this request.")
     duplicate: bool = Field(description="Nothing was written: all of it was there already.")
+    usage: UsageReply | None = Field(None, description="With `usage` in the body.")
     context: ContextReply | None = Field(None, description="With `?context=FORMAT`.")
 
 

@@ -23,12 +23,14 @@ MAX_LIMIT = 1_000
 """Most items on one page."""
 MAX_WAIT_MS = 60_000
 """Longest a caller may wait for a compaction."""
+MAX_MEMBERS = 100
+"""Most members of a usage object; the vendors' have about ten."""
 MAX_NUMBER = 2**53 - 1
 """Largest whole number that every JSON reader keeps exactly."""
 END_OF_TIME = 253_402_300_799
 """Last second of the year 9999."""
 
-NOT_YET = ("responses", "economic", "shadow")
+NOT_YET = ("economic", "shadow")
 """Formats and policy modes of the contract that this version does not carry. Remove one to open it."""
 FORMATS_OFFERED = tuple(name for name in FORMATS if name not in NOT_YET)
 MODES_OFFERED = tuple(mode for mode in get_args(Mode) if mode not in NOT_YET)
@@ -83,12 +85,14 @@ def _system(value: Any) -> Any:
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
 FormatName = Annotated[Format, BeforeValidator(_offered), WithJsonSchema({"enum": list(FORMATS_OFFERED)})]
 ModeName = Annotated[Mode, BeforeValidator(_offered), WithJsonSchema({"enum": list(MODES_OFFERED)})]
+Feature = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_plain)]
 Object = dict[str, Any]
 System = Annotated[
     Any,
     AfterValidator(_system),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}]}),
 ]
+Moment = Annotated[float, Field(ge=0, le=END_OF_TIME)]
 Count = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
 # The bounds stand before the reader of digits: only so do they reach the JSON schema.
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(_digits)]
@@ -96,7 +100,7 @@ After = Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(_digits)]
 Wait = Annotated[int, Field(ge=0, le=MAX_WAIT_MS), BeforeValidator(_digits)]
 Room = Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_digits)]
 
-_FORMAT = "How the messages are written: " + " or ".join(f"`{name}`" for name in FORMATS_OFFERED) + "."
+_FORMAT = "How the messages are written: " + ", ".join(f"`{name}`" for name in FORMATS_OFFERED) + "."
 _LIMIT = f"How many items, 1 to {MAX_LIMIT}."
 _MESSAGES = f"A list of 1 to {MAX_MESSAGES} message objects, as the vendor's API takes them."
 
@@ -132,6 +136,23 @@ class PutSession(Body):
     user: Name | None = Field(None, description="A tag for all sessions of one person, 1 to 200 characters.")
 
 
+class ReportUsage(Body):
+    """What a model call used, for the books and for how the provider counts."""
+
+    id: Name = Field(description="The provider's response id, 1 to 200 characters; a call is booked once.")
+    revision: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_NUMBER,
+        description="The `revision` of the context that was sent; without it nothing is learnt.",
+    )
+    provider: Name = Field(description="Who was called: `anthropic`, `openai`, ...")
+    model: Name = Field(description="The model that answered, 1 to 200 characters.")
+    usage: Object = Field(max_length=MAX_MEMBERS, description="The `usage` object of the provider's reply, as it came.")
+    feature: Feature = Field("chat", description="What the call was for, 1 to 100 characters.")
+    at: Moment | None = Field(None, description="When it was made, unix seconds from 0 to the year 9999. Default: now.")
+
+
 class AppendMessages(Body):
     """Messages for the end of the log; all of them are stored or none."""
 
@@ -141,12 +162,15 @@ class AppendMessages(Body):
         fail_fast=True,
         description="One id per message, each unique in the session; a message whose id is stored already is skipped.",
     )
-    at: list[Annotated[float, Field(ge=0, le=END_OF_TIME)]] | None = Field(
+    at: list[Moment] | None = Field(
         None, fail_fast=True, description="One time per message, unix seconds from 0 to the year 9999."
     )
     format: FormatName | None = Field(None, description=_FORMAT)
     usage: Object | None = Field(
-        None, description="The provider's usage report; taken but not yet used by this version."
+        None,
+        max_length=MAX_MEMBERS,
+        description="Of the call that made the newest message: the `usage` object of the provider's reply, "
+        "or what `POST .../usage` takes.",
     )
 
 

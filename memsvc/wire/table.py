@@ -172,6 +172,16 @@ CALLS: tuple[Call, ...] = (
         errors=(404, 409, 422),
     ),
     Call(
+        "usage",
+        "POST",
+        f"{_SESSION}/usage",
+        "Report what a model call used: booked once, and the session learns how the provider counts.",
+        "session",
+        {200: out.UsageReply},
+        body=take.ReportUsage,
+        errors=(404,),
+    ),
+    Call(
         "truncate",
         "POST",
         f"{_SESSION}/truncate",

@@ -103,4 +103,5 @@ async def check(world: World, written: list[bytes], key: Key = KEY) -> None:
     if written and any(not r["superseded"] for r in await world.history(key)):
         await check_context(world, key, "openai")
         await check_context(world, key, "anthropic")
+        await check_context(world, key, "responses")
         await check_coverage(world, key)  # a fetch may have compacted

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from memsvc.core.model import Reply, SummaryRequest
+from memsvc.core.asking import Reply, SummaryRequest
 from memsvc.errors import NotFound
 from memsvc.service.requests import ContextRequest
 from tests.service.audit import check, check_coverage

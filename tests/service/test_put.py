@@ -122,6 +122,10 @@ async def test_why_the_prefix_began() -> None:
         revision = (await w.memory.get(KEY))["revision"]
         await w.put(policy={"keep_tokens": 10}, model="gpt-4o", metadata={"x": 1})
         assert (await w.context())["prefix_change"] == {"reason": "tools_changed", "at_revision": revision}
+        await w.put(model="openai/gpt-4o")  # the same one
+        assert (await w.context())["prefix_change"] == {"reason": "tools_changed", "at_revision": revision}
+        revision = (await w.put(model="gpt-5.5"))["revision"]
+        assert (await w.context())["prefix_change"] == {"reason": "model_changed", "at_revision": revision}
         await w.append(*chat(12, tokens=20))
         assert (await w.compact(force=True))[1]["changed"]
         assert (await w.context())["prefix_change"]["reason"] == "compacted"

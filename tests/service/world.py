@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from memsvc.core.model import Format, Key, Policy, Reply, SummaryRequest
+from memsvc.core.asking import Reply, SummaryRequest
+from memsvc.core.model import Format, Key, Policy
 from memsvc.errors import SummarizerError
 from memsvc.llm import LocalSummarizer
-from memsvc.observe import Event
-from memsvc.ports import Counter, Store, Summarizer
+from memsvc.observe import Event, Sink
+from memsvc.ports import Counter, Prices, Store, Summarizer
 from memsvc.service import Memory
 from memsvc.service.compact import Compactor
 from memsvc.service.requests import (
@@ -118,12 +119,16 @@ def build(
     clock: Clock | None = None,
     cache_bytes: int = 1_000_000,
     patience_s: float | None = None,
+    prices: Prices | None = None,
+    sink: Sink = lambda event: None,
 ) -> World:
-    """A Memory and a Worker on an open store."""
+    """A Memory and a Worker on an open store. `sink` gets the events of the memory, `events` those of the worker."""
     clock = clock or Clock()
     counter = the_counter()
     chain = [LocalSummarizer(counter.count)] if summarizers is None else summarizers
-    memory = Memory(store, counter, chain, defaults=policy, clock=clock, cache_bytes=cache_bytes)
+    memory = Memory(
+        store, counter, chain, defaults=policy, clock=clock, sink=sink, cache_bytes=cache_bytes, prices=prices
+    )
     events: list[Event] = []
     if patience_s is not None:
         memory.compactor = Compactor(

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
+from memsvc.core.asking import SummaryRequest
 from memsvc.core.extract.select import choose
 from memsvc.core.extract.terms import Vocabulary
 from memsvc.core.extract.units import CUT, MAX_CHARS, Unit, clip, statements
 from memsvc.core.flatten import said
-from memsvc.core.model import SummaryRequest
 
 __all__ = ["extract"]
 

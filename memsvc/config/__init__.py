@@ -1,0 +1,18 @@
+"""Settings: one schema, from `MEMSVC_*` variables over a TOML file over defaults."""
+
+from memsvc.config.describe import Row, allowed, describe, markdown
+from memsvc.config.load import load_config
+from memsvc.config.schema import CONFIG_FILE, PREFIX, Config, ConfigError, own_server
+
+__all__ = [
+    "CONFIG_FILE",
+    "PREFIX",
+    "Config",
+    "ConfigError",
+    "Row",
+    "allowed",
+    "describe",
+    "load_config",
+    "markdown",
+    "own_server",
+]

@@ -1,0 +1,160 @@
+"""Reading the settings: `MEMSVC_*` variables over a TOML file over defaults.
+
+A wrong value stops the start with a sentence that says which, what was given, where, and what
+is allowed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from memsvc.config.describe import allowed
+from memsvc.config.schema import CONFIG_FILE, CONFIG_VARIABLE, PREFIX, Config, ConfigError
+
+_NOT_OURS = re.compile(r"MEMSVC_(TEST_\w+|SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
+"""Variables of the test suite, and those that Kubernetes adds beside a service named memsvc."""
+
+
+def load_config(
+    overrides: Mapping[str, Any] | None = None, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Config:
+    """The settings in force. Raises ConfigError with one sentence per wrong value.
+
+    Args:
+        overrides: from the command line; they win over everything. None = not given.
+        env: None = the process's environment. An empty variable counts as not set.
+        cwd: where `memsvc.toml` is looked for; None = the current folder.
+    """
+    env = os.environ if env is None else env
+    path, table = _file(env, cwd or Path())
+    flags = {k: v for k, v in (overrides or {}).items() if v is not None}
+    variables = _variables(env)
+    variables |= _vendors(env, {**table, **variables})
+    origin = {k: str(path) for k in table} | {k: "the environment" for k in variables} | {k: f"--{k}" for k in flags}
+    values: dict[str, Any] = {**table, **variables, **flags}
+    problems = [_unknown(k, place) for k, place in origin.items() if k not in Config.model_fields]
+    known = {k: v for k, v in values.items() if k in Config.model_fields}
+    config: Config | None = None
+    try:
+        config = Config(**known)
+    except ValidationError as wrong:
+        found = {str(e["loc"][0]): e for e in reversed(wrong.errors(include_url=False))}
+        problems += [_sentence(name, known[name], origin[name], found[name]) for name in known if name in found]
+    if config is None or problems:  # raised out here: a chained error could quote a key
+        raise ConfigError("\n".join(problems))
+    if problems := list(_together(config)):
+        raise ConfigError("\n".join(problems))
+    return config
+
+
+def _file(env: Mapping[str, str], cwd: Path) -> tuple[Path, dict[str, Any]]:
+    named = env.get(CONFIG_VARIABLE)
+    path = cwd / (named or CONFIG_FILE)
+    if not path.is_file():
+        if named:
+            raise ConfigError(f"{CONFIG_VARIABLE} names {named}, and there is no such file.")
+        return path, {}
+    try:
+        return path, tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as wrong:
+        raise ConfigError(f"{path} cannot be read as TOML: {wrong}.") from None
+
+
+def _variables(env: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for variable, value in env.items():
+        upper = variable.upper()
+        if not upper.startswith(PREFIX) or upper == CONFIG_VARIABLE or _NOT_OURS.fullmatch(upper) or not value:
+            continue
+        if upper == "MEMSVC_PORT" and value.startswith("tcp://"):  # Kubernetes again
+            continue
+        found[upper.removeprefix(PREFIX).lower()] = value
+    if "api_keys" in found:
+        try:
+            found["api_keys"] = json.loads(found["api_keys"])
+        except ValueError:
+            found["api_keys"] = None  # refused below, in the same words as any other wrong value
+    return found
+
+
+def _vendors(env: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, str]:
+    """What the vendors' own variables say where ours say nothing. A vendor's key goes with the vendor's
+    address: it is not sent to a server that only our settings name."""
+    found: dict[str, str] = {}
+    for vendor in ("anthropic", "openai") if given.get("summarizers") else ():
+        key, url = env.get(f"{vendor.upper()}_API_KEY"), env.get(f"{vendor.upper()}_BASE_URL")
+        ours = given.get(f"{vendor}_base_url")
+        if key and not ours and not given.get(f"{vendor}_api_key"):
+            found[f"{vendor}_api_key"] = key
+        if url and not ours:
+            found[f"{vendor}_base_url"] = url
+    return found
+
+
+def _unknown(name: str, place: str) -> str:
+    in_env = place == "the environment"
+    close = difflib.get_close_matches(name.lower(), Config.model_fields, 1)
+    shown, hint = (f"{PREFIX}{n.upper()}" if in_env else n for n in (name, close[0] if close else ""))
+    return f"{shown} in {place} is no setting" + (f"; did you mean {hint}?" if close else "; docs/settings.md has all.")
+
+
+def _sentence(name: str, given: object, place: str, error: ErrorDetails) -> str:
+    own_words = str(error["ctx"]["error"]) if error["type"] == "value_error" else ""
+    what = own_words or f"must be {allowed(name)}"
+    if name == "mode" and given in ("economic", "shadow"):
+        what += f"; {given} comes with a later version"
+    shown = "given" if "api_key" in name else f"given as {_shown(given)}"  # never a key
+    return f"{name} ({PREFIX}{name.upper()}), {shown} in {place}, {what}."
+
+
+def _shown(given: object) -> str:
+    text = re.sub(r"//[^/@]*@", "//***@", str(given))  # a URL may carry a password
+    return repr(text if len(text) <= 80 else text[:77] + "...")
+
+
+def _together(config: Config) -> Iterable[str]:
+    least = config.keep_tokens + config.summary_tokens
+    parts = f"keep_tokens + summary_tokens ({config.keep_tokens} + {config.summary_tokens})"
+    if config.mode != "manual" and config.threshold_tokens <= least:
+        yield (
+            f"threshold_tokens (MEMSVC_THRESHOLD_TOKENS), {config.threshold_tokens}, must be larger than {parts}: "
+            "raise it or lower the others."
+        )
+    if config.max_tokens is not None and config.max_tokens <= least:
+        yield (
+            f"max_tokens (MEMSVC_MAX_TOKENS), {config.max_tokens}, must be larger than {parts}: "
+            "raise it, lower the others, or leave it unset."
+        )
+    for name in config.summarizers:
+        vendor = name.partition(":")[0]
+        if getattr(config, f"{vendor}_api_key") is None and getattr(config, f"{vendor}_base_url") is None:
+            upper = vendor.upper()
+            yield (
+                f"summarizers (MEMSVC_SUMMARIZERS) has {name!r} and there is no key for it: set {upper}_API_KEY or "
+                f"MEMSVC_{upper}_API_KEY, or MEMSVC_{upper}_BASE_URL for a server that needs none."
+            )
+    if not config.api_keys and not _loopback(config.host):
+        yield (
+            f"host (MEMSVC_HOST), {config.host!r}, is reachable from other machines and no api_keys are set: set "
+            'MEMSVC_API_KEYS to {"a-long-random-key": "tenant"}, or bind 127.0.0.1.'
+        )
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,175 @@
+"""The settings and what each may be."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+PREFIX = "MEMSVC_"
+CONFIG_FILE = "memsvc.toml"
+MIN_KEY_LENGTH = 16
+STORES = "sqlite:///relative.db, sqlite:////absolute.db or sqlite://:memory:"
+SUMMARIZERS = "anthropic, anthropic:MODEL, openai, openai:MODEL or local"
+CONFIG_VARIABLE = "MEMSVC_CONFIG"
+
+Mode = Literal["threshold", "manual"]
+Seconds = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class ConfigError(Exception):
+    """The settings are wrong; the text has one sentence a line. It never holds a secret."""
+
+
+class Config(BaseModel):
+    """Everything an operator can set. Token figures are o200k counts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address to bind. Anything but loopback needs api_keys.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to bind; 0 = any free one.")
+    store: str = Field("sqlite:///memsvc.db", description=f"Where conversations live: {STORES}.")
+    mode: Mode = Field("threshold", description="When to compact: past the threshold, or only when asked.")
+    threshold_tokens: int = Field(
+        32_000, gt=0, description="A context larger than this is compacted in the background."
+    )
+    keep_tokens: int = Field(8_000, gt=0, description="The least that stays verbatim at a compaction.")
+    summary_tokens: int = Field(
+        2_000, gt=0, description="The most a summary block may take, tags and provenance included."
+    )
+    max_tokens: int | None = Field(
+        None,
+        gt=0,
+        description="Hard mark: no context is ever larger. Unset = the model's window less 10 %, else 180,000.",
+    )
+    max_bytes: int = Field(24 * 1024 * 1024, gt=0, description="Hard mark in bytes of a context.")
+    cache_ttl: Literal["5m", "1h"] = Field("5m", description="Lifetime asked for in Anthropic cache marks.")
+    alpha: Seconds = Field(1.0, gt=0, description="Reserved for the economic mode.")
+    guard: Seconds = Field(0.5, ge=0, description="Reserved for the economic mode.")
+    placement: Literal["user", "system_block"] = Field(
+        "user", description="Where the summary goes: a user message, or a second system block."
+    )
+    max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="Largest request body.")
+    workers_concurrency: int = Field(2, ge=1, le=64, description="Compactions that run at once in this process.")
+    lease_s: Seconds = Field(
+        30.0, ge=1, description="Seconds after which another worker takes over a compaction that was not finished."
+    )
+    poll_s: Seconds = Field(1.0, gt=0, le=60, description="Longest pause in seconds between looks at the queue.")
+    cache_bytes: int = Field(64 * 1024 * 1024, ge=0, description="Memory for rendered contexts.")
+    token_counter: Literal["auto", "toktok", "tiktoken"] = Field(
+        "auto", description="Library that counts; auto = toktok if it passes its check, else tiktoken."
+    )
+    api_keys: dict[SecretStr, str] = Field(
+        default_factory=dict,
+        description="API keys and the tenant of each. Unset = no key is asked for, and only loopback can be bound.",
+    )
+    summarizers: tuple[str, ...] = Field(
+        (),
+        description="Models that write summaries, asked in this order; the local summarizer is always the last. "
+        "`anthropic` is claude-haiku-5-5, `openai` is gpt-6-luna; `anthropic:MODEL`, `openai:MODEL` name another.",
+    )
+    anthropic_api_key: SecretStr | None = Field(None, description="Key for `anthropic`. Unset = ANTHROPIC_API_KEY.")
+    anthropic_base_url: str | None = Field(
+        None, description="Another server with the Messages API. Unset = ANTHROPIC_BASE_URL, else the vendor's."
+    )
+    openai_api_key: SecretStr | None = Field(
+        None,
+        description="Key for `openai`. Unset = OPENAI_API_KEY, which is not sent to an openai_base_url set here.",
+    )
+    openai_base_url: str | None = Field(
+        None,
+        description="Another server with Chat Completions, such as http://127.0.0.1:11434/v1. "
+        "Unset = OPENAI_BASE_URL, else the vendor's.",
+    )
+    summarizer_input_tokens: int = Field(
+        90_000,
+        ge=2_000,
+        description="Most provider tokens of one request for a summary; longer ranges go in parts. Lower it to the "
+        "window of a local model; above 100,000 some models cost five times as much.",
+    )
+    summarizer_timeout_s: Seconds = Field(
+        60.0, gt=0, le=600, description="Seconds for one such request, its repetitions included."
+    )
+    summary_usd_per_hour: Seconds = Field(
+        0.25, gt=0, description="The most that summaries of one conversation may cost in an hour; then local ones."
+    )
+    summarizer_input_usd: Seconds | None = Field(
+        None,
+        ge=0,
+        description="Price of a million input tokens, where the price list does not know the model. "
+        "Servers on this machine or a private network cost nothing.",
+    )
+    summarizer_output_usd: Seconds | None = Field(None, ge=0, description="The same for output tokens.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_format: Literal["json", "console"] = Field("json", description="How log lines look.")
+    shutdown_s: Seconds = Field(
+        10.0, ge=0, description="Seconds that requests and compactions under way get at a stop."
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: object) -> object:
+        if isinstance(value, bool):  # `port = true` would be 1
+            raise ValueError
+        return value
+
+    @field_validator("summarizers", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        return [x.strip() for x in value.split(",") if x.strip()] if isinstance(value, str) else value
+
+    @field_validator("summarizers")
+    @classmethod
+    def _known_summarizers(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            vendor, colon, model = name.partition(":")
+            if vendor not in ("anthropic", "openai", "local") or (colon and (not model or vendor == "local")):
+                raise ValueError(f"has {name!r}; each must be {SUMMARIZERS}")
+        return tuple(n for n in dict.fromkeys(names) if n != "local")
+
+    @field_validator("anthropic_base_url", "openai_base_url")
+    @classmethod
+    def _http(cls, url: str | None) -> str | None:
+        if url is not None and not re.fullmatch(r"https?://[^/\s@]+(/\S*)?", url):
+            raise ValueError("must be an http:// or https:// address without a user or password")
+        return url
+
+    @field_validator("store")
+    @classmethod
+    def _known_store(cls, url: str) -> str:
+        scheme, separator, rest = url.partition("://")
+        if not (separator and scheme == "sqlite" and (rest == ":memory:" or (rest.startswith("/") and len(rest) > 1))):
+            raise ValueError(f"must be {STORES}")
+        return url
+
+    @field_validator("api_keys")
+    @classmethod
+    def _good_keys(cls, keys: dict[SecretStr, str]) -> dict[SecretStr, str]:
+        for key, tenant in keys.items():
+            if not tenant or not tenant.isprintable() or len(tenant) > 200:
+                raise ValueError("has a tenant that is not 1 to 200 printable characters")
+            secret = key.get_secret_value()
+            if len(secret) < MIN_KEY_LENGTH:
+                raise ValueError(f"has a key of tenant {tenant!r} that is shorter than {MIN_KEY_LENGTH} characters")
+            if not (secret.isascii() and secret.isprintable()) or " " in secret:
+                raise ValueError(f"has a key of tenant {tenant!r} that no header can carry: use visible ASCII")
+        return keys
+
+    def tenant_keys(self) -> dict[str, str]:
+        """Keys in the clear, for the HTTP face alone; never log this."""
+        return {key.get_secret_value(): tenant for key, tenant in self.api_keys.items()}
+
+
+def own_server(url: str) -> bool:
+    """Whether an address is on this machine or in a private network, so that nobody bills for it."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host  # a name without a domain: a container's, say
+    return address.is_loopback or address.is_private

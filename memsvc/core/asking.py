@@ -1,0 +1,65 @@
+"""What a summarizer is asked, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from memsvc.core.model import Entry, Key
+
+HEADINGS = (
+    "Intent",
+    "Constraints and preferences",
+    "Decisions",
+    "Artifacts and identifiers",
+    "State",
+    "Next steps",
+    "Open questions",
+)
+"""Sections of a summary that a model writes, in order; `### ` stands before each."""
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRequest:
+    """What a summarizer is asked for.
+
+    Attributes:
+        entries: the live messages newly covered, in order.
+        earlier: originals that the previous summary stands for (newest last; may be cut
+            to a bound), for summarizers that select from originals.
+        previous: body of the summary to update, or None.
+        system: the caller's system prompt as reference text, or None.
+        budget_tokens: the most the body may take.
+        key: the session, for the books; None = nobody is charged (a summarizer that costs nothing).
+        refused: why the same summarizer's answer before this was refused, or None.
+    """
+
+    entries: tuple[Entry, ...]
+    earlier: tuple[Entry, ...]
+    previous: str | None
+    system: str | None
+    budget_tokens: int
+    key: Key | None = None
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a summarizer answered: the body of a summary, without tags or provenance.
+
+    Attributes:
+        cost_usd: of all calls that it took.
+        written: a model wrote it, and was asked for HEADINGS.
+    """
+
+    text: str
+    model: str
+    stop: Literal["end", "length", "refusal", "other"] = "end"
+    cost_usd: float = 0.0
+    written: bool = False
+
+
+def headings(text: str) -> int:
+    """How many of HEADINGS a text has, as headings."""
+    have = {x.lstrip("#* ").rstrip(": *").lower() for x in text.splitlines() if x.lstrip().startswith(("#", "**"))}
+    return sum(1 for name in HEADINGS if name.lower() in have)

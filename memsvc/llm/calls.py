@@ -1,0 +1,128 @@
+"""One call of a model, whoever serves it: what is asked, what comes back, how it can fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from memsvc.core.money import Usage
+
+NO_KEY = "none"
+"""What a server that asks for no key gets: the SDKs insist on one, and a vendor's must not leak."""
+Stop = Literal["end", "length", "refusal", "other"]
+Kind = Literal[
+    "rate_limited", "overloaded", "server", "connection", "timeout", "overflow", "quota", "auth", "request", "garbled"
+]
+"""How a call failed. The first five may pass by themselves; the rest need somebody, or another request."""
+
+PASSING: frozenset[Kind] = frozenset({"rate_limited", "overloaded", "server", "connection", "timeout"})
+FOR_GOOD: frozenset[Kind] = frozenset({"quota", "auth", "request"})
+"""Trying again changes nothing until somebody has changed a key, a model's name or a limit."""
+UNSURE: frozenset[Kind] = frozenset({"connection", "timeout", "garbled"})
+"""The provider may have done the work, and may bill it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a model is asked.
+
+    Attributes:
+        max_tokens: the most it may generate, thinking included.
+        timeout_s: how long this one call may take.
+    """
+
+    system: str
+    user: str
+    max_tokens: int
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What it said.
+
+    Attributes:
+        text: its text blocks, joined; thinking and tool calls are not text.
+        usage: None = not reported, or not believable.
+        id: the provider's name for the reply; "" = none.
+    """
+
+    text: str
+    stop: Stop
+    model: str
+    usage: Usage | None
+    id: str = ""
+
+
+class CallFailed(Exception):
+    """A call gave no answer. The text is ours: a provider's own may quote the conversation.
+
+    Attributes:
+        retry_after_s: what the provider asked to wait, None = it did not say.
+    """
+
+    def __init__(self, kind: Kind, what: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(what)
+        self.kind: Kind = kind
+        self.what = what
+        self.retry_after_s = retry_after_s
+
+
+class Model(Protocol):
+    """One model behind one vendor's SDK. Raises CallFailed, nothing else on purpose."""
+
+    provider: str
+    name: str
+    tokens_per_raw: float
+    """The most provider tokens that one o200k token of ordinary text becomes."""
+
+    async def open(self) -> None:
+        """Load the SDK and make the client; no network. Safe to call again."""
+        ...
+
+    async def ask(self, ask: Ask) -> Answer:
+        """Call the model once; no retries."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        ...
+
+
+def spoken(text: str) -> str:
+    """A text without what a local model has thought aloud before it."""
+    head, closed, rest = text.partition("</think>")
+    return rest if closed and head.lstrip().startswith("<think>") else text
+
+
+def status_failed(status: int, code: str | None, retry_after: str | None) -> CallFailed:
+    """The failure for an HTTP status and the provider's own error code (None = none given)."""
+    wait = _seconds(retry_after)
+    if code in ("enforced_spend_limit_reached", "insufficient_quota", "billing_error") or status == 402:
+        return CallFailed("quota", f"the account may not spend more ({status})")
+    if code == "context_length_exceeded" or status == 413:
+        return CallFailed("overflow", f"the request is larger than the model takes ({status})")
+    match status:
+        case 401 | 403:
+            return CallFailed("auth", f"the API key is refused ({status})")
+        case 429:
+            return CallFailed("rate_limited", "too many requests (429)", retry_after_s=wait)
+        case 529:
+            return CallFailed("overloaded", "the provider is overloaded (529)", retry_after_s=wait)
+        case 408 | 409:
+            return CallFailed("server", f"the provider asks to try again ({status})", retry_after_s=wait)
+        case _ if status >= 500:
+            return CallFailed("server", f"the provider failed ({status})", retry_after_s=wait)
+        case 404:
+            return CallFailed("request", "the provider knows no such model or address (404)")
+        case _:
+            return CallFailed("request", f"the provider refuses the request ({status}, {code or 'no code'})")
+
+
+def _seconds(header: str | None) -> float | None:
+    """A Retry-After in seconds; None for a date or nonsense, which is then treated as not given."""
+    try:
+        value = float(header) if header is not None else -1.0
+    except ValueError:
+        return None
+    return value if 0 <= value < float("inf") else None

@@ -1,0 +1,164 @@
+"""Who writes a summary: summarizers asked in order until an answer may stand, each with one chance to repair it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from memsvc.core import accept
+from memsvc.core.asking import Reply, SummaryRequest
+from memsvc.core.render.blocks import FRAMING_TOKENS
+from memsvc.errors import SummarizerError
+from memsvc.ports import Counter, Summarizer
+
+PATIENCE_S = 900.0
+"""The longest that one summarizer may take: a backstop, those that call a model have limits of their own."""
+TOO_LONG = 1.5
+"""An answer of more than so many times its budget is sent back once; after that it is cut."""
+REPAIRABLE = frozenset(
+    {"summary_incomplete", "summary_empty", "summary_placeholder", "summary_chat", "summary_unstructured"}
+)
+"""What a model may get right when it is told what was wrong. A refusal stays one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A summary to be written.
+
+    Attributes:
+        budget: tokens that the whole block may take.
+        replaced: tokens that leave the context for it.
+        must: it is needed even if nothing can be said in it (a context over its hard mark).
+    """
+
+    request: SummaryRequest
+    parts: accept.Parts
+    budget: int
+    replaced: int
+    must: bool = False
+
+
+@dataclass(slots=True)
+class Written:
+    """The block that may stand, and what it took.
+
+    Attributes:
+        attempts: answers asked for, of all summarizers.
+        cost_usd: of all of them, those that were refused included.
+        failed: what was wrong with those before, `name: reason`, in order.
+    """
+
+    block: str = ""
+    tokens: int = 0
+    model: str = ""
+    attempts: int = 0
+    cost_usd: float = 0.0
+    failed: list[str] = field(default_factory=list)
+
+
+class Chain:
+    """Summarizers in order; the last one is local.
+
+    Args:
+        tell: called with the name of a summarizer and the code of its failure.
+    """
+
+    def __init__(
+        self,
+        summarizers: Sequence[Summarizer],
+        counter: Counter,
+        *,
+        tell: Callable[[str, str], None] = lambda name, code: None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._summarizers = summarizers
+        self._count = counter.count
+        self._tell = tell
+        self._patience_s = patience_s
+
+    async def write(self, wanted: Wanted, *, local: bool = False) -> Written:
+        """A block that passes every check; by the last summarizer alone where `local`.
+
+        Raises SummarizerError when no answer may stand (`no_gain`: nothing worth having can be said), and
+        CannotFit when what must be in the block does not fit."""
+        done = Written()
+        refused: SummarizerError | None = None
+        no_room = wanted.request.budget_tokens <= 0  # for a body: not worth a model's call
+        for summarizer in self._summarizers[-1:] if local or no_room else self._summarizers:
+            try:
+                reply = await self._answered(summarizer, wanted, done)
+                await self._compose(reply, wanted, done)
+            except SummarizerError as failed:
+                refused = failed
+                self._note(summarizer, failed, done)
+                continue
+            return done
+        assert refused is not None, "there is at least one summarizer"
+        raise refused
+
+    async def _answered(self, summarizer: Summarizer, wanted: Wanted, done: Written) -> Reply:
+        """What one says, if it may stand: the second answer where the first can be repaired."""
+        try:
+            reply = await self._asked(summarizer, wanted.request, done)
+        except SummarizerError as failed:
+            if summarizer is self._summarizers[-1]:
+                return _nothing_to_quote(summarizer, wanted, failed)
+            raise
+        try:
+            accept.check_reply(reply)
+        except SummarizerError as failed:
+            if failed.code not in REPAIRABLE or summarizer is self._summarizers[-1]:
+                raise  # the last one is no model: it would say the same again
+            return await self._repaired(summarizer, wanted, failed.detail, done)
+        tokens, most = self._count(reply.text), wanted.request.budget_tokens
+        if reply.written and tokens > TOO_LONG * most:
+            return await self._repaired(summarizer, wanted, f"it had {tokens} tokens, at most {most} fit", done)
+        return reply
+
+    async def _repaired(self, summarizer: Summarizer, wanted: Wanted, why: str, done: Written) -> Reply:
+        reply = await self._asked(summarizer, replace(wanted.request, refused=why), done)
+        accept.check_reply(reply)
+        return reply
+
+    async def _asked(self, summarizer: Summarizer, request: SummaryRequest, done: Written) -> Reply:
+        done.attempts += 1
+        try:
+            async with asyncio.timeout(self._patience_s):
+                reply = await summarizer.summarize(request)
+        except TimeoutError:
+            what = f"{summarizer.name} did not answer within {self._patience_s:g} s"
+            raise SummarizerError(what, code="summary_timeout") from None
+        except SummarizerError as failed:
+            done.cost_usd += _paid(failed)
+            raise
+        done.cost_usd += reply.cost_usd
+        return reply
+
+    async def _compose(self, reply: Reply, wanted: Wanted, done: Written) -> None:
+        block = await asyncio.to_thread(accept.compose, reply.text, wanted.parts, wanted.budget, self._count)
+        tokens = self._count(block) + FRAMING_TOKENS
+        accept.check_gain(replaced_tokens=wanted.replaced, block_tokens=tokens)
+        done.block, done.tokens, done.model = block, tokens, reply.model
+
+    def _note(self, summarizer: Summarizer, failed: SummarizerError, done: Written) -> None:
+        if failed.code == "no_gain":
+            return  # about the conversation, not about who was asked
+        done.failed.append(failed.detail)
+        self._tell(summarizer.name, failed.code)
+
+
+def _nothing_to_quote(local: Summarizer, wanted: Wanted, failed: SummarizerError) -> Reply:
+    """An empty body, where the last in line found nothing to quote (images) and the block is worth having
+    for what the service puts into it, or must be had."""
+    if failed.code != "summary_empty":
+        raise failed
+    parts = wanted.parts
+    if wanted.must or parts.request or parts.pins or parts.directives or parts.artifacts:
+        return Reply("", local.name)
+    raise SummarizerError(failed.detail, code="no_gain") from failed
+
+
+def _paid(failed: SummarizerError) -> float:
+    cost = failed.extra.get("cost_usd")
+    return cost if isinstance(cost, float) else 0.0
