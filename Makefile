@@ -64,7 +64,7 @@ format: $(VENV)/.dev
 
 docs: docs/settings.md
 
-docs/settings.md: memsvc/config.py $(VENV)/.run
+docs/settings.md: $(wildcard memsvc/config/*.py) $(VENV)/.run
 	@$(PY) -m memsvc.config > $@
 
 bench: $(VENV)/.dev
@@ -74,10 +74,11 @@ bench: $(VENV)/.dev
 # One file for every system and Python from 3.11 on, with hashes, without the address of a registry.
 COMPILE = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade
+EXTRAS = --extra anthropic --extra openai
 lock: | $(VENV)/bin/python
 	@$(PIP) uv
-	@$(COMPILE) pyproject.toml -o requirements.txt
-	@$(COMPILE) -c requirements.txt pyproject.toml requirements-dev.in -o requirements-dev.txt
+	@$(COMPILE) $(EXTRAS) pyproject.toml -o requirements.txt
+	@$(COMPILE) $(EXTRAS) -c requirements.txt pyproject.toml requirements-dev.in -o requirements-dev.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

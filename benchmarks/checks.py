@@ -14,21 +14,21 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from benchmarks.corpus import Format, Json
+from benchmarks.corpus import Format, Json, role_of
 from memsvc.testing import prefix_breaks, violations
 
 Fault = tuple[str, str]
 KINDS = ("invalid", "break", "budget", "lost", "mismatch")
 _QUOTED = 80
-_NOT_SAID = frozenset({"role", "type", "id", "tool_call_id", "tool_use_id", "signature", "cache_control"})
+_NOT_SAID = frozenset({"role", "type", "id", "call_id", "tool_call_id", "tool_use_id", "signature", "cache_control"})
 _SPACE_AND_MARKS = re.compile(r"[\W_]+")
 
 
 def context_faults(context: Json, previous: Json | None, format: Format, limits: Json) -> Iterator[Fault]:
     """What is wrong with one fetched context, seen against the one fetched before it."""
     yield from (("invalid", v) for v in request_faults(context, format))
-    messages = context.get("messages") or [{}]
-    if messages[-1].get("role") == "assistant":
+    messages = context.get("messages") or [{"role": None}]
+    if role_of(messages[-1]) == "assistant":
         yield "invalid", "messages: ends with the assistant where a call is due"
     if previous is not None:
         yield from _against(previous, context)
@@ -44,8 +44,8 @@ def context_faults(context: Json, previous: Json | None, format: Format, limits:
 
 def request_faults(context: Json, format: Format) -> list[str]:
     """What a provider would refuse, of a request made of this context."""
-    request: Json = {k: context[k] for k in ("system", "tools", "messages") if k in context}
-    return violations(request, format)
+    names = ("tools", "input") if format == "responses" else ("system", "tools", "messages")
+    return violations({k: context[k] for k in names if k in context}, format)
 
 
 def _against(previous: Json, context: Json) -> Iterator[Fault]:
@@ -65,7 +65,7 @@ def _against(previous: Json, context: Json) -> Iterator[Fault]:
 
 
 def _leading_system(context: Json) -> int:
-    roles = [m["role"] for m in context["messages"]]
+    roles = [role_of(m) for m in context["messages"]]
     return next((i for i, role in enumerate(roles) if role not in ("system", "developer")), len(roles))
 
 
@@ -73,7 +73,7 @@ def last_user_faults(context: Json, said: str | None) -> Iterator[Fault]:
     """The last user message must be there: verbatim, or quoted at the head of the summary."""
     if said is None:
         return
-    voices = [" ".join(leaves(m)) for m in context["messages"] if m["role"] == "user"]
+    voices = [" ".join(leaves(m)) for m in context["messages"] if role_of(m) == "user"]
     if any(said in voice for voice in voices):
         return
     wanted = _bare(said)[:_QUOTED]

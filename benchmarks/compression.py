@@ -1,6 +1,7 @@
 """Plays whole sets of conversations through a running server and checks every context it returns.
 
-    python benchmarks/compression.py --data PATH... [--url URL] [--formats anthropic openai]
+    python benchmarks/compression.py --data PATH... [--url URL] [--formats anthropic openai responses]
+                                    [--summarizer local|anthropic|openai]
 
 Exit code 1 if anything was invalid, broken, over budget, lost, refused or not what was sent.
 """
@@ -25,9 +26,9 @@ import aiohttp
 from benchmarks import report
 from benchmarks.checks import KINDS
 from benchmarks.client import Client, Refused
-from benchmarks.corpus import Conversation, Format, Json, load, script, set_name
+from benchmarks.corpus import FORMATS, Conversation, Format, Json, load, script, set_name
 from benchmarks.play import Player, Tally
-from benchmarks.serving import memsvc_server
+from benchmarks.serving import memsvc_server, provider_server
 
 POLICIES: dict[str, Json] = {
     "default": {},
@@ -46,6 +47,7 @@ HEAD = (
     "ratio without system",
     "reused",
     "compactions",
+    "by a model",
     "stuck",
     "invalid",
     "breaks",
@@ -77,24 +79,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     sets = [(set_name(p), tuple(load(p, args.limit))) for p in args.data]
     runs = [Run(n, f, p, c) for p in policies for n, c in sets for f in args.formats]
     made = report.stamp()
-    with nullcontext(args.url) if args.url else own_server() as url:
+    with nullcontext(args.url) if args.url else own_server(args.summarizer) as url:
         results = asyncio.run(measure(url, args, policies, runs))
     rows = [figures(run, tally) for run, tally in results]
     text = report.table(HEAD, [list(row.values())[: len(HEAD)] for row in rows])
     print(text)
-    body = {"stamp": made, "policies": policies, "settle_s": args.settle, "jobs": args.jobs, "runs": rows}
-    for path in report.write("compression", body, text, args.out):
+    body = {
+        "stamp": made,
+        "summarizer": args.summarizer,
+        "policies": policies,
+        "settle_s": args.settle,
+        "jobs": args.jobs,
+        "runs": rows,
+    }
+    for path in report.write(file_name(args.summarizer), body, text, args.out):
         print(f"wrote {path.name}", file=sys.stderr)
     for note in (n for _, tally in results for n in tally.notes):
         print(note, file=sys.stderr)
     return 1 if any(sum(tally.faults.values()) for _, tally in results) else 0
 
 
+def file_name(summarizer: str) -> str:
+    """What the files of the results are called."""
+    return "compression" if summarizer == "local" else f"compression-{summarizer}"
+
+
 @contextmanager
-def own_server() -> Iterator[str]:
-    """The address of a server started for this run."""
-    with memsvc_server() as server:
-        yield server.url
+def own_server(summarizer: str) -> Iterator[str]:
+    """The address of a server started for this run, with a fake provider beside it where a model writes."""
+    if summarizer == "local":
+        with memsvc_server() as server:
+            yield server.url
+        return
+    with provider_server() as provider:
+        root = provider.url + ("/v1" if summarizer == "openai" else "")
+        env = {"MEMSVC_SUMMARIZERS": summarizer, f"MEMSVC_{summarizer.upper()}_BASE_URL": root}
+        with memsvc_server(env=env) as server:
+            yield server.url
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -110,7 +131,13 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="folders with conversations.jsonl, or .jsonl files",
     )
     add("--url", help="a running server; without it one is started on a new SQLite file")
-    add("--formats", nargs="+", choices=["anthropic", "openai"], default=["anthropic", "openai"])
+    add("--formats", nargs="+", choices=list(FORMATS), default=list(FORMATS))
+    add(
+        "--summarizer",
+        choices=["local", "anthropic", "openai"],
+        default="local",
+        help="who writes summaries: the local one, or a model through the vendor's SDK, served by the fake provider",
+    )
     add("--policies", nargs="+", choices=list(POLICIES), default=list(POLICIES))
     add("--threshold", type=int, help="threshold_tokens of a policy of your own, instead of --policies")
     add("--keep", type=int, help="keep_tokens of it")
@@ -177,7 +204,7 @@ def figures(run: Run, tally: Tally) -> dict[str, Any]:
     row["ratio"] = report.ratio(tally.context, tally.full)
     row["ratio_without_system"] = report.ratio(tally.context - tally.fixed, tally.full - tally.fixed)
     row["reused"] = report.ratio(tally.reused, tally.context)
-    row |= {"compactions": tally.compactions, "stuck": tally.stuck}
+    row |= {"compactions": tally.compactions, "written": tally.written, "stuck": tally.stuck}
     row |= {kind: faults[kind] for kind in (*KINDS, "refused")}
     for name, spent in (("append", tally.append_ms), ("fetch", tally.fetch_ms)):
         for share in (0.5, 0.99):

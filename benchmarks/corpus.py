@@ -1,7 +1,6 @@
-"""Conversations to play: reading them from disk and writing them in either vendor's shape.
+"""Conversations to play: reading them from disk and writing them in any of the three formats.
 
-The conversion to Anthropic's shape is written for the benchmark alone; the service's own is
-what is being measured.
+The conversions are written for the benchmark alone; the service's own are what is being measured.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
-Format = Literal["anthropic", "openai"]
+Format = Literal["anthropic", "openai", "responses"]
+FORMATS: tuple[Format, ...] = ("anthropic", "openai", "responses")
 Json = dict[str, Any]
 FILE = "conversations.jsonl"
 _LEADING = ("system", "developer")
@@ -110,11 +110,16 @@ def script(conversation: Conversation, format: Format) -> Script:
     if format == "openai":
         raws, tools = list(conversation.messages[lead:]), conversation.tools
         values, leading, put_system = decoded[lead:], conversation.messages[:lead], None
+    elif format == "responses":
+        values, tools = to_responses(decoded[lead:]), tuple(tool_to_responses(t) for t in conversation.tools)
+        raws = [json.dumps(m, ensure_ascii=False).encode() for m in values]
+        leading = tuple(json.dumps(m, ensure_ascii=False).encode() for m in to_responses(decoded[:lead]))
+        put_system = None
     else:
         values, tools = to_anthropic(decoded[lead:]), tuple(tool_to_anthropic(t) for t in conversation.tools)
         raws, leading = [json.dumps(m, ensure_ascii=False).encode() for m in values], ()
         put_system = "\n\n".join(_plain(m["content"]) for m in decoded[:lead]) or None
-    cut = steps([m["role"] for m in values])
+    cut = steps([role_of(m) for m in values])
     made = tuple(Step(tuple(raws[a:b]), call) for a, b, call in cut)
     heard = tuple(last_user(values[:b]) for _, b, _ in cut)
     return Script(conversation.id, format, put_system, tuple(leading), tools, made, heard)
@@ -137,10 +142,17 @@ def steps(roles: Sequence[str]) -> list[tuple[int, int, bool]]:
     return spans if roles else []
 
 
+def role_of(message: Json) -> str:
+    """Who speaks: a Responses item that is no message is the assistant's call or a tool's output."""
+    if "role" in message:
+        return str(message["role"])
+    return "tool" if str(message["type"]).endswith("_output") else "assistant"
+
+
 def last_user(messages: Sequence[Json]) -> str | None:
     """The text of the last message in which the user says something; results are not speech."""
     for message in reversed(messages):
-        if message["role"] == "user":
+        if role_of(message) == "user":
             text = _plain(message["content"])
             if text.strip():
                 return text
@@ -163,6 +175,40 @@ def to_anthropic(messages: Sequence[Json]) -> list[Json]:
             role = "user" if message["role"] == "user" else "system"
             out.append({"role": role, "content": _content(message["content"])})
     return out
+
+
+def to_responses(messages: Sequence[Json]) -> list[Json]:
+    """Chat Completions messages as Responses items: a call and a result are items of their own."""
+    out: list[Json] = []
+    for message in messages:
+        role, content = message["role"], message.get("content")
+        if role == "tool":
+            output = content if isinstance(content, str) else _plain(content)
+            out.append({"type": "function_call_output", "call_id": message["tool_call_id"], "output": output})
+            continue
+        calls = message.get("tool_calls") or []
+        if not (calls and (content is None or not _plain(content).strip())):
+            said = content if isinstance(content, str) or content is None else [_input(p) for p in content]
+            out.append({"type": "message", "role": role, "content": said or ""})
+        for call in calls:
+            function = call["function"]
+            item = {"type": "function_call", "call_id": call["id"], "name": function["name"]}
+            out.append({**item, "arguments": function["arguments"]})
+    return out
+
+
+def tool_to_responses(tool: Json) -> Json:
+    """One tool definition in the flat shape; anything but a function is passed on as it is."""
+    function = tool.get("function")
+    return {"type": "function", **function} if isinstance(function, dict) else tool
+
+
+def _input(part: Json) -> Json:
+    if part["type"] == "text":
+        return {"type": "input_text", "text": part["text"]}
+    if part["type"] == "image_url":
+        return {"type": "input_image", "image_url": part["image_url"]["url"], "detail": "auto"}
+    return part
 
 
 def tool_to_anthropic(tool: Json) -> Json:
@@ -225,4 +271,4 @@ def _plain(content: Any) -> str:
 
 
 def _texts(parts: Sequence[Json]) -> Iterator[str]:
-    return (p["text"] for p in parts if p.get("type") == "text")
+    return (p["text"] for p in parts if p.get("type") in ("text", "input_text"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from benchmarks import checks
 from benchmarks.client import Client, Refused
-from benchmarks.corpus import Format, Json, Script, Step
+from benchmarks.corpus import FORMATS, Json, Script, Step
 
 _CROSS_EVERY = 8
 _NOTES = 12
@@ -23,6 +23,7 @@ class Tally:
     Attributes:
         fixed: system + tools tokens, so that ratios can be given without them.
         reused: tokens of each context that the call before it had made cacheable.
+        written: compactions whose summary a model wrote.
         stuck: calls over the threshold though the two calls before them were as well, with no
             compaction in between.
         slow: compactions that were not committed within the time the model was given.
@@ -39,6 +40,7 @@ class Tally:
     reused: int = 0
     largest: int = 0
     compactions: int = 0
+    written: int = 0
     stuck: int = 0
     slow: int = 0
     append_ms: list[float] = field(default_factory=list)
@@ -122,7 +124,7 @@ class Player:
         if previous is None or context["epoch"] != previous["epoch"]:
             self._check_kept(context)
         if tally.calls % _CROSS_EVERY == 0:
-            await self._check_other_format()
+            await self._check_other_formats()
         await self._watch_threshold(context, previous)
         self._previous = context
         await self._settle(context)
@@ -181,22 +183,24 @@ class Player:
         if self._sent:
             context = (await self._client.context(self._session, format)).body
             self._check_kept(context)
-            await self._check_other_format()
+            await self._check_other_formats()
             if context["epoch"] == session["epoch"]:
                 for kind, note in checks.summary_faults(summaries, session, context, self._limits):
                     self._fault(kind, note)
         self._tally.compactions += len(summaries)
+        self._tally.written += sum(1 for s in summaries if s["model"] != "local")
 
     def _check_kept(self, context: Json) -> None:
         for kind, note in checks.kept_faults(context, self._sent, self._seqs):
             self._fault(kind, note)
 
-    async def _check_other_format(self) -> None:
-        """A session written in one format must be valid in the other as well."""
-        other: Format = "openai" if self._script.format == "anthropic" else "anthropic"
-        context = (await self._client.context(self._session, other)).body
-        for note in checks.request_faults(context, other):
-            self._fault("invalid", f"as {other}: {note}")
+    async def _check_other_formats(self) -> None:
+        """A session written in one format must be valid in the others as well."""
+        for other in FORMATS:
+            if other != self._script.format:
+                context = (await self._client.context(self._session, other)).body
+                for note in checks.request_faults(context, other):
+                    self._fault("invalid", f"as {other}: {note}")
 
     def _fault(self, kind: str, note: str) -> None:
         self._tally.fault(kind, f"{self._where()}: {note}")

@@ -49,6 +49,13 @@ def memsvc_server(cpus: Sequence[int] = (), env: Mapping[str, str] | None = None
 
 
 @contextmanager
+def provider_server() -> Iterator[Server]:
+    """`python -m memsvc.testing.provider`: a stand-in for both vendors' APIs."""
+    with _running(["-m", "memsvc.testing.provider", "--host", "127.0.0.1"], "", (), {}) as server:
+        yield server
+
+
+@contextmanager
 def bare_server(reply: bytes, cpus: Sequence[int] = ()) -> Iterator[Server]:
     """A bare aiohttp handler that answers every GET with the same bytes."""
     with tempfile.NamedTemporaryFile() as file:
@@ -132,14 +139,16 @@ def free_port() -> int:
 
 
 def wait_ready(port: int, path: str, ended: Callable[[], int | None], within_s: float = READY_S) -> bool:
-    """Ask until the answer is 200, every 5 ms; False if the process ended or time is up."""
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
+    """Ask until the answer is 200, every 5 ms; False if the process ended or time is up.
+    Without a path any answer will do."""
+    wanted = b"HTTP/1.1 200" if path else b"HTTP/1.1 "
+    request = f"GET {path or '/'} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline and ended() is None:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=1) as link:
                 link.sendall(request)
-                if link.recv(64).startswith(b"HTTP/1.1 200"):
+                if link.recv(64).startswith(wanted):
                     return True
         except OSError:
             pass

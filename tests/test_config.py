@@ -93,6 +93,11 @@ def test_the_sentence(env: dict[str, str], sentence: str, tmp_path: Path) -> Non
         ({"MEMSVC_API_KEYS": f'{{"{KEY}": ""}}'}, ["MEMSVC_API_KEYS", "200 printable"]),
         ({"MEMSVC_API_KEYS": f'{{"{KEY} {KEY}": "t"}}'}, ["MEMSVC_API_KEYS", "visible ASCII"]),
         ({"MEMSVC_CONFIG": "nowhere.toml"}, ["nowhere.toml", "no such file"]),
+        ({"MEMSVC_SUMMARIZERS": "gemini"}, ["'gemini'", "openai:MODEL"]),
+        ({"MEMSVC_SUMMARIZERS": "openai:"}, ["'openai:'", "openai:MODEL"]),
+        ({"MEMSVC_SUMMARIZERS": "openai"}, ["'openai'", "OPENAI_API_KEY", "MEMSVC_OPENAI_BASE_URL"]),
+        ({"MEMSVC_OPENAI_BASE_URL": "localhost:1"}, ["MEMSVC_OPENAI_BASE_URL", "http://"]),
+        ({"MEMSVC_OPENAI_BASE_URL": "http://me:secret@host/v1"}, ["MEMSVC_OPENAI_BASE_URL", "//***@host"]),
     ],
 )
 def test_a_wrong_value_is_named(env: dict[str, str], words: list[str], tmp_path: Path) -> None:
@@ -163,3 +168,25 @@ def test_every_setting_says_what_it_is(row: tuple[str, ...]) -> None:
     assert phrase == allowed(name)
     assert "None" not in phrase
     assert description.endswith(".")
+
+
+def test_summarizers_by_name_and_the_vendors_own_variables(tmp_path: Path) -> None:
+    env = {"MEMSVC_SUMMARIZERS": "anthropic, openai:qwen3:8b,local,anthropic", "ANTHROPIC_API_KEY": "a" * 20}
+    config = load_config(env={**env, "OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}, cwd=tmp_path)
+    assert config.summarizers == ("anthropic", "openai:qwen3:8b")
+    assert config.anthropic_api_key is not None
+    assert config.anthropic_api_key.get_secret_value() == "a" * 20
+    assert config.openai_base_url == "http://127.0.0.1:1/v1"
+    (tmp_path / "memsvc.toml").write_text('summarizers = ["openai"]\nopenai_api_key = "from the file"\n')
+    config = load_config(env={"OPENAI_API_KEY": "b" * 20}, cwd=tmp_path)
+    assert config.openai_api_key is not None
+    assert config.openai_api_key.get_secret_value() == "from the file"
+
+
+def test_a_vendors_key_is_not_sent_to_a_server_that_only_our_settings_name(tmp_path: Path) -> None:
+    env = {"MEMSVC_SUMMARIZERS": "openai", "OPENAI_API_KEY": "leak", "MEMSVC_OPENAI_BASE_URL": "http://10.0.0.1/v1"}
+    assert load_config(env=env, cwd=tmp_path).openai_api_key is None
+
+
+def test_without_summarizers_the_vendors_variables_do_not_matter(tmp_path: Path) -> None:
+    assert load_config(env={"OPENAI_BASE_URL": "nonsense", "ANTHROPIC_API_KEY": "x"}, cwd=tmp_path) == Config()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import os
 import re
 import shlex
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from memsvc.testing.provider import Provider
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -46,6 +52,69 @@ def test_python_snippets_run(server: str, capsys: pytest.CaptureFixture[str]) ->
     assert isinstance(context, dict)
     assert context["epoch"] >= 1
     assert "<conversation_summary>" in context["messages"][1]["content"]
+
+
+def settings() -> list[dict[str, str]]:
+    """The environments of the lines that start the service with a model."""
+    block = next(b for b in snippets("sh") if "MEMSVC_SUMMARIZERS" in b)
+    lines = [line.removesuffix(" make run") for line in block.splitlines() if line.endswith(" make run")]
+    return [dict(word.split("=", 1) for word in shlex.split(line)) for line in lines]
+
+
+def test_there_are_three_settings_for_models() -> None:
+    assert [s["MEMSVC_SUMMARIZERS"].partition(":")[0] for s in settings()] == ["anthropic", "openai", "openai"]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+async def test_each_setting_gives_summaries_by_that_model(number: int, tmp_path: Path) -> None:
+    """The real service as its own process, the vendor's SDK in it, a stand-in for the vendor."""
+    given = settings()[number]
+    vendor, _, model = given["MEMSVC_SUMMARIZERS"].partition(":")
+    async with Provider(windows={"qwen3:8b": 32_000}) as provider:
+        url = provider.anthropic_url if vendor == "anthropic" else provider.openai_url
+        named = [k for k in given if k.endswith("_BASE_URL")] or [f"{vendor.upper()}_BASE_URL"]
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("MEMSVC_", "ANTHROPIC_", "OPENAI_"))}
+        env |= given | dict.fromkeys(named, url)
+        async with serving(tmp_path, env) as (line, address):
+            assert f"summaries: {vendor}" in line
+            assert "then local" in line
+            summaries = await asyncio.to_thread(compacted, address)
+        assert summaries[0]["model"] == (model or {"anthropic": "claude-haiku-5-5", "openai": "gpt-6-luna"}[vendor])
+        assert [c.model for c in provider.calls if c.method == "POST"] == [s["model"] for s in summaries]
+
+
+def compacted(address: str) -> list[dict[str, Any]]:
+    """Fill a session until it is compacted; its summaries."""
+
+    def call(method: str, path: str, body: object = None) -> Any:
+        data = json.dumps(body).encode() if body is not None else None
+        with urllib.request.urlopen(urllib.request.Request(address + path, data, method=method)) as reply:
+            return json.load(reply)
+
+    policy = {"threshold_tokens": 2_000, "keep_tokens": 500, "summary_tokens": 600}
+    call("PUT", "/v1/sessions/s", {"policy": policy})
+    said = [
+        {"role": "user", "content": f"Note {n}: parcel {n} weighs {n} kg. " + "And so on. " * 20} for n in range(40)
+    ]
+    call("POST", "/v1/sessions/s/messages", {"messages": said})
+    call("GET", "/v1/sessions/s/context?wait_ms=20000")
+    found: list[dict[str, Any]] = call("GET", "/v1/sessions/s/summaries")["summaries"]
+    assert found, call("GET", "/v1/sessions/s")["compaction"]
+    return found
+
+
+@contextlib.asynccontextmanager
+async def serving(folder: Path, env: dict[str, str]) -> AsyncIterator[tuple[str, str]]:
+    """A `memsvc serve` with these settings: its first line and its address."""
+    command = [sys.executable, "-m", "memsvc", "serve", "--port", "0", "--store", f"sqlite:///{folder}/readme.db"]
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=subprocess.PIPE, env=env)
+    assert process.stdout is not None
+    try:
+        line = (await process.stdout.readline()).decode()
+        yield line, line.split(" serves on ")[1].split(",")[0]
+    finally:
+        process.terminate()
+        assert await asyncio.wait_for(process.wait(), 20) == 0
 
 
 def test_quickstart_is_short() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from benchmarks.corpus import to_anthropic
+from benchmarks.corpus import to_anthropic, to_responses
 
 Json = dict[str, Any]
 POLICY: Json = {"threshold_tokens": 250, "keep_tokens": 10, "summary_tokens": 30, "max_tokens": 1000}
@@ -103,6 +103,9 @@ class StandIn:
         reply: Json = {"messages": [*system, *messages]}
         if request.query["format"] == "anthropic":
             reply = {"system": "s", "messages": to_anthropic(messages)}
+        if request.query["format"] == "responses":
+            items = to_responses([*system, *messages])
+            reply = {"messages": items, "input": items}
         count = {"system": tokens(system), "tools": 0, "summary": tokens(summary), "tail": tokens(tail)}
         total = sum(count.values())
         full = total if not cut else count["system"] + tokens(log)
@@ -133,6 +136,7 @@ class StandIn:
                 "to": cut,
                 "text": "x",
                 "tokens": 9,
+                "model": "local",
                 "current": i + 1 == len(cuts),
             }
             for i, cut in enumerate(cuts)

@@ -308,5 +308,5 @@ def test_other_members_of_a_reply_do_not_matter() -> None:
 
 
 def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(ValueError, match="responses"):
-        violations(body(user()), "responses")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="gemini"):
+        violations(body(user()), "gemini")  # type: ignore[arg-type]

@@ -23,8 +23,8 @@ from memsvc.core.accept import (
     neutralise,
 )
 from memsvc.core.artifacts import Artifact
+from memsvc.core.asking import Reply
 from memsvc.core.directives import Directive
-from memsvc.core.model import Reply
 from memsvc.core.render.blocks import FRAMING_TOKENS
 from memsvc.errors import CannotFit, SummarizerError
 from tests.core.conversations import chat, count, hostile

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memsvc.core.asking import SummaryRequest
 from memsvc.core.extract import extract
 from memsvc.core.flatten import said
-from memsvc.core.model import Entry, SummaryRequest
+from memsvc.core.model import Entry
 from tests.core.conversations import chat, count, entry, logs
 
 LABEL = re.compile(r"^\[(\d+) ([^\]\n]+)\] (.*)$")

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
+from memsvc.core.asking import SummaryRequest
 from memsvc.core.extract import extract
-from memsvc.core.model import SummaryRequest
 from memsvc.errors import SummarizerError
 from memsvc.llm import LocalSummarizer
 from memsvc.llm.local import INLINE_BYTES

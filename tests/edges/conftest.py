@@ -9,7 +9,8 @@ import pytest
 from memsvc.app import default_policy
 from memsvc.config import Config
 from memsvc.llm import LocalSummarizer
-from memsvc.ports import Counter
+from memsvc.ports import Counter, Prices
+from memsvc.prices import GenaiPrices
 from memsvc.service import Memory
 from memsvc.stores import open_store
 from memsvc.tokens import build_counter
@@ -24,13 +25,20 @@ def counter() -> Counter:
     return build_counter("auto")
 
 
+@pytest.fixture(scope="session")
+def prices() -> Prices:
+    """The price list takes as long: once."""
+    return GenaiPrices()
+
+
 @pytest.fixture
-async def memory(counter: Counter) -> AsyncIterator[Memory]:
+async def memory(counter: Counter, prices: Prices) -> AsyncIterator[Memory]:
     """A service with an empty store and no worker."""
     store = open_store("sqlite://:memory:")
     await store.open()
     summarizers = [LocalSummarizer(counter.count)]
-    memory = Memory(store, counter, summarizers, defaults=default_policy(Config()), clock=lambda: NOW)
+    defaults = default_policy(Config())
+    memory = Memory(store, counter, summarizers, defaults=defaults, clock=lambda: NOW, prices=prices)
     yield memory
     await memory.drain()
     await store.close()

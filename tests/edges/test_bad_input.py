@@ -11,6 +11,8 @@ from tests.edges.api import MAX_BODY, Api
 
 S = "/v1/sessions/s"
 HI = {"role": "user", "content": "hi"}
+USED = {"input_tokens": 5, "output_tokens": 1}
+CALL = {"id": "r1", "provider": "anthropic", "model": "claude-haiku-4-5", "usage": USED}
 
 
 @pytest.fixture(autouse=True)
@@ -95,10 +97,17 @@ BAD_APPENDS: list[tuple[Any, int, str, str]] = [
     ({"messages": [HI], "at": [True]}, 400, "at[0]", "must be a number"),
     ({"messages": [HI, HI], "at": [1, -1]}, 400, "at[1]", "at least 0"),
     ({"messages": [HI], "at": [1e15]}, 400, "at[0]", "at most"),
-    ({"messages": [HI], "format": "responses"}, 400, "format", "cannot be `responses` in this version"),
-    ({"messages": [HI], "format": "chatml"}, 400, "format", "`anthropic` or `openai`"),
-    ({"messages": [HI], "format": 1}, 400, "format", "`anthropic` or `openai`"),
+    ({"messages": [HI], "format": "chatml"}, 400, "format", "`anthropic`, `openai`, `responses`"),
+    ({"messages": [HI], "format": 1}, 400, "format", "`anthropic`, `openai`, `responses`"),
     ({"messages": [HI], "usage": 1}, 400, "usage", "must be an object"),
+    ({"messages": [HI], "usage": {}}, 400, "usage", "no token counts"),
+    ({"messages": [HI], "usage": {"input_tokens": 5}}, 400, "usage.output_tokens", "is missing"),
+    ({"messages": [HI], "usage": {str(n): n for n in range(101)}}, 413, "usage", "at most 100"),
+    ({"messages": [HI], "usage": {"usage": USED}}, 400, "usage.id", "is missing"),
+    ({"messages": [HI], "usage": {**CALL, "usage": {}}}, 400, "usage.usage", "no token counts"),
+    ({"messages": [HI], "usage": {**CALL, "usage": 7}}, 400, "usage.usage", "must be an object"),
+    ({"messages": [HI], "usage": {**CALL, "ids": []}}, 400, "usage.ids", "Unknown member `usage.ids`; did you mean"),
+    ({"messages": [HI], "usage": {**CALL, "feature": ""}}, 400, "usage.feature", "must not be empty"),
 ]
 
 
@@ -138,7 +147,7 @@ BAD_PUTS: list[tuple[Any, str, str]] = [
     ({"system": [{"type": "image"}]}, "system[0]", "text"),
     ({"tools": {}}, "tools", "must be a list"),
     ({"tools": [1]}, "tools[0]", "must be an object"),
-    ({"format": "responses"}, "format", "in this version"),
+    ({"format": "Responses"}, "format", "`anthropic`, `openai`, `responses`"),
     ({"model": ""}, "model", "must not be empty"),
     ({"model": 4}, "model", "must be a string"),
     ({"user": "a\x00b"}, "user", "NUL"),
@@ -193,6 +202,54 @@ async def test_other_bodies(api: Api, method: str, what: str, body: Any, field: 
     assert hint in problem["detail"]
 
 
+BAD_REPORTS: list[tuple[Any, int, str, str]] = [
+    (None, 400, "body", "is empty"),
+    ([], 400, "body", "must be an object"),
+    ({}, 400, "id", "is missing"),
+    ({**CALL, "uses": 1}, 400, "uses", "did you mean `usage`?"),
+    *(({k: v for k, v in CALL.items() if k != name}, 400, name, "is missing") for name in CALL),
+    *(({**CALL, name: None}, 400, name, "must be a") for name in ("id", "provider", "model", "feature")),
+    *(({**CALL, name: ""}, 400, name, "must not be empty") for name in ("id", "provider", "model", "feature")),
+    *(({**CALL, name: "x\x00"}, 400, name, "NUL") for name in ("id", "provider", "model", "feature")),
+    *(({**CALL, name: "x" * 201}, 400, name, "too long") for name in ("id", "provider", "model", "feature")),
+    ({**CALL, "feature": "x" * 101}, 400, "feature", "at most 100"),
+    ({**CALL, "id": 7}, 400, "id", "must be a string"),
+    ({**CALL, "revision": -1}, 400, "revision", "at least 0"),
+    ({**CALL, "revision": 1.5}, 400, "revision", "whole number"),
+    ({**CALL, "revision": "1"}, 400, "revision", "whole number"),
+    ({**CALL, "revision": 2**53}, 400, "revision", "at most"),
+    ({**CALL, "at": "now"}, 400, "at", "must be a number"),
+    ({**CALL, "at": -1}, 400, "at", "at least 0"),
+    ({**CALL, "at": 1e12}, 400, "at", "at most"),
+    ({**CALL, "usage": []}, 400, "usage", "must be an object"),
+    ({**CALL, "usage": {}}, 400, "usage", "no token counts"),
+    ({**CALL, "usage": {"a": 1}}, 400, "usage", "no token counts"),
+    ({**CALL, "usage": {f"{n}": n for n in range(101)}}, 413, "usage", "at most 100"),
+    ({**CALL, "usage": {"input_tokens": 5}}, 400, "usage.output_tokens", "is missing"),
+    ({**CALL, "usage": {**USED, "input_tokens": None}}, 400, "usage.input_tokens", "is missing"),
+    ({**CALL, "usage": {**USED, "input_tokens": -5}}, 400, "usage.input_tokens", "from 0 to 2^53"),
+    ({**CALL, "usage": {**USED, "input_tokens": 2**53 + 1}}, 400, "usage.input_tokens", "from 0 to 2^53"),
+    ({**CALL, "usage": {**USED, "input_tokens": 10**30}}, 400, "usage.input_tokens", "from 0 to 2^53"),
+    ({**CALL, "usage": {**USED, "output_tokens": True}}, 400, "usage.output_tokens", "whole number"),
+    ({**CALL, "usage": {**USED, "output_tokens": 0.5}}, 400, "usage.output_tokens", "whole number"),
+    ({**CALL, "usage": {**USED, "output_tokens": "5"}}, 400, "usage.output_tokens", "whole number"),
+    (
+        {**CALL, "usage": {"prompt_tokens": 5, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 6}}},
+        400,
+        "usage.prompt_tokens_details",
+        "more tokens than prompt_tokens (5)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "field", "hint"), BAD_REPORTS, ids=range(len(BAD_REPORTS)))
+async def test_usage_reports(api: Api, body: Any, status: int, field: str, hint: str) -> None:
+    problem = (await api.call("POST", f"{S}/usage", body)).problem(status, field)
+    assert hint in problem["detail"]
+    if isinstance(body, dict) and body.get("id") == "r1":
+        assert (await api.ok("POST", f"{S}/usage", CALL))["booked"], "nothing of it is in the books"
+
+
 BAD_COUNTS: list[tuple[Any, str]] = [
     ({}, "messages"),
     ({"messages": []}, "messages"),
@@ -224,7 +281,7 @@ BAD_QUERIES: list[tuple[str, str, str]] = [
     (f"{S}/history?after=-1", "after", "at least 0"),
     (f"{S}/history?limit=1&limit=2", "limit", "given twice"),
     (f"{S}/history?lmit=1", "lmit", "did you mean `limit`?"),
-    (f"{S}/history?format=responses", "format", "in this version"),
+    (f"{S}/history?format=items", "format", "`anthropic`, `openai`, `responses`"),
     (f"{S}/history?format=%FF", "query", "UTF-8"),
     (f"{S}/summaries?after=x", "after", "whole number"),
     (f"{S}/summaries?limit=-5", "limit", "at least 1"),
@@ -233,8 +290,7 @@ BAD_QUERIES: list[tuple[str, str, str]] = [
     (f"{S}/context?wait_ms=-1", "wait_ms", "at least 0"),
     (f"{S}/context?wait_ms=999999", "wait_ms", "at most 60000"),
     (f"{S}/context?marks=some", "marks", "`auto` or `none`"),
-    (f"{S}/context?format=responses", "format", "in this version"),
-    (f"{S}/context?format=xml", "format", "`anthropic` or `openai`"),
+    (f"{S}/context?format=xml", "format", "`anthropic`, `openai`, `responses`"),
     (f"{S}/context?fromat=openai", "fromat", "did you mean `format`?"),
     ("/v1/sessions?limit=-1", "limit", "at least 1"),
     ("/v1/sessions?after=nonsense", "after", "cursor"),
@@ -253,7 +309,7 @@ async def test_queries(api: Api, path: str, field: str, hint: str) -> None:
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        ("context=responses", "context"),
+        ("context=items", "context"),
         ("context=", "context"),
         ("max_tokens=100", "max_tokens"),
         ("marks=none", "marks"),
@@ -325,6 +381,7 @@ UNKNOWN = [
     ("GET", "/history", None),
     ("GET", "/summaries", None),
     ("POST", "/compact", {}),
+    ("POST", "/usage", CALL),
     ("POST", "/truncate", {"after_seq": 1}),
     ("PUT", "/pins/1", None),
     ("DELETE", "/pins/1", None),

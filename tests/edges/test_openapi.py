@@ -19,6 +19,7 @@ SENT: list[tuple[str, str]] = [
     ("put", S),
     ("append", f"{S}/messages?context=anthropic"),
     ("append", f"{S}/messages"),
+    ("usage", f"{S}/usage"),
     ("get", S),
     ("list_sessions", "/v1/sessions?limit=1"),
     ("context", f"{S}/context?format=openai"),
@@ -69,7 +70,7 @@ async def test_the_service_answers_as_documented(api: Api) -> None:
         if name == "put":
             body = {**body, "policy": policy, "tools": [{"name": "t", "input_schema": {"type": "object"}}]}
         if (name, path) == ("append", f"{S}/messages"):
-            body = {"messages": long}
+            body = {"messages": long, "usage": {"input_tokens": 5, "output_tokens": 5}}
         answer = await api.call(call.method, path, body)
         assert answer.status in call.replies, (name, answer.status, answer.body)
         check(call.replies[answer.status], answer)

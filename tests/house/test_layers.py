@@ -15,8 +15,9 @@ MAY_IMPORT = {
     "stores": {"stores", "core", "ports", "errors"},
     "llm": {"llm", "core", "ports", "errors"},
     "tokens": {"core", "ports", "errors"},
+    "prices": {"core", "ports", "errors"},
     "observe": {"core", "errors"},
-    "config": {"core", "errors"},
+    "config": {"config", "core", "errors"},
     "wire": {"wire", "core", "errors"},
     "service": {"service", "core", "ports", "errors", "observe"},
     "worker": {"service", "core", "ports", "errors", "observe"},
@@ -29,7 +30,7 @@ CORE_LIBRARIES = {"orjson", "msgspec"}
 """Pure functions over bytes: what the core may use beside the standard library."""
 
 IMPURE = {"asyncio", "time", "os", "random", "secrets", "socket", "threading", "subprocess", "datetime", "pathlib"}
-LAZY = {"anthropic", "openai", "tiktoken", "toktok", "uvloop", "aiohttp", "orjson"}
+LAZY = {"anthropic", "openai", "tiktoken", "toktok", "uvloop", "aiohttp", "orjson", "genai_prices"}
 """Heavy or optional: may be imported inside functions (so may the package's own edges in cli)."""
 
 

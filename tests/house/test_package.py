@@ -16,7 +16,13 @@ import memsvc
 from memsvc.stores import sqlite
 from memsvc.tokens import ENCODING
 
-WANTED = ["py.typed", f"data/{ENCODING}.tiktoken.xz", "data/demo.json", "stores/sqlite/schema/001.sql", "config.py"]
+WANTED = [
+    "py.typed",
+    f"data/{ENCODING}.tiktoken.xz",
+    "data/demo.json",
+    "stores/sqlite/schema/001.sql",
+    "config/schema.py",
+]
 
 
 @pytest.fixture(scope="module")
