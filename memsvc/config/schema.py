@@ -53,7 +53,13 @@ class Config(BaseModel):
         "user", description="Where the summary goes: a user message, or a second system block."
     )
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="Largest request body.")
-    workers_concurrency: int = Field(2, ge=1, le=64, description="Compactions that run at once in this process.")
+    workers_concurrency: int = Field(
+        8,
+        ge=1,
+        le=64,
+        description="Compactions that run at once in this process; most of one is waiting where a model writes. "
+        "Of local summarizers two run at once.",
+    )
     lease_s: Seconds = Field(
         30.0, ge=1, description="Seconds after which another worker takes over a compaction that was not finished."
     )

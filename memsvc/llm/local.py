@@ -9,6 +9,8 @@ from memsvc.core.asking import Reply, SummaryRequest
 from memsvc.core.extract import extract
 from memsvc.errors import SummarizerError
 
+AT_ONCE = 2
+"""Selections in threads at once: they are all CPU, and requests need some of it."""
 INLINE_BYTES = 16_000
 """Up to this much input is read on the event loop: a few milliseconds, less than a thread is worth."""
 
@@ -21,6 +23,7 @@ class LocalSummarizer:
     def __init__(self, count: Callable[[str], int]) -> None:
         """`count` gives the raw tokens of a text; it must be safe to call from a thread."""
         self._count = count
+        self._room = asyncio.Semaphore(AT_ONCE)
 
     async def summarize(self, request: SummaryRequest) -> Reply:
         """A selection of at most `request.budget_tokens`. SummarizerError if nothing can be quoted."""
@@ -28,7 +31,8 @@ class LocalSummarizer:
         if size <= INLINE_BYTES:
             text = extract(request, self._count)
         else:
-            text = await asyncio.to_thread(extract, request, self._count)
+            async with self._room:
+                text = await asyncio.to_thread(extract, request, self._count)
         if not text:
             raise SummarizerError("the messages hold no text that fits the summary", code="summary_empty")
         return Reply(text=text, model=self.name)

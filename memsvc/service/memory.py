@@ -172,7 +172,8 @@ class Memory:
         if not done:
             return 202, {"epoch": session.epoch, "changed": False, "reason": "running"}
         outcome = task.result()
-        return 200, {"epoch": outcome.epoch, "changed": outcome.changed, "reason": outcome.reason}
+        said = {"epoch": outcome.epoch, "changed": outcome.changed, "reason": outcome.reason}
+        return 200, said if outcome.error is None else {**said, "error": outcome.error}
 
     async def usage(self, key: Key, request: UsageRequest) -> dict[str, Any]:
         """Book a model call that the caller made, and learn from it how the provider counts."""

@@ -185,6 +185,9 @@ class CompactReply(Reply):
     epoch: int
     changed: bool
     reason: str | None
+    error: str | None = Field(
+        None, description="What went wrong on the way: which summarizers gave no answer that may stand, and why."
+    )
 
 
 class PinReply(Reply):
