@@ -30,7 +30,7 @@ class Compacted:
         reason: what triggered it (`threshold`, `forced`, `hard`, ...).
         model: who wrote the summary.
         attempts: summarizer calls made.
-        seconds: from the claim to the commit.
+        seconds: from the first question to a summarizer to the commit.
     """
 
     tenant: str
@@ -108,6 +108,9 @@ class WorkerFailed:
     where: tuple[str, ...] = ()
 
 
+CLIENTS = ("anthropic", "openai", "httpx2", "httpcore2", "httpx", "httpcore", "aiohttp.client")
+"""Loggers of the vendors' clients: at `debug` they write whole requests, and with them conversations."""
+
 Event = Compacted | CompactionFailed | SummarizerFailed | RequestFailed | WorkerFailed
 Sink = Callable[[Event], None]
 """Where events go. Must not raise and must not block."""
@@ -160,6 +163,8 @@ def configure_logging(level: str = "info", fmt: LogFormat = "json") -> None:
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in CLIENTS:
+        logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -139,7 +139,7 @@ class Compactor:
             return outcome
 
     async def _write(self, plan: _Plan, reason: str, *, local: bool = False) -> Outcome:
-        session, cut = plan.window.session, plan.cut
+        session, cut, started = plan.window.session, plan.cut, self._clock()
         wanted = Wanted(self._request(plan), plan.parts, cut.budget, cut.replaced, must=reason == "hard")
         try:
             written = await self._chain(session.key).write(wanted, local=local)
@@ -163,7 +163,7 @@ class Compactor:
             cost_usd=written.cost_usd,
             request_seq=request.seq if request is not None else None,
         )
-        outcome = await self._commit(plan, summary)
+        outcome = await self._commit(plan, summary, started)
         return replace(outcome, error="; ".join(written.failed) or None)
 
     def _chain(self, key: Key) -> Chain:
@@ -180,7 +180,7 @@ class Compactor:
         advice = "pins and the quoted request leave no room in summary_tokens; unpin something or raise it"
         return Outcome(False, "pins_too_large", epoch, advice)
 
-    async def _commit(self, plan: _Plan, summary: Summary) -> Outcome:
+    async def _commit(self, plan: _Plan, summary: Summary, started: float) -> Outcome:
         before = plan.window.session
         try:
             after = await self._store.commit(
@@ -207,7 +207,7 @@ class Compactor:
                 summary.reason,
                 summary.model,
                 summary.attempts,
-                self._clock() - summary.at,
+                self._clock() - started,
             )
         )
         return Outcome(True, summary.reason, after.epoch)

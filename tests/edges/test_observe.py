@@ -87,3 +87,36 @@ async def test_a_request_that_is_no_http_is_logged_without_its_text(caplog: pyte
 def test_a_quiet_logger_is_made_once() -> None:
     assert quiet_logger("memsvc.test") is quiet_logger("memsvc.test")
     assert len(quiet_logger("memsvc.test").filters) == 1
+
+
+REAL_CALL = """
+import asyncio
+from memsvc.llm import AnthropicModel, OpenAIModel
+from memsvc.llm.calls import Ask, CallFailed
+from memsvc.observe import configure_logging
+from memsvc.testing.provider import Provider
+
+async def main():
+    configure_logging("debug", "json")
+    async with Provider() as provider:
+        provider.script(["ok", "ok", "server_error", "not_json"])
+        for _ in range(2):
+            for model in (
+                AnthropicModel("claude-haiku-5-5", api_key="secret-key", base_url=provider.anthropic_url),
+                OpenAIModel("gpt-6-luna", api_key="secret-key", base_url=provider.openai_url),
+            ):
+                try:
+                    await model.ask(Ask("secret system", "secret words", 500, 10.0))
+                except CallFailed as failed:
+                    assert "secret" not in str(failed)
+                await model.close()
+    print("done")
+
+asyncio.run(main())
+"""
+
+
+def test_the_vendors_clients_log_nothing_of_a_conversation_even_at_debug() -> None:
+    done = subprocess.run([sys.executable, "-c", REAL_CALL], capture_output=True, text=True, check=True)
+    assert done.stdout == "done\n"
+    assert "secret" not in done.stderr
