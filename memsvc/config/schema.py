@@ -93,8 +93,9 @@ class Config(BaseModel):
     summarizer_input_tokens: int = Field(
         90_000,
         ge=2_000,
-        description="Most provider tokens of one request for a summary; longer ranges go in parts. Lower it to the "
-        "window of a local model; above 100,000 some models cost five times as much.",
+        description="Most provider tokens of one request for a summary, its answer included; longer ranges go in "
+        "parts. Set it to the window of a local model (a refused request halves it by itself, but some servers cut a "
+        "request off without a word); above 100,000 some models cost five times as much.",
     )
     summarizer_timeout_s: Seconds = Field(
         60.0, gt=0, le=600, description="Seconds for one such request, its repetitions included."

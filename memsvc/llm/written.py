@@ -43,7 +43,8 @@ class Limits:
     """What a summary may take.
 
     Attributes:
-        input_tokens: provider tokens of one request: the model's window, or a price cliff below it.
+        input_tokens: provider tokens of one request, its answer included: the model's window, or a price
+            cliff below it.
         call_s: seconds for one part, its repetitions included.
         micros_per_hour: the most a session may cost in an hour, millionths of a dollar; None = no limit.
     """
@@ -135,7 +136,8 @@ class WrittenSummarizer:
     async def _parts(self, request: SummaryRequest, run: _Run) -> Reply:
         beside = await asyncio.to_thread(beside_tokens, request, self._count)
         notes = int(request.budget_tokens * NOTES_SHARE)  # what one part leaves for the next to start from
-        room = int(self._window / self._model.tokens_per_raw) - beside - notes - FRAME_TOKENS
+        shown = self._window - self._most_output(request)
+        room = int(shown / self._model.tokens_per_raw) - beside - notes - FRAME_TOKENS
         texts = await asyncio.to_thread(parts, request, room, self._count)
         if len(texts) > MOST_PARTS:
             what = f"{self.name} would need {len(texts)} requests for it, more than {MOST_PARTS}"
@@ -154,20 +156,24 @@ class WrittenSummarizer:
     async def _ask(self, asked: Prompt, request: SummaryRequest, run: _Run) -> Answer:
         """One part, tried again where that may help and the time allows it."""
         end = self._monotonic() + self._limits.call_s
-        written = math.ceil(request.budget_tokens * WRITTEN_SHARE)
-        room = THINKING_TOKENS * (2 if request.refused else 1)  # it may have been cut short
+        most = self._most_output(request)
         for attempt in range(TRIES):
             left = end - self._monotonic()
             if left <= 0:
                 break
             try:
-                return await self._paid(Ask(asked.system, asked.user, written + room, left), run)
+                return await self._paid(Ask(asked.system, asked.user, most, left), run)
             except CallFailed as failed:
                 pause = self._pause_s(failed, attempt)
                 if pause is None or self._monotonic() + pause >= end:
                     raise
             await self._sleep(pause)
         raise CallFailed("timeout", f"no answer within {self._limits.call_s:.0f} s")
+
+    def _most_output(self, request: SummaryRequest) -> int:
+        """Provider tokens that an answer may take, thinking included: a small window has to hold it too."""
+        thinking = THINKING_TOKENS * (2 if request.refused else 1)  # it may have been cut short
+        return min(math.ceil(request.budget_tokens * WRITTEN_SHARE) + thinking, self._window // 2)
 
     def _pause_s(self, failed: CallFailed, attempt: int) -> float | None:
         """How long to wait before trying again; None = do not."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,12 +18,12 @@ import pytest
 from memsvc.core.money import Line, Usage
 from memsvc.llm import AnthropicModel, Limits, LocalSummarizer, OpenAIModel, WrittenSummarizer
 from memsvc.observe import Event, SummarizerFailed
-from memsvc.prices import GenaiPrices
+from memsvc.prices import FixedPrices, GenaiPrices
 from memsvc.stores.sqlite import SQLiteStore
 from memsvc.testing import violations
 from memsvc.testing.provider import BEHAVIOURS, Ask, Provider
 from tests.service.audit import check
-from tests.service.world import KEY, SMALL, World, build, chat, request, the_counter
+from tests.service.world import KEY, SMALL, Clock, World, build, chat, request, the_counter
 
 POLICY = replace(SMALL, threshold_tokens=2_400, keep_tokens=200, summary_tokens=600, max_tokens=20_000)
 TURNS = chat(24, tokens=60)
@@ -123,7 +124,7 @@ async def spent(store: SQLiteStore) -> int:
     low, high = 0, 10_000_000
     while low < high:  # hold books nothing when refused, and a held probe of 0 costs nothing
         middle = (low + high) // 2
-        probe = Line(f"probe-{middle}", KEY, 0.0, "summary", "p", "m", Usage(0, 0), 0, True)
+        probe = Line(f"probe-{uuid.uuid4()}", KEY, 0.0, "summary", "p", "m", Usage(0, 0), 0, True)
         fits = await store.hold(probe, most_micros=middle, since=0.0)
         low, high = (low, middle) if fits else (middle + 1, high)
     return low
@@ -260,3 +261,25 @@ async def test_the_next_model_in_line_is_asked_before_the_local_one() -> None:
         assert summary["attempts"] == 2
         assert "claude" in (await w.memory.get(KEY))["compaction"]["last_error"]
         await second.close()
+
+
+async def test_a_local_model_with_a_small_window_is_learned() -> None:
+    async with contextlib.AsyncExitStack() as end:
+        store, clock = SQLiteStore(":memory:"), Clock()
+        await store.open()
+        end.push_async_callback(store.close)
+        provider = await end.enter_async_context(Provider(windows={"tiny": 6_000}))
+        model = OpenAIModel("tiny", base_url=provider.openai_url)
+        end.push_async_callback(model.close)
+        written = WrittenSummarizer(model, store, FixedPrices(0, 0), the_counter().count, clock=clock)
+        policy = replace(POLICY, threshold_tokens=9_000, max_tokens=60_000)
+        w = build(store, policy=policy, summarizers=[written, LocalSummarizer(the_counter().count)], clock=clock)
+        models = []
+        for turn in range(4):
+            await w.append(*chat(40, tokens=120, tag=f"r{turn}x"))
+            await w.work()
+            models.append((await w.summaries())[-1]["model"])
+            assert await spent(store) == 0, "a server of one's own costs nothing"
+        assert models[-2:] == ["tiny", "tiny"], models
+        refused = [c for c in provider.calls if c.status == 400]
+        assert len(refused) <= 4, "what is too large is not sent again and again"
