@@ -13,18 +13,18 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 
 from memsvc.core.model import Key
-from memsvc.errors import InvalidRequest, MemsvcError, MethodNotAllowed, NotFound
+from memsvc.errors import MemsvcError, MethodNotAllowed, NotFound
 from memsvc.observe import RequestFailed, Sink, log_sink, places, quiet_logger
 from memsvc.server import reply
 from memsvc.server.body import Bodies
 from memsvc.server.gate import Gate, Keys, Loopback
 from memsvc.server.handlers import Handler, Handlers
-from memsvc.wire import CALLS, Call, Scope, check_session
+from memsvc.server.paths import name_in_path
+from memsvc.wire import CALLS, Call, Scope, check_name
 
 if TYPE_CHECKING:
     from memsvc.service import Memory
@@ -36,7 +36,6 @@ Caller = Callable[[web.Request], Key]
 _NOBODY = Key("", "")
 _BODY_UNREAD = (408, 413, 415)
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
-_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def create_app(
@@ -90,8 +89,8 @@ class Border:
 
     def add(self, app: web.Application, call: Call, handler: Handler) -> None:
         """Make a row of the table a route."""
-        # Anything but `/` may stand in a name; if something is wrong with it, `check_session` says what.
-        path = call.path.replace("{sid}", "{sid:[^/]*}").replace("{seq}", "{seq:[^/]*}")
+        # Anything but `/` may stand in a name; if something is wrong with it, `check_name` says what.
+        path = re.sub(r"\{(\w+)\}", r"{\1:[^/]*}", call.path)
         entrance = self.guarded(handler, call.name, self._callers[call.scope])
         for method in ("GET", "HEAD") if call.method == "GET" else (call.method,):
             app.router.add_route(method, path, entrance, expect_handler=self._expected)
@@ -118,7 +117,7 @@ class Border:
         return Key(self._gate.tenant(request.headers), "")
 
     def _session(self, request: web.Request) -> Key:
-        return self._key(self._gate.tenant(request.headers), _session_name(request))
+        return self._key(self._gate.tenant(request.headers), name_in_path(request, "sid", "session"))
 
     async def _expected(self, request: web.Request) -> web.StreamResponse | None:
         """`Expect: 100-continue`: refuse before the body is sent, or ask for it."""
@@ -174,22 +173,5 @@ async def _nowhere(request: web.Request, _key: Key) -> web.Response:
     raise NotFound("There is no such path here; /openapi.json lists them all.", code="no_such_path")
 
 
-def _session_name(request: web.Request) -> str:
-    raw_path = request.rel_url.raw_path
-    if "%" in raw_path:
-        # The router leaves what it cannot decode as it is: `%FF` would be the same name as `%25FF`.
-        try:
-            unquote_to_bytes(raw_path).decode()
-        except UnicodeDecodeError:
-            raise InvalidRequest(
-                "The path is not UTF-8; percent-encode the session's name as UTF-8.", field="session"
-            ) from None
-        if _BAD_ESCAPE.search(raw_path):
-            raise InvalidRequest(
-                "The path has a `%` that begins no escape; write a percent sign as %25.", field="session"
-            )
-    return request.match_info["sid"]
-
-
 def _checked_key(tenant: str, session: str) -> Key:
-    return Key(tenant, check_session(session))
+    return Key(tenant, check_name(session, "session"))

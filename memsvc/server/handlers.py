@@ -14,6 +14,7 @@ from memsvc.core.model import Key
 from memsvc.errors import InvalidRequest
 from memsvc.server import reply
 from memsvc.server.body import Bodies, items, members, parse
+from memsvc.server.paths import name_in_path
 from memsvc.service.requests import (
     AppendRequest,
     CompactRequest,
@@ -22,7 +23,7 @@ from memsvc.service.requests import (
     PutRequest,
     UsageRequest,
 )
-from memsvc.wire import check_append, check_append_query, check_usage, openapi_document, shown, validate
+from memsvc.wire import check_append, check_append_query, check_name, check_usage, openapi_document, shown, validate
 from memsvc.wire import requests as take
 
 if TYPE_CHECKING:
@@ -73,6 +74,12 @@ class Handlers:
     async def delete(self, request: web.Request, key: Key) -> web.Response:
         """All of a session."""
         await self._memory.delete(key)
+        return reply.empty()
+
+    async def delete_user(self, request: web.Request, key: Key) -> web.Response:
+        """All sessions of one person."""
+        user = check_name(name_in_path(request, "user", "user"), "user")
+        await self._memory.delete_user(key.tenant, user)
         return reply.empty()
 
     async def list_sessions(self, request: web.Request, key: Key) -> web.Response:

@@ -17,6 +17,7 @@ from memsvc.observe import Sink
 from memsvc.ports import Counter, Prices, Store, Summarizer
 from memsvc.service import changes
 from memsvc.service.compact import Compactor, Outcome
+from memsvc.service.deletion import delete_user
 from memsvc.service.documents import append_document, history_rows, session_document, summary_document
 from memsvc.service.inbox import Inbox, Parsed, check_system, digest
 from memsvc.service.requests import (
@@ -214,6 +215,10 @@ class Memory:
         self._views.forget(key)
         if not await self._store.delete(key):
             raise NotFound(f"no session {key.session!r}")
+
+    async def delete_user(self, tenant: str, user: str) -> None:
+        """Remove every session that carries this `user` tag, and all that was derived from them. Idempotent."""
+        await delete_user(self._store, self._views, tenant, user)
 
     async def count(self, request: CountRequest) -> dict[str, Any]:
         """Raw tokens of messages, system prompt and tools, and what the provider may count."""

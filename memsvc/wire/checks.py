@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -58,17 +58,17 @@ def shown(text: str) -> str:
     return "".join(char if not unprintable(char) else f"\\u{ord(char):04x}" for char in short)
 
 
-def check_session(name: str) -> str:
-    """A session's name as decoded from the path. Raises InvalidRequest."""
+def check_name(name: str, of: Literal["session", "user"]) -> str:
+    """A name as decoded from the path. Raises InvalidRequest."""
     if not name:
-        raise InvalidRequest("The session's name is empty; use 1 to 200 characters.", field="session")
+        raise InvalidRequest(f"The {of}'s name is empty; use 1 to 200 characters.", field=of)
     if len(name) > 200:
-        raise InvalidRequest(f"The session's name has {len(name)} characters; use 1 to 200.", field="session")
+        raise InvalidRequest(f"The {of}'s name has {len(name)} characters; use 1 to 200.", field=of)
     if unprintable(name):
         raise InvalidRequest(
-            "The session's name has a control character or half a surrogate pair; "
+            f"The {of}'s name has a control character or half a surrogate pair; "
             "use printable text, percent-encoded as UTF-8.",
-            field="session",
+            field=of,
         )
     return name
 

@@ -61,7 +61,12 @@ SID = Param(
     {"type": "string", "minLength": 1, "maxLength": 200},
 )
 SEQ = Param("seq", "A message's number in its session.", {"type": "integer", "minimum": 1})
-PATH_PARAMS: Mapping[str, Param] = {param.name: param for param in (SID, SEQ)}
+USER = Param(
+    "user",
+    "The `user` tag of sessions: 1 to 200 characters, percent-encoded (`/` as `%2F`).",
+    {"type": "string", "minLength": 1, "maxLength": 200},
+)
+PATH_PARAMS: Mapping[str, Param] = {param.name: param for param in (SID, SEQ, USER)}
 
 IDEMPOTENCY_KEY = Param(
     "Idempotency-Key",
@@ -131,6 +136,14 @@ CALLS: tuple[Call, ...] = (
         "session",
         {204: None},
         errors=(404,),
+    ),
+    Call(
+        "delete_user",
+        "DELETE",
+        "/v1/users/{user}",
+        "Delete every session of one person and everything derived from them.",
+        "tenant",
+        {204: None},
     ),
     Call(
         "list_sessions",

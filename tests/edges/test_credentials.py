@@ -55,7 +55,7 @@ async def test_a_known_key_opens_its_tenant(keyed: Api, headers: dict[str, str])
 )
 @pytest.mark.parametrize("call", [c for c in CALLS if c.scope != "public"], ids=lambda c: c.name)
 async def test_without_a_known_key_nothing_is_answered(keyed: Api, call: Any, headers: dict[str, str]) -> None:
-    path = call.path.format(sid="s", seq="1")
+    path = call.path.format(sid="s", seq="1", user="u")
     answer = await keyed.call(call.method, path, {"messages": [HI]} if call.body else None, headers=headers)
     assert "x-api-key" in answer.problem(401, code="unauthorized")["detail"] or headers
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
@@ -108,3 +108,20 @@ async def test_without_keys_web_pages_are_refused(api: Api, headers: dict[str, s
     problem = (await api.call("PUT", S, {"user": "u"}, headers=headers)).problem(403, field, "forbidden")
     assert "configure keys" in problem["detail"]
     assert (await api.ok("GET", S))["user"] is None
+
+
+async def test_all_sessions_of_one_person_go_and_nobody_elses(keyed: Api) -> None:
+    ann, bob = ({"x-api-key": key} for key in KEYS)
+    for headers in (ann, bob):
+        for name, user in (("a", "jo/é"), ("b", "jo/é"), ("c", "other"), ("d", None)):
+            await keyed.ok("PUT", f"/v1/sessions/{name}", {"user": user} if user else {}, headers=headers)
+            await keyed.ok("POST", f"/v1/sessions/{name}/messages", {"messages": [HI]}, headers=headers)
+    for _ in range(2):  # the second finds nothing, which is no error
+        assert (await keyed.call("DELETE", "/v1/users/jo%2F%C3%A9", headers=ann)).status == 204
+    left = {}
+    for who, headers in (("ann", ann), ("bob", bob)):
+        left[who] = [s["session"] for s in (await keyed.ok("GET", "/v1/sessions", headers=headers))["sessions"]]
+    assert {who: sorted(names) for who, names in left.items()} == {"ann": ["c", "d"], "bob": ["a", "b", "c", "d"]}
+    (await keyed.call("GET", "/v1/sessions/a/history", headers=ann)).problem(404)
+    (await keyed.call("DELETE", "/v1/users/%FF", headers=ann)).problem(400)
+    (await keyed.call("DELETE", "/v1/users/" + "x" * 201, headers=ann)).problem(400)

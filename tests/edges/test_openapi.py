@@ -35,6 +35,7 @@ SENT: list[tuple[str, str]] = [
     ("readyz", "/readyz"),
     ("openapi", "/openapi.json"),
     ("delete", S),
+    ("delete_user", "/v1/users/u-1"),
 ]
 """One conversation that meets every call."""
 
