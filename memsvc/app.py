@@ -120,12 +120,14 @@ def _secret(value: SecretStr | None) -> str | None:
 
 
 def _price(config: Config, model: AnthropicModel | OpenAIModel, listed: Prices, now: float) -> Prices:
-    """What the settings say, else nothing for a server of one's own, else the price list."""
-    if config.summarizer_input_usd is not None or config.summarizer_output_usd is not None:
-        return FixedPrices(config.summarizer_input_usd or 0.0, config.summarizer_output_usd or 0.0)
-    if model.base_url is not None and own_server(model.base_url):
+    """The price list, what the settings say of a model that it does not know, or nothing for a server of one's
+    own that asks for no key: behind one that does, somebody may be billed."""
+    own = model.base_url is not None and own_server(model.base_url) and not model.keyed
+    if config.summarizer_input_usd is None and own:
         return FixedPrices(0.0, 0.0)
     if listed.micros(model.provider, model.name, Usage(1000, 1000), at=now) is None:
+        if config.summarizer_input_usd is not None and config.summarizer_output_usd is not None:
+            return FixedPrices(config.summarizer_input_usd, config.summarizer_output_usd)
         raise ConfigError(
             f"the price of {model.provider}:{model.name} is not in the price list: set MEMSVC_SUMMARIZER_INPUT_USD"
             " and MEMSVC_SUMMARIZER_OUTPUT_USD (dollars per million tokens)."

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from memsvc.app import written_summarizers
 from memsvc.config import Config, ConfigError, allowed, describe, load_config
+from memsvc.core.money import Usage
+from memsvc.prices import GenaiPrices
+from tests.service.world import the_counter
 
 KEY = "a-key-that-is-long-enough"
 KEYS = f'{{"{KEY}": "acme"}}'
@@ -93,6 +98,7 @@ def test_the_sentence(env: dict[str, str], sentence: str, tmp_path: Path) -> Non
         ({"MEMSVC_API_KEYS": f'{{"{KEY}": ""}}'}, ["MEMSVC_API_KEYS", "200 printable"]),
         ({"MEMSVC_API_KEYS": f'{{"{KEY} {KEY}": "t"}}'}, ["MEMSVC_API_KEYS", "visible ASCII"]),
         ({"MEMSVC_CONFIG": "nowhere.toml"}, ["nowhere.toml", "no such file"]),
+        ({"MEMSVC_SUMMARIZER_INPUT_USD": "1"}, ["summarizer_output_usd", "both, or neither"]),
         ({"MEMSVC_SUMMARIZERS": "gemini"}, ["'gemini'", "openai:MODEL"]),
         ({"MEMSVC_SUMMARIZERS": "openai:"}, ["'openai:'", "openai:MODEL"]),
         ({"MEMSVC_SUMMARIZERS": "openai"}, ["'openai'", "OPENAI_API_KEY", "MEMSVC_OPENAI_BASE_URL"]),
@@ -190,3 +196,20 @@ def test_a_vendors_key_is_not_sent_to_a_server_that_only_our_settings_name(tmp_p
 
 def test_without_summarizers_the_vendors_variables_do_not_matter(tmp_path: Path) -> None:
     assert load_config(env={"OPENAI_BASE_URL": "nonsense", "ANTHROPIC_API_KEY": "x"}, cwd=tmp_path) == Config()
+
+
+def test_prices_of_the_settings_are_for_models_that_the_list_does_not_know() -> None:
+    def price(name: str, **more: Any) -> int | None:
+        config = Config(summarizers=(name,), **more)
+        (made,) = written_summarizers(config, None, the_counter(), GenaiPrices(), lambda: 1.7e9)  # type: ignore[arg-type]
+        return made._prices.micros(made._model.provider, made._model.name, Usage(1_000_000, 0), at=1.79e9)
+
+    given = {"summarizer_input_usd": 7.0, "summarizer_output_usd": 9.0, "openai_api_key": "k", "anthropic_api_key": "k"}
+    assert price("openai:unheard-of", **given) == 7_000_000
+    assert price("anthropic:claude-sonnet-5-5", **given) == 2_000_000
+    local = "http://127.0.0.1:1/v1"
+    assert price("openai:qwen3", openai_base_url=local) == 0
+    keyed = {"anthropic_base_url": "http://litellm:4000", "anthropic_api_key": "k"}
+    assert price("anthropic:claude-sonnet-5-5", **keyed) == 2_000_000, "a proxy with a key may be billed for"
+    with pytest.raises(ConfigError, match="not in the price list"):
+        price("openai:unheard-of", openai_api_key="k")

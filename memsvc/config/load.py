@@ -136,6 +136,11 @@ def _together(config: Config) -> Iterable[str]:
             f"max_tokens (MEMSVC_MAX_TOKENS), {config.max_tokens}, must be larger than {parts}: "
             "raise it, lower the others, or leave it unset."
         )
+    if (config.summarizer_input_usd is None) != (config.summarizer_output_usd is None):
+        yield (
+            "summarizer_input_usd and summarizer_output_usd (MEMSVC_SUMMARIZER_INPUT_USD, _OUTPUT_USD) go together:"
+            " set both, or neither."
+        )
     for name in config.summarizers:
         vendor = name.partition(":")[0]
         if getattr(config, f"{vendor}_api_key") is None and getattr(config, f"{vendor}_base_url") is None:

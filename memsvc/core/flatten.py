@@ -225,7 +225,12 @@ def _name(value: object) -> str:
 
 
 def _arguments(value: object) -> str:
-    """A call's arguments as `key=value` text: half the tokens of JSON, values as spelled."""
+    """A call's arguments as `key=value` text: half the tokens of JSON, values as spelled. JSON inside a string
+    may escape half a surrogate pair, which no text can carry: it becomes `?`."""
+    return _written(value).encode("utf-8", "replace").decode()
+
+
+def _written(value: object) -> str:
     if isinstance(value, str):
         parsed = _load(value.encode("utf-8", "replace"))
         if not isinstance(parsed, dict):

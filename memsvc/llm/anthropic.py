@@ -43,6 +43,7 @@ class AnthropicModel:
         self.name = name
         self._key = api_key if api_key is not None or base_url is None else NO_KEY
         self.base_url = base_url
+        self.keyed = api_key is not None
         self._client: AsyncAnthropic | None = None
 
     async def open(self) -> None:
@@ -108,7 +109,9 @@ def _failed(wrong: APIStatusError) -> CallFailed:
     code = details.get("error_code") if isinstance(details, dict) else None
     if wrong.status_code == 400 and _TOO_LONG.search(str(told.get("message", ""))):
         code = "context_length_exceeded"
-    return status_failed(wrong.status_code, code or told.get("type"), wrong.response.headers.get("retry-after"))
+    named = code or told.get("type")
+    code = named if isinstance(named, str) else None
+    return status_failed(wrong.status_code, code, wrong.response.headers.get("retry-after"))
 
 
 def answer_of(reply: object, asked_for: str) -> Answer:

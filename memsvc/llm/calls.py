@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -11,13 +12,26 @@ NO_KEY = "none"
 """What a server that asks for no key gets: the SDKs insist on one, and a vendor's must not leak."""
 Stop = Literal["end", "length", "refusal", "other"]
 Kind = Literal[
-    "rate_limited", "overloaded", "server", "connection", "timeout", "overflow", "quota", "auth", "request", "garbled"
+    "rate_limited",
+    "overloaded",
+    "server",
+    "connection",
+    "timeout",
+    "overflow",
+    "quota",
+    "auth",
+    "unknown",
+    "request",
+    "garbled",
 ]
 """How a call failed. The first five may pass by themselves; the rest need somebody, or another request."""
 
+_CODE = re.compile(r"[a-z0-9_.]{1,60}")
 PASSING: frozenset[Kind] = frozenset({"rate_limited", "overloaded", "server", "connection", "timeout"})
-FOR_GOOD: frozenset[Kind] = frozenset({"quota", "auth", "request"})
+FOR_GOOD: frozenset[Kind] = frozenset({"quota", "auth", "unknown"})
 """Trying again changes nothing until somebody has changed a key, a model's name or a limit."""
+ABOUT_CONTENT: frozenset[Kind] = frozenset({"overflow", "request"})
+"""The provider serves, but not this request: it says nothing about the next one, of another session say."""
 UNSURE: frozenset[Kind] = frozenset({"connection", "timeout", "garbled"})
 """The provider may have done the work, and may bill it."""
 
@@ -114,9 +128,10 @@ def status_failed(status: int, code: str | None, retry_after: str | None) -> Cal
         case _ if status >= 500:
             return CallFailed("server", f"the provider failed ({status})", retry_after_s=wait)
         case 404:
-            return CallFailed("request", "the provider knows no such model or address (404)")
+            return CallFailed("unknown", "the provider knows no such model or address (404)")
         case _:
-            return CallFailed("request", f"the provider refuses the request ({status}, {code or 'no code'})")
+            told = code if code and _CODE.fullmatch(code) else "no code"  # it may be free text
+            return CallFailed("request", f"the provider refuses the request ({status}, {told})")
 
 
 def _seconds(header: str | None) -> float | None:

@@ -39,6 +39,7 @@ class OpenAIModel:
         self.provider = "openai" if base_url is None else "openai-compatible"
         self._key = api_key if api_key is not None or base_url is None else NO_KEY
         self.base_url = base_url
+        self.keyed = api_key is not None
         self._client: AsyncOpenAI | None = None
 
     async def open(self) -> None:

@@ -17,7 +17,7 @@ from memsvc.core.money import Line, Usage
 from memsvc.core.prompt import Prompt, beside_tokens, parts, prompt
 from memsvc.errors import MemsvcError, SummarizerError
 from memsvc.llm.breaker import Breaker
-from memsvc.llm.calls import FOR_GOOD, PASSING, UNSURE, Answer, Ask, CallFailed, Model
+from memsvc.llm.calls import ABOUT_CONTENT, FOR_GOOD, PASSING, UNSURE, Answer, Ask, CallFailed, Model
 from memsvc.ports import Ledger, Prices
 
 FEATURE = "summary"
@@ -29,8 +29,12 @@ NOTES_SHARE = 1.5
 """Notes between two parts may take so much of the budget; the last ones are cut to it later."""
 FRAME_TOKENS = 50
 """Tags and message frames of a request."""
+LEAST_WINDOW = 4_000
+"""No window smaller than this is tried: prompt and answer would not both fit."""
 TRIES = 3
-"""Calls for one part, the first included; and how often a request that is too large is halved."""
+"""Calls for one part, the first included."""
+HALVINGS = 6
+"""Sizes tried where requests are refused as too large, which costs nothing: from 90,000 tokens down to 4,000."""
 PAUSES_S = (0.5, 2.0)
 LONGEST_PAUSE_S = 20.0
 """A provider that asks for a longer one is left alone: the next summarizer is there at once."""
@@ -109,7 +113,8 @@ class WrittenSummarizer:
         try:
             reply = await self._fold(request, run)
         except CallFailed as failed:
-            self._breaker.failed(for_good=failed.kind in FOR_GOOD)
+            if failed.kind not in ABOUT_CONTENT:
+                self._breaker.failed(for_good=failed.kind in FOR_GOOD)
             raise SummarizerError(
                 f"{self.name}: {failed.what}", code=f"summary_{failed.kind}", cost_usd=run.paid
             ) from None
@@ -124,19 +129,24 @@ class WrittenSummarizer:
 
     async def _fold(self, request: SummaryRequest, run: _Run) -> Reply:
         """The transcript part by part, each updating the notes of the one before."""
-        for _ in range(TRIES):
+        window = self._window
+        for _ in range(HALVINGS):
             try:
-                return await self._parts(request, run)
+                reply = await self._parts(request, run, window)
             except CallFailed as failed:
-                if failed.kind != "overflow":
+                if failed.kind != "overflow" or window <= LEAST_WINDOW:
                     raise
-                self._window //= 2  # the model's window is smaller than was said: learnt for later too
-        raise CallFailed("overflow", f"no part of the transcript fits its window, tried {self._window * 2} tokens")
+                window = max(window // 2, LEAST_WINDOW)
+                continue
+            self._window = min(self._window, window)  # what worked is learnt, for others too; what failed is not
+            return reply
+        raise CallFailed("overflow", f"no part of the transcript fits its window, tried down to {window * 2} tokens")
 
-    async def _parts(self, request: SummaryRequest, run: _Run) -> Reply:
+    async def _parts(self, request: SummaryRequest, run: _Run, window: int) -> Reply:
         beside = await asyncio.to_thread(beside_tokens, request, self._count)
         notes = int(request.budget_tokens * NOTES_SHARE)  # what one part leaves for the next to start from
-        shown = self._window - self._most_output(request)
+        most = _most_output(request, window)
+        shown = window - most
         room = int(shown / self._model.tokens_per_raw) - beside - notes - FRAME_TOKENS
         texts = await asyncio.to_thread(parts, request, room, self._count)
         if len(texts) > MOST_PARTS:
@@ -145,7 +155,7 @@ class WrittenSummarizer:
         previous, answer = request.previous, None
         for number, text in enumerate(texts, start=1):
             more = number < len(texts)
-            answer = await self._ask(prompt(request, text, previous, more, self._count), request, run)
+            answer = await self._ask(prompt(request, text, previous, more, self._count), most, run)
             if more and (answer.stop != "end" or headings(answer.text) < MIN_HEADINGS):
                 what = f"{self.name} wrote no notes for part {number} of {len(texts)}"
                 raise SummarizerError(what, code="summary_incomplete")
@@ -153,10 +163,9 @@ class WrittenSummarizer:
         assert answer is not None, "there is at least one part"
         return Reply(answer.text, answer.model, answer.stop, run.paid, written=True)
 
-    async def _ask(self, asked: Prompt, request: SummaryRequest, run: _Run) -> Answer:
+    async def _ask(self, asked: Prompt, most: int, run: _Run) -> Answer:
         """One part, tried again where that may help and the time allows it."""
         end = self._monotonic() + self._limits.call_s
-        most = self._most_output(request)
         for attempt in range(TRIES):
             left = end - self._monotonic()
             if left <= 0:
@@ -169,11 +178,6 @@ class WrittenSummarizer:
                     raise
             await self._sleep(pause)
         raise CallFailed("timeout", f"no answer within {self._limits.call_s:.0f} s")
-
-    def _most_output(self, request: SummaryRequest) -> int:
-        """Provider tokens that an answer may take, thinking included: a small window has to hold it too."""
-        thinking = THINKING_TOKENS * (2 if request.refused else 1)  # it may have been cut short
-        return min(math.ceil(request.budget_tokens * WRITTEN_SHARE) + thinking, self._window // 2)
 
     def _pause_s(self, failed: CallFailed, attempt: int) -> float | None:
         """How long to wait before trying again; None = do not."""
@@ -239,6 +243,12 @@ class WrittenSummarizer:
             await self._ledger.settle(line)
         except MemsvcError:
             return  # the worst case stays in the books: too much, never too little
+
+
+def _most_output(request: SummaryRequest, window: int) -> int:
+    """Provider tokens that an answer may take, thinking included: a small window has to hold it too."""
+    thinking = THINKING_TOKENS * (2 if request.refused else 1)  # it may have been cut short
+    return min(math.ceil(request.budget_tokens * WRITTEN_SHARE) + thinking, window // 2)
 
 
 _NOBODY = Key("", "")

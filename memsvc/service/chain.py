@@ -132,6 +132,11 @@ class Chain:
         except SummarizerError as failed:
             done.cost_usd += _paid(failed)
             raise
+        except Exception as bug:  # a fault in one summarizer is no reason to go without a summary
+            if summarizer is self._summarizers[-1]:
+                raise
+            what = f"{summarizer.name} failed: {type(bug).__name__}"
+            raise SummarizerError(what, code="summary_internal") from bug
         done.cost_usd += reply.cost_usd
         return reply
 

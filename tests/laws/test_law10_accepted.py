@@ -158,3 +158,32 @@ async def test_past_the_hard_mark_what_cannot_gain_is_refused_and_nothing_is_com
         with pytest.raises(CannotFit):
             await w.context()
         assert await w.summaries() == []
+
+
+async def test_a_fault_in_a_summarizer_is_no_reason_to_go_without_a_summary() -> None:
+    class Broken(Failing):
+        async def summarize(self, request: SummaryRequest) -> Reply:
+            raise RuntimeError("a bug")
+
+    async with world(summarizers=[Broken(), local()]) as w:
+        await w.append(*chat(12))
+        await w.work()
+        assert [s["model"] for s in await w.summaries()] == ["local"]
+        assert "RuntimeError" in (await w.memory.get(KEY))["compaction"]["last_error"]
+
+
+@pytest.mark.parametrize("format", ["openai", "responses"])
+async def test_half_a_surrogate_pair_inside_arguments_stops_nothing(format: str) -> None:
+    arguments = '{"path":"a\\ud800b","\\udfff":1}'
+    call = {"id": "c1", "type": "function", "function": {"name": "run", "arguments": arguments}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    output = {"role": "tool", "tool_call_id": "c1", "content": "done"}
+    if format == "responses":
+        message = {"type": "function_call", "call_id": "c1", "name": "run", "arguments": arguments}
+        output = {"type": "function_call_output", "call_id": "c1", "output": "done"}
+    async with world() as w:
+        await w.append(user("go"), message, output, format=format)
+        await w.append(*chat(14), format=format)
+        await w.work()
+        assert len(await w.summaries()) == 1
+        assert (await w.context(format=format))["epoch"] == 1

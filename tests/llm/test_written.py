@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from memsvc.core.money import Line, Usage
 from memsvc.errors import SummarizerError, Unavailable
 from memsvc.llm.breaker import FIRST_REST_S, LONGEST_REST_S, TRIPS_AFTER, Breaker
 from memsvc.llm.calls import Answer, Ask, CallFailed
-from memsvc.llm.written import LONGEST_PAUSE_S, MOST_PARTS, TRIES, Limits, WrittenSummarizer
+from memsvc.llm.written import HALVINGS, LONGEST_PAUSE_S, MOST_PARTS, Limits, WrittenSummarizer
 from memsvc.prices import FixedPrices
 from memsvc.stores.sqlite import SQLiteStore
 from tests.service.world import the_counter, words
@@ -196,7 +197,7 @@ async def test_a_window_smaller_than_said_is_learned() -> None:
 async def test_a_window_that_nothing_fits_is_given_up() -> None:
     async with bench(CallFailed("overflow", "too large"), input_tokens=50_000) as b:
         assert (await b.failure()).code == "summary_overflow"
-        assert len(b.model.asked) == TRIES
+        assert len(b.model.asked) <= HALVINGS
         assert await b.room(1_000_000), "a refused request costs nothing"
 
 
@@ -208,7 +209,7 @@ async def test_what_may_pass_is_tried_again(kind: str) -> None:
         assert b.time.slept == [0.5]
 
 
-@pytest.mark.parametrize("kind", ["auth", "quota", "request", "garbled"])
+@pytest.mark.parametrize("kind", ["auth", "quota", "unknown", "request", "garbled"])
 async def test_what_will_not_pass_is_not(kind: str) -> None:
     async with bench(CallFailed(kind, "no"), answer()) as b:  # type: ignore[arg-type]
         assert (await b.failure()).code == f"summary_{kind}"
@@ -342,3 +343,19 @@ async def test_the_store_going_away_between_call_and_booking_loses_no_answer() -
         assert (await summarizer.summarize(wanted())).text == NOTES
     finally:
         await store.close()
+
+
+async def test_what_one_conversation_says_does_not_rest_the_model_for_others() -> None:
+    async with bench(CallFailed("request", "content"), answer()) as b:
+        assert (await b.failure()).code == "summary_request"
+        await b.run(wanted(key=ANOTHER))
+
+
+async def test_a_window_is_learned_from_what_worked_and_not_from_many_failing_at_once() -> None:
+    async with bench(CallFailed("overflow", "too large"), input_tokens=64_000) as b:
+        failed = await asyncio.gather(*(b.run() for _ in range(8)), return_exceptions=True)
+        assert {getattr(f, "code", None) for f in failed} == {"summary_overflow"}
+        assert b.summarizer._window == 64_000
+        assert all(a.max_tokens > 0 for a in b.model.asked)
+        b.model.script = [answer()]
+        await b.run()
