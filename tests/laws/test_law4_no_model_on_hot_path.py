@@ -104,9 +104,10 @@ async def test_a_model_that_breaks_leaves_append_and_fetch_alone() -> None:
         await w.append(*chat(10))
         await w.work()
         told = (await w.memory.get(KEY))["compaction"]
-        assert (told["state"], told["last_error"]) == ("backoff", "RuntimeError")
+        assert told["state"] == "idle"
+        assert "RuntimeError" in told["last_error"]
         await w.append(said("still here"), user(words(10)))
-        assert (await w.context())["epoch"] == 0
+        assert (await w.context())["epoch"] == 1, "the next in line wrote it"
         await w.append(*chat(40, tag="x"))
         assert (await w.context())["tokens"]["context"] <= SMALL.max_tokens
         await check_coverage(w)
