@@ -67,6 +67,7 @@ class App:
             sink=sink,
             cache_bytes=config.cache_bytes,
             prices=self._prices,
+            lease_s=config.lease_s,
         )
         self.worker = Worker(
             self._store,

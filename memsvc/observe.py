@@ -69,12 +69,14 @@ class SummarizerFailed:
     Attributes:
         summarizer: `provider:model`.
         error: the error's code.
+        where: the innermost frames of a fault of ours, `file:line function`; empty for any other failure.
     """
 
     tenant: str
     session: str
     summarizer: str
     error: str
+    where: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

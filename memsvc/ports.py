@@ -108,6 +108,11 @@ class Queue(Protocol):
         Sets the session's state to `running`."""
         ...
 
+    async def take(self, key: Key, *, now: float, lease_s: float) -> Job | None:
+        """Claim the job of this session, due or not, asked for or not; None while another holds it.
+        Raises NotFound."""
+        ...
+
     async def finish(
         self,
         job: Job,
@@ -135,8 +140,9 @@ class Ledger(Protocol):
 
     async def hold(self, line: Line, *, most_micros: int | None, since: float) -> bool:
         """Book the worst case of a call before it is made. False, and nothing is booked, where the
-        session's lines of that feature with `at >= since` would pass `most_micros` with it
-        (None = no limit; `line.micros` None counts as 0), or where the id is booked already."""
+        session's own lines (id begins with `money.OWN`) of that feature with `at >= since` would pass
+        `most_micros` with it (None = no limit; `line.micros` None counts as 0), or where the id is
+        booked already. NotFound where the key names a session (it is not empty) that is gone."""
         ...
 
     async def settle(self, line: Line) -> None:

@@ -9,17 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from memsvc.core.model import Job
-from memsvc.errors import MemsvcError, NotFound
-from memsvc.observe import CompactionFailed, Sink, WorkerFailed, places
+from memsvc.errors import MemsvcError
+from memsvc.observe import Sink, WorkerFailed, places
 from memsvc.ports import Queue
-from memsvc.service.compact import Compactor, Outcome
-
-BACKOFF_S = (2.0, 10.0, 60.0, 300.0, 1800.0)
-"""Pause before the next try of a failed compaction, by number of failures."""
-
-LEASE_PARTS = 3
-"""A lease is renewed when so much of it is over."""
+from memsvc.service.compact import Compactor
+from memsvc.service.leased import Leased
 
 
 class Worker:
@@ -45,12 +39,9 @@ class Worker:
         lease_s: float = 120.0,
         poll_s: float = 1.0,
     ) -> None:
-        self._queue = queue
-        self._compactor = compactor
-        self._clock = clock
+        self._leased = Leased(queue, compactor, clock=clock, sink=sink, lease_s=lease_s)
         self._sink = sink
         self._concurrency = concurrency
-        self._lease_s = lease_s
         self._poll_s = poll_s
         self._wake = asyncio.Event()
         self._stopping = False
@@ -78,13 +69,10 @@ class Worker:
     async def run_due(self) -> int:
         """Run every job that is due now, one after the other; how many there were."""
         done = 0
-        while not self._stopping and (job := await self._claim()) is not None:
-            await self._run(job)
+        while not self._stopping and (job := await self._leased.claim()) is not None:
+            await self._leased.run(job, reason="threshold")
             done += 1
         return done
-
-    async def _claim(self) -> Job | None:
-        return await self._queue.claim(now=self._clock(), lease_s=self._lease_s)
 
     async def _loop(self) -> None:
         while not self._stopping:
@@ -106,52 +94,3 @@ class Worker:
         except TimeoutError:
             return
         self._wake.clear()
-
-    async def _run(self, job: Job) -> None:
-        work = asyncio.ensure_future(self._compactor.run(job.key, reason="threshold"))
-        try:
-            held = await self._keep(job, work)
-        finally:
-            await _stopped(work)
-        if held is not None:
-            await self._finish(held, work)
-
-    async def _keep(self, job: Job, work: asyncio.Future[Outcome]) -> Job | None:
-        """Hold the lease while the work goes on, so that nobody else pays for the same summary; gives the
-        job as it is held in the end, None if the lease was lost to another worker."""
-        while not (await asyncio.wait({work}, timeout=self._lease_s / LEASE_PARTS))[0]:
-            try:
-                held = await self._queue.extend(job, now=self._clock(), lease_s=self._lease_s)
-            except MemsvcError:
-                continue  # the store is away: the lease may outlast that
-            if held is None:
-                return None
-            job = held
-        return job
-
-    async def _finish(self, job: Job, work: asyncio.Future[Outcome]) -> None:
-        try:
-            outcome = work.result()
-        except NotFound:
-            await self._queue.finish(job)
-            return
-        except MemsvcError as failed:
-            await self._back_off(job, failed.code, failed.detail)
-            return
-        except Exception as bug:  # the job is given back with its pause, not left to its lease
-            self._sink(WorkerFailed(type(bug).__name__, places(bug.__traceback__)))
-            await self._back_off(job, "internal", type(bug).__name__)
-            return
-        await self._queue.finish(job, reason=outcome.reason, error=outcome.error)
-
-    async def _back_off(self, job: Job, code: str, detail: str) -> None:
-        retry_at = self._clock() + BACKOFF_S[min(job.attempts, len(BACKOFF_S)) - 1]
-        self._sink(CompactionFailed(job.key.tenant, job.key.session, code, job.attempts, retry_at))
-        await self._queue.finish(job, state="backoff", reason=code, error=detail, retry_at=retry_at)
-
-
-async def _stopped(work: asyncio.Future[Outcome]) -> None:
-    """Cancel what still runs, and see its end."""
-    if not work.done():
-        work.cancel()
-        await asyncio.wait({work})

@@ -32,6 +32,7 @@ class SummaryRequest:
         budget_tokens: the most the body may take.
         key: the session, for the books; None = nobody is charged (a summarizer that costs nothing).
         refused: why the same summarizer's answer before this was refused, or None.
+        resume: `Reply.resume` of that answer, or None.
     """
 
     entries: tuple[Entry, ...]
@@ -41,6 +42,7 @@ class SummaryRequest:
     budget_tokens: int
     key: Key | None = None
     refused: str | None = None
+    resume: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Reply:
     Attributes:
         cost_usd: of all calls that it took.
         written: a model wrote it, and was asked for HEADINGS.
+        resume: what its summarizer wants back if it is asked to repair it; of no meaning to others.
     """
 
     text: str
@@ -57,6 +60,7 @@ class Reply:
     stop: Literal["end", "length", "refusal", "other"] = "end"
     cost_usd: float = 0.0
     written: bool = False
+    resume: object = None
 
 
 def headings(text: str) -> int:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from memsvc.core.model import Key
 
+OWN = "memsvc-"
+"""The id of a call that the service made itself begins with this; nobody can report one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:

@@ -24,7 +24,7 @@ RESULT_TOKENS = 600
 """Raw tokens that are shown of one tool result: its beginning and its end."""
 SYSTEM_TOKENS = 4_000
 """Raw tokens that are shown of the caller's system prompt."""
-LEAST_TOKENS = 500
+LEAST_TOKENS = 300
 """No part of a transcript is made smaller than this."""
 _SHARE = 0.8  # of the budget that is asked for: models count badly, and what is over is cut off
 
@@ -52,7 +52,7 @@ def parts(request: SummaryRequest, limit_tokens: int, count: Count) -> list[str]
     lines: list[str] = []
     size = 0
     for entry in request.entries:
-        line = shown(entry, limit - 50, count)
+        line = shown(entry, limit * 9 // 10, count)
         cost = count(line) + 1
         if lines and size + cost > limit:
             found.append("\n".join(lines))
@@ -62,25 +62,35 @@ def parts(request: SummaryRequest, limit_tokens: int, count: Count) -> list[str]
     return [*found, "\n".join(lines)]
 
 
-def beside_tokens(request: SummaryRequest, count: Count) -> int:
-    """Raw tokens of a prompt that are not its transcript."""
-    return count(_before(request, request.previous, count)) + count(_instruction(request, True, False)) + count(ROLE)
+def beside_tokens(request: SummaryRequest, count: Count, system_tokens: int = SYSTEM_TOKENS) -> int:
+    """Raw tokens of a prompt that are neither its transcript nor notes so far."""
+    tags = "<transcript>\n\n</transcript>\n\n<notes_so_far>\n\n</notes_so_far>\n\n"
+    asked = _instruction(request, update=True, more=True)
+    return sum(map(count, (_before(request, None, count, system_tokens), tags, asked, ROLE)))
 
 
-def prompt(request: SummaryRequest, part: str, previous: str | None, more: bool, count: Count) -> Prompt:
-    """The request for one part. `previous` are the notes so far; `more` = other parts follow."""
+def prompt(
+    request: SummaryRequest,
+    part: str,
+    previous: str | None,
+    more: bool,
+    count: Count,
+    system_tokens: int = SYSTEM_TOKENS,
+) -> Prompt:
+    """The request for one part. `previous` are the notes so far; `more` = other parts follow; at most
+    `system_tokens` raw tokens are shown of the caller's system prompt."""
     record = f"<transcript>\n{part}\n</transcript>"
     asked = _instruction(request, bool(previous), more)
-    return Prompt(ROLE, "\n\n".join(x for x in (_before(request, previous, count), record, asked) if x))
+    return Prompt(ROLE, "\n\n".join(x for x in (_before(request, previous, count, system_tokens), record, asked) if x))
 
 
 def shown(entry: Entry, limit: int, count: Count) -> str:
     """A message as the model sees it, at most about `limit` raw tokens."""
     message = said(entry)
-    text = "\n".join(x for piece in message.pieces if (x := _piece(piece, entry.seq, count)))
+    text = _escaped("\n".join(x for piece in message.pieces if (x := _piece(piece, entry.seq, count))))
     if count(text) > limit:
         text = clamp(text, limit, count, f"of message {entry.seq} left out")
-    return f'<message seq="{entry.seq}" from="{message.role}">\n{_escaped(text)}\n</message>'
+    return f'<message seq="{entry.seq}" from="{message.role}">\n{text}\n</message>'
 
 
 def _piece(piece: Piece, seq: int, count: Count) -> str:
@@ -100,10 +110,10 @@ def _escaped(text: str) -> str:
     return _TAGS.sub("&lt;", neutralise(text))
 
 
-def _before(request: SummaryRequest, previous: str | None, count: Count) -> str:
+def _before(request: SummaryRequest, previous: str | None, count: Count, system_tokens: int) -> str:
     sections = []
     if request.system is not None:
-        text = clamp(_system_text(request.system), SYSTEM_TOKENS, count, "left out")
+        text = clamp(_system_text(request.system), system_tokens, count, "left out")
         sections.append(f"<system_prompt>\n{_escaped(text)}\n</system_prompt>")
     if previous:
         sections.append(f"<notes_so_far>\n{_escaped(previous)}\n</notes_so_far>")

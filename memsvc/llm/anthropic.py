@@ -11,7 +11,7 @@ import orjson
 
 from memsvc.core.usage import read_or_none
 from memsvc.errors import Unavailable
-from memsvc.llm.calls import NO_KEY, Answer, Ask, CallFailed, Stop, spoken, status_failed
+from memsvc.llm.calls import NO_KEY, Answer, Ask, CallFailed, Stop, model_name, spoken, status_failed
 
 if TYPE_CHECKING:
     from anthropic import APIStatusError, AsyncAnthropic
@@ -120,11 +120,9 @@ def answer_of(reply: object, asked_for: str) -> Answer:
         raise CallFailed("garbled", "the answer has no content")
     blocks = [b for b in reply["content"] if isinstance(b, dict)]
     texts = [b["text"] for b in blocks if b.get("type") == "text" and isinstance(b.get("text"), str)]
-    name, reply_id = reply.get("model"), reply.get("id")
     return Answer(
         text=spoken("\n".join(texts)),
         stop=_STOPS.get(reply.get("stop_reason"), "other"),
-        model=name if isinstance(name, str) and name else asked_for,
+        model=model_name(reply.get("model"), asked_for),
         usage=read_or_none(reply.get("usage"), "anthropic"),
-        id=reply_id if isinstance(reply_id, str) else "",
     )

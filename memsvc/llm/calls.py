@@ -26,6 +26,8 @@ Kind = Literal[
 ]
 """How a call failed. The first five may pass by themselves; the rest need somebody, or another request."""
 
+MODEL_CHARS = 100
+"""A longer name of a model is none: it would go into every list of summaries, and into logs."""
 _CODE = re.compile(r"[a-z0-9_.]{1,60}")
 PASSING: frozenset[Kind] = frozenset({"rate_limited", "overloaded", "server", "connection", "timeout"})
 FOR_GOOD: frozenset[Kind] = frozenset({"quota", "auth", "unknown"})
@@ -58,14 +60,12 @@ class Answer:
     Attributes:
         text: its text blocks, joined; thinking and tool calls are not text.
         usage: None = not reported, or not believable.
-        id: the provider's name for the reply; "" = none.
     """
 
     text: str
     stop: Stop
     model: str
     usage: Usage | None
-    id: str = ""
 
 
 class CallFailed(Exception):
@@ -103,6 +103,12 @@ class Model(Protocol):
         ...
 
 
+def model_name(told: object, asked_for: str) -> str:
+    """The model that a reply names; the one asked for where it names none, or something that is no name."""
+    named = isinstance(told, str) and 0 < len(told) <= MODEL_CHARS and told.isprintable() and bool(told.strip())
+    return str(told) if named else asked_for
+
+
 def spoken(text: str) -> str:
     """A text without what a local model has thought aloud before it."""
     head, closed, rest = text.partition("</think>")
@@ -123,8 +129,10 @@ def status_failed(status: int, code: str | None, retry_after: str | None) -> Cal
             return CallFailed("rate_limited", "too many requests (429)", retry_after_s=wait)
         case 529:
             return CallFailed("overloaded", "the provider is overloaded (529)", retry_after_s=wait)
-        case 408 | 409:
-            return CallFailed("server", f"the provider asks to try again ({status})", retry_after_s=wait)
+        case 408 | 502 | 504:  # somebody on the way gave up waiting: the work may have been done
+            return CallFailed("timeout", f"no answer came through ({status})", retry_after_s=wait)
+        case 409:
+            return CallFailed("server", "the provider asks to try again (409)", retry_after_s=wait)
         case _ if status >= 500:
             return CallFailed("server", f"the provider failed ({status})", retry_after_s=wait)
         case 404:

@@ -13,7 +13,7 @@ import orjson
 from memsvc.core.render.context import needs_breakpoints
 from memsvc.core.usage import read_or_none
 from memsvc.errors import Unavailable
-from memsvc.llm.calls import NO_KEY, Answer, Ask, CallFailed, Stop, spoken, status_failed
+from memsvc.llm.calls import NO_KEY, Answer, Ask, CallFailed, Stop, model_name, spoken, status_failed
 
 if TYPE_CHECKING:
     from openai import APIStatusError, AsyncOpenAI
@@ -125,13 +125,11 @@ def answer_of(reply: object, asked_for: str) -> Answer:
     stop = _STOPS.get(first.get("finish_reason"), "other")
     if message.get("refusal"):
         stop = "refusal"
-    name, reply_id = reply.get("model"), reply.get("id")
     return Answer(
         text=_text(message.get("content")),
         stop=stop,
-        model=name if isinstance(name, str) and name else asked_for,
+        model=model_name(reply.get("model"), asked_for),
         usage=read_or_none(reply.get("usage"), "openai"),
-        id=reply_id if isinstance(reply_id, str) else "",
     )
 
 

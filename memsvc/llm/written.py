@@ -6,29 +6,24 @@ import asyncio
 import math
 import random
 import time
-import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from memsvc.core.accept import MIN_HEADINGS, clamp
 from memsvc.core.asking import Reply, SummaryRequest, headings
-from memsvc.core.model import Key
-from memsvc.core.money import Line, Usage
-from memsvc.core.prompt import Prompt, beside_tokens, parts, prompt
-from memsvc.errors import MemsvcError, SummarizerError
-from memsvc.llm.breaker import Breaker
-from memsvc.llm.calls import ABOUT_CONTENT, FOR_GOOD, PASSING, UNSURE, Answer, Ask, CallFailed, Model
+from memsvc.core.prompt import LEAST_TOKENS, SYSTEM_TOKENS, beside_tokens, parts, prompt
+from memsvc.errors import SummarizerError
+from memsvc.llm.breaker import Breaker, Pass
+from memsvc.llm.calls import ABOUT_CONTENT, FOR_GOOD, PASSING, Answer, Ask, CallFailed, Model
+from memsvc.llm.paid import FRAME_TOKENS, Bill, PaidModel
 from memsvc.ports import Ledger, Prices
 
-FEATURE = "summary"
 THINKING_TOKENS = 6_000
 """Head-room for thinking, which counts as output; at low effort models stay well below."""
 WRITTEN_SHARE = 2.0
 """Provider tokens granted per raw token of the budget: Claude writes 1.3-1.6 of them, and a list runs over."""
 NOTES_SHARE = 1.5
 """Notes between two parts may take so much of the budget; the last ones are cut to it later."""
-FRAME_TOKENS = 50
-"""Tags and message frames of a request."""
 LEAST_WINDOW = 4_000
 """No window smaller than this is tried: prompt and answer would not both fit."""
 TRIES = 3
@@ -39,7 +34,6 @@ PAUSES_S = (0.5, 2.0)
 LONGEST_PAUSE_S = 20.0
 """A provider that asks for a longer one is left alone: the next summarizer is there at once."""
 MOST_PARTS = 40
-HOUR_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +44,43 @@ class Limits:
         input_tokens: provider tokens of one request, its answer included: the model's window, or a price
             cliff below it.
         call_s: seconds for one part, its repetitions included.
+        total_s: seconds for all of them: less than those who wait for a summary have patience for.
         micros_per_hour: the most a session may cost in an hour, millionths of a dollar; None = no limit.
     """
 
     input_tokens: int = 90_000
     call_s: float = 60.0
+    total_s: float = 840.0
     micros_per_hour: int | None = 250_000
+
+
+@dataclass(slots=True)
+class _Run:
+    """One summary in the making. `end`: on the clock that never goes back."""
+
+    bill: Bill
+    leave: Pass
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The part whose answer a summary was, to have it written again without those before it."""
+
+    text: str
+    previous: str | None
+    system_tokens: int
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How a window is divided, in raw tokens but for `output`."""
+
+    system: int
+    notes: int
+    part: int
+    output: int
 
 
 class WrittenSummarizer:
@@ -82,12 +107,10 @@ class WrittenSummarizer:
         monotonic: Callable[[], float] = time.monotonic,
         spread: Callable[[], float] = random.random,
     ) -> None:
-        self.name = f"{model.provider}:{model.name}"
         self._model = model
-        self._ledger = ledger
-        self._prices = prices
+        self._paid = PaidModel(model, ledger, prices, count, clock=clock, micros_per_hour=limits.micros_per_hour)
+        self.name = self._paid.name
         self._count = count
-        self._clock = clock
         self._limits = limits
         self._sleep = sleep
         self._monotonic = monotonic
@@ -108,24 +131,21 @@ class WrittenSummarizer:
         paid for nothing."""
         if (rest := self._breaker.resting_s()) > 0:
             raise SummarizerError(f"{self.name} rests for {rest:.0f} s after failures", code="summary_resting")
-        run = _Run(request.key)
-        self._breaker.enter()
+        run = _Run(Bill(request.key), self._breaker.enter(), self._monotonic() + self._limits.total_s)
         try:
-            reply = await self._fold(request, run)
+            if isinstance(request.resume, _Last):
+                return await self._again(request, request.resume, run)
+            return await self._fold(request, run)
         except CallFailed as failed:
             if failed.kind not in ABOUT_CONTENT:
-                self._breaker.failed(for_good=failed.kind in FOR_GOOD)
-            raise SummarizerError(
-                f"{self.name}: {failed.what}", code=f"summary_{failed.kind}", cost_usd=run.paid
-            ) from None
+                self._breaker.failed(run.leave, for_good=failed.kind in FOR_GOOD)
+            what = f"{self.name}: {failed.what}"
+            raise SummarizerError(what, code=f"summary_{failed.kind}", cost_usd=run.bill.usd) from None
         except SummarizerError as refused:
-            self._breaker.worked()
-            refused.extra["cost_usd"] = run.paid
+            refused.extra["cost_usd"] = run.bill.usd
             raise
         finally:
-            self._breaker.gave_up()
-        self._breaker.worked()
-        return reply
+            self._breaker.left(run.leave)
 
     async def _fold(self, request: SummaryRequest, run: _Run) -> Reply:
         """The transcript part by part, each updating the notes of the one before."""
@@ -143,41 +163,78 @@ class WrittenSummarizer:
         raise CallFailed("overflow", f"no part of the transcript fits its window, tried down to {window * 2} tokens")
 
     async def _parts(self, request: SummaryRequest, run: _Run, window: int) -> Reply:
-        beside = await asyncio.to_thread(beside_tokens, request, self._count)
-        notes = int(request.budget_tokens * NOTES_SHARE)  # what one part leaves for the next to start from
-        most = _most_output(request, window)
-        shown = window - most
-        room = int(shown / self._model.tokens_per_raw) - beside - notes - FRAME_TOKENS
-        texts = await asyncio.to_thread(parts, request, room, self._count)
+        room = await asyncio.to_thread(self._room, request, window)
+        texts = await asyncio.to_thread(parts, request, room.part, self._count)
         if len(texts) > MOST_PARTS:
             what = f"{self.name} would need {len(texts)} requests for it, more than {MOST_PARTS}"
             raise SummarizerError(what, code="summary_too_many_parts")
-        previous, answer = request.previous, None
+        previous = self._notes(request.previous, room)
+        self._afford(request, texts, previous, room)
         for number, text in enumerate(texts, start=1):
-            more = number < len(texts)
-            answer = await self._ask(prompt(request, text, previous, more, self._count), most, run)
-            if more and (answer.stop != "end" or headings(answer.text) < MIN_HEADINGS):
+            last = _Last(text, previous, room.system, window)
+            answer = await self._ask(self._asked(request, last, number < len(texts), room.output), window, run)
+            if number == len(texts):
+                break
+            if answer.stop != "end" or headings(answer.text) < MIN_HEADINGS:
                 what = f"{self.name} wrote no notes for part {number} of {len(texts)}"
                 raise SummarizerError(what, code="summary_incomplete")
-            previous = clamp(answer.text, notes, self._count, "left out")
-        assert answer is not None, "there is at least one part"
-        return Reply(answer.text, answer.model, answer.stop, run.paid, written=True)
+            previous = self._notes(answer.text, room)
+        return _reply(answer, run, last)
 
-    async def _ask(self, asked: Prompt, most: int, run: _Run) -> Answer:
+    async def _again(self, request: SummaryRequest, last: _Last, run: _Run) -> Reply:
+        """The last part once more: the notes of those before it were good enough."""
+        most = _most_output(request, last.window)
+        free = last.window - self._paid.size(self._asked(request, last, False, most))
+        most = max(1, min(most, free))
+        return _reply(await self._ask(self._asked(request, last, False, most), last.window, run), run, last)
+
+    def _room(self, request: SummaryRequest, window: int) -> _Room:
+        """How a window is divided. Raises CallFailed where nothing is left for the transcript."""
+        output = _most_output(request, window)
+        free = int((window - output) / self._model.tokens_per_raw) - FRAME_TOKENS
+        system = min(SYSTEM_TOKENS, max(0, free) // 4)
+        free -= beside_tokens(request, self._count, system)
+        notes = min(int(request.budget_tokens * NOTES_SHARE), free // 3)
+        if free - notes < LEAST_TOKENS:
+            raise CallFailed("overflow", f"a window of {window} tokens has no room for a transcript")
+        return _Room(system, notes, free - notes, output)
+
+    def _notes(self, text: str | None, room: _Room) -> str | None:
+        return clamp(text, room.notes, self._count, "left out") if text else None
+
+    def _asked(self, request: SummaryRequest, last: _Last, more: bool, output: int) -> Ask:
+        """The call for one part; its time is set when it is made."""
+        asked = prompt(request, last.text, last.previous, more, self._count, last.system_tokens)
+        return Ask(asked.system, asked.user, output, self._limits.call_s)
+
+    def _afford(self, request: SummaryRequest, texts: list[str], previous: str | None, room: _Room) -> None:
+        """Refuse what cannot be paid to its end before the first part is."""
+        per_raw = self._model.tokens_per_raw
+        beside = beside_tokens(request, self._count, room.system) + FRAME_TOKENS
+        raw = len(texts) * beside + (len(texts) - 1) * min(room.notes, request.budget_tokens)
+        raw += sum(map(self._count, texts)) + (self._count(previous) if previous else 0)
+        self._paid.afford(math.ceil(raw * per_raw), max(room.output, len(texts) * request.budget_tokens))
+
+    async def _ask(self, asked: Ask, window: int, run: _Run) -> Answer:
         """One part, tried again where that may help and the time allows it."""
-        end = self._monotonic() + self._limits.call_s
+        if self._paid.size(asked) + asked.max_tokens > window:
+            raise CallFailed("overflow", "the request is larger than the window")  # not even sent
+        end = min(self._monotonic() + self._limits.call_s, run.end)
         for attempt in range(TRIES):
             left = end - self._monotonic()
             if left <= 0:
                 break
             try:
-                return await self._paid(Ask(asked.system, asked.user, most, left), run)
+                answer = await self._paid.ask(Ask(asked.system, asked.user, asked.max_tokens, left), run.bill)
             except CallFailed as failed:
                 pause = self._pause_s(failed, attempt)
                 if pause is None or self._monotonic() + pause >= end:
                     raise
+            else:
+                self._breaker.worked(run.leave)
+                return answer
             await self._sleep(pause)
-        raise CallFailed("timeout", f"no answer within {self._limits.call_s:.0f} s")
+        raise CallFailed("timeout", f"no answer within {min(self._limits.call_s, self._limits.total_s):.0f} s")
 
     def _pause_s(self, failed: CallFailed, attempt: int) -> float | None:
         """How long to wait before trying again; None = do not."""
@@ -187,81 +244,12 @@ class WrittenSummarizer:
         pause = max(pause, failed.retry_after_s or 0.0)
         return pause if pause <= LONGEST_PAUSE_S else None
 
-    # --- money -----------------------------------------------------------------
 
-    async def _paid(self, ask: Ask, run: _Run) -> Answer:
-        """One call in the books: its worst case before, what it came to after."""
-        line = self._worst(ask, run.key)
-        await self._hold(line)
-        try:
-            answer = await self._model.ask(ask)
-        except CallFailed as failed:
-            if failed.kind in UNSURE:
-                run.micros += line.micros or 0  # perhaps billed: the worst case stays
-            else:
-                await self._settle(replace(line, usage=Usage(0, 0), micros=0, held=False))
-            raise
-        if answer.usage is not None:
-            micros = self._prices.micros(self._model.provider, self._model.name, answer.usage, at=line.at)
-            line = replace(line, usage=answer.usage, micros=micros if micros is not None else line.micros)
-        await self._settle(replace(line, held=False))
-        run.micros += line.micros or 0
-        return answer
-
-    def _worst(self, ask: Ask, key: Key | None) -> Line:
-        input_tokens = math.ceil(
-            (self._count(ask.system) + self._count(ask.user) + FRAME_TOKENS) * self._model.tokens_per_raw
-        )
-        usage = Usage(input_tokens, ask.max_tokens)
-        now = self._clock()
-        micros = self._prices.micros(self._model.provider, self._model.name, usage, at=now)
-        if micros is None:
-            raise SummarizerError(
-                f"the price of {self.name} is unknown, so it is not called; set summarizer_input_usd and"
-                " summarizer_output_usd",
-                code="summary_price_unknown",
-            )
-        provider, name = self._model.provider, self._model.name
-        return Line(f"memsvc-{uuid.uuid4().hex}", key or _NOBODY, now, FEATURE, provider, name, usage, micros, True)
-
-    async def _hold(self, line: Line) -> None:
-        most = self._limits.micros_per_hour
-        try:
-            held = await self._ledger.hold(line, most_micros=most, since=line.at - HOUR_S)
-        except SummarizerError:
-            raise
-        except MemsvcError as failed:
-            raise SummarizerError(f"the call could not be booked: {failed.detail}", code="summary_unbooked") from None
-        if not held:
-            raise SummarizerError(
-                f"the session has used what summaries may cost in an hour ({(most or 0) / 1e6:.2f} USD)",
-                code="summary_budget",
-            )
-
-    async def _settle(self, line: Line) -> None:
-        try:
-            await self._ledger.settle(line)
-        except MemsvcError:
-            return  # the worst case stays in the books: too much, never too little
+def _reply(answer: Answer, run: _Run, last: _Last) -> Reply:
+    return Reply(answer.text, answer.model, answer.stop, run.bill.usd, written=True, resume=last)
 
 
 def _most_output(request: SummaryRequest, window: int) -> int:
     """Provider tokens that an answer may take, thinking included: a small window has to hold it too."""
     thinking = THINKING_TOKENS * (2 if request.refused else 1)  # it may have been cut short
     return min(math.ceil(request.budget_tokens * WRITTEN_SHARE) + thinking, window // 2)
-
-
-_NOBODY = Key("", "")
-
-
-@dataclass(slots=True)
-class _Run:
-    """What one summary has cost so far."""
-
-    key: Key | None
-    micros: int = 0
-
-    @property
-    def paid(self) -> float:
-        """In dollars."""
-        return self.micros / 1e6

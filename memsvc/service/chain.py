@@ -10,8 +10,10 @@ from memsvc.core import accept
 from memsvc.core.asking import Reply, SummaryRequest
 from memsvc.core.render.blocks import FRAMING_TOKENS
 from memsvc.errors import SummarizerError
+from memsvc.observe import places
 from memsvc.ports import Counter, Summarizer
 
+Tell = Callable[[str, str, tuple[str, ...]], None]
 PATIENCE_S = 900.0
 """The longest that one summarizer may take: a backstop, those that call a model have limits of their own."""
 TOO_LONG = 1.5
@@ -61,7 +63,8 @@ class Chain:
     """Summarizers in order; the last one is local.
 
     Args:
-        tell: called with the name of a summarizer and the code of its failure.
+        tell: called with the name of a summarizer, the code of its failure, and where in the program it was
+            if it was a fault of ours.
     """
 
     def __init__(
@@ -69,7 +72,7 @@ class Chain:
         summarizers: Sequence[Summarizer],
         counter: Counter,
         *,
-        tell: Callable[[str, str], None] = lambda name, code: None,
+        tell: Tell = lambda name, code, where: None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._summarizers = summarizers
@@ -110,14 +113,19 @@ class Chain:
         except SummarizerError as failed:
             if failed.code not in REPAIRABLE or summarizer is self._summarizers[-1]:
                 raise  # the last one is no model: it would say the same again
-            return await self._repaired(summarizer, wanted, failed.detail, done)
+            return await self._repaired(summarizer, wanted, reply, failed.detail, done)
         tokens, most = self._count(reply.text), wanted.request.budget_tokens
-        if reply.written and tokens > TOO_LONG * most:
-            return await self._repaired(summarizer, wanted, f"it had {tokens} tokens, at most {most} fit", done)
-        return reply
+        if not reply.written or tokens <= TOO_LONG * most:
+            return reply
+        try:
+            return await self._repaired(summarizer, wanted, reply, f"it had {tokens} tokens, at most {most} fit", done)
+        except SummarizerError as failed:
+            self._note(summarizer, failed, done)
+            return reply  # what is over is cut: better than what the next one may say
 
-    async def _repaired(self, summarizer: Summarizer, wanted: Wanted, why: str, done: Written) -> Reply:
-        reply = await self._asked(summarizer, replace(wanted.request, refused=why), done)
+    async def _repaired(self, summarizer: Summarizer, wanted: Wanted, first: Reply, why: str, done: Written) -> Reply:
+        again = replace(wanted.request, refused=why, resume=first.resume)
+        reply = await self._asked(summarizer, again, done)
         accept.check_reply(reply)
         return reply
 
@@ -150,7 +158,9 @@ class Chain:
         if failed.code == "no_gain":
             return  # about the conversation, not about who was asked
         done.failed.append(failed.detail)
-        self._tell(summarizer.name, failed.code)
+        bug = failed.__cause__
+        where = places(bug.__traceback__) if failed.code == "summary_internal" and bug is not None else ()
+        self._tell(summarizer.name, failed.code, where)
 
 
 def _nothing_to_quote(local: Summarizer, wanted: Wanted, failed: SummarizerError) -> Reply:

@@ -167,8 +167,8 @@ class Compactor:
         return replace(outcome, error="; ".join(written.failed) or None)
 
     def _chain(self, key: Key) -> Chain:
-        def tell(name: str, code: str) -> None:
-            self._sink(SummarizerFailed(key.tenant, key.session, name, code))
+        def tell(name: str, code: str, where: tuple[str, ...]) -> None:
+            self._sink(SummarizerFailed(key.tenant, key.session, name, code, where))
 
         return Chain(self._summarizers, self._counter, tell=tell, patience_s=self._patience_s)
 

@@ -16,10 +16,12 @@ from memsvc.errors import CannotFit, MemsvcError, NotFound
 from memsvc.observe import Sink
 from memsvc.ports import Counter, Prices, Store, Summarizer
 from memsvc.service import changes
-from memsvc.service.compact import Compactor, Outcome
+from memsvc.service.asked import AskedFor
+from memsvc.service.compact import Compactor
 from memsvc.service.deletion import delete_user
 from memsvc.service.documents import append_document, history_rows, session_document, summary_document
 from memsvc.service.inbox import Inbox, Parsed, check_system, digest
+from memsvc.service.leased import Leased
 from memsvc.service.requests import (
     AppendRequest,
     CompactRequest,
@@ -32,6 +34,7 @@ from memsvc.service.requests import (
 from memsvc.service.usage import Reports
 from memsvc.service.views import Held, Views
 
+LEASE_S = 30.0
 WAIT_STEP_S = 0.02
 """Pause between looks at a compaction that another worker is running."""
 
@@ -49,6 +52,7 @@ class Memory:
         sink: where events go.
         cache_bytes: memory for rendered contexts.
         prices: what reported calls cost; None = every price is unknown.
+        lease_s: a compaction that a caller asked for is taken over if nothing is heard of it for so long.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class Memory:
         sink: Sink = lambda event: None,
         cache_bytes: int = 64 * 1024 * 1024,
         prices: Prices | None = None,
+        lease_s: float = LEASE_S,
     ) -> None:
         self._store = store
         self._inbox = Inbox(counter)
@@ -72,7 +77,8 @@ class Memory:
         self._views = Views(store, defaults, cache_bytes)
         self.compactor = Compactor(store, counter, summarizers, defaults=defaults, clock=clock, sink=sink)
         self._reports = Reports(store, prices, defaults=defaults, clock=clock, wake=wake)
-        self._running: dict[tuple[Key, bool, int | None], asyncio.Task[Outcome]] = {}
+        leased = Leased(store, self.compactor, clock=clock, sink=sink, lease_s=lease_s)
+        self._asked_for = AskedFor(leased)
 
     async def put(self, key: Key, request: PutRequest) -> dict[str, Any]:
         """Create or merge a session; gives its document."""
@@ -161,20 +167,7 @@ class Memory:
 
     async def compact(self, key: Key, request: CompactRequest) -> tuple[int, dict[str, Any]]:
         """Compact now: (200, what happened), or (202, ...) if it takes longer than `wait_ms`."""
-        session = await self._head(key)
-        asked = (key, request.force, request.keep_tokens)
-        task = self._running.get(asked)  # who asks for what is under way waits for that
-        if task is None:
-            reason = "forced" if request.force else "threshold"
-            task = asyncio.create_task(self.compactor.run(key, reason=reason, keep_tokens=request.keep_tokens))
-            self._running[asked] = task
-            task.add_done_callback(lambda done: self._ended(asked, done))
-        done, _ = await asyncio.wait({task}, timeout=request.wait_ms / 1000)
-        if not done:
-            return 202, {"epoch": session.epoch, "changed": False, "reason": "running"}
-        outcome = task.result()
-        said = {"epoch": outcome.epoch, "changed": outcome.changed, "reason": outcome.reason}
-        return 200, said if outcome.error is None else {**said, "error": outcome.error}
+        return await self._asked_for.compact(await self._head(key), request)
 
     async def usage(self, key: Key, request: UsageRequest) -> dict[str, Any]:
         """Book a model call that the caller made, and learn from it how the provider counts."""
@@ -244,19 +237,9 @@ class Memory:
 
     async def drain(self, timeout_s: float = 30.0) -> None:
         """Wait at most so long for compactions that callers started, then cancel them."""
-        if not self._running:
-            return
-        _, late = await asyncio.wait(self._running.values(), timeout=timeout_s)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await self._asked_for.drain(timeout_s)
 
     # --- helpers ---------------------------------------------------------------
-
-    def _ended(self, asked: tuple[Key, bool, int | None], task: asyncio.Task[Outcome]) -> None:
-        self._running.pop(asked, None)
-        if not task.cancelled():
-            task.exception()  # looked at: who asked may have gone, the worker will try again
 
     def _document(self, session: Session) -> dict[str, Any]:
         return session_document(session, self._defaults)

@@ -8,7 +8,7 @@ from typing import Any
 
 from memsvc.core import policy as rules
 from memsvc.core.model import Appended, Policy, Session
-from memsvc.core.money import Line
+from memsvc.core.money import OWN, Line
 from memsvc.core.usage import Report, Vendor, read
 from memsvc.errors import InvalidRequest, MemsvcError, NotFound
 from memsvc.ports import Prices, Store
@@ -55,6 +55,8 @@ class Reports:
         name = request.id or own_id
         if name is None:
             raise InvalidRequest("`id` is missing; send the provider's response id.", field="id")
+        if name.startswith(OWN):
+            raise InvalidRequest(f"`id` begins with {OWN!r}: the service names its own calls so.", field="id")
         line = await asyncio.to_thread(self._line, session, request, report, name)  # the first loads the price list
         booked = await self._store.book(line)
         if booked and request.revision is not None and report.size is not None:

@@ -112,7 +112,7 @@ class Views:
     def _extend(self, held: Held, window: Window) -> bool:
         """Bring a view up to date. False if it must be rebuilt (its style changed)."""
         session = window.session
-        if _place(session) <= _place(held.session):
+        if _place(session) < _place(held.session) or session == held.session:
             return True  # nothing new, or an older reading that came late
         policy = self.limits(session)
         if (policy.cache_ttl, policy.placement) != (held.limits.cache_ttl, held.limits.placement):
@@ -163,9 +163,10 @@ class Views:
         self._bytes -= old.size if old is not None else 0
 
 
-def _place(session: Session) -> tuple[int, int, int]:
-    """Orders readings of one header. A usage report changes what is expected of a context and not its revision."""
-    return session.revision, session.anchor_revision, session.anchor_tokens
+def _place(session: Session) -> tuple[int, int]:
+    """Orders readings of one header. A usage report changes what is expected of a context and not its
+    revision; of two reports on one revision the later may be the lower, so they have no order."""
+    return session.revision, session.anchor_revision
 
 
 def _known(held: Held | None) -> Known | None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from memsvc.core.model import Key, Known
-from memsvc.core.money import Sent, Usage
+from memsvc.core.money import OWN, Sent, Usage
 from memsvc.errors import NotFound
 from memsvc.ports import Store
 from tests.contract.making import KEY, OTHER, batch, compact, draft, line, must, say, summary, system
@@ -129,10 +129,23 @@ class LedgerContract:
         await check_spent(store, 0)  # and does not come back under the name
 
     async def test_lines_without_a_session_are_nobodys(self, store: Store) -> None:
+        nobody = Key("", "")
         assert await store.book(line("r", 10))
-        assert await store.hold(line("h", 20), most_micros=20, since=0.0)
-        assert not await store.hold(line("i", 21), most_micros=20, since=0.0)
+        assert await store.hold(line("h", 20, key=nobody), most_micros=None, since=0.0)
         await say(store)
+        await check_spent(store, 0)
+
+    async def test_nothing_is_held_for_a_session_that_is_gone(self, store: Store) -> None:
+        await say(store)
+        await store.delete(KEY)
+        with pytest.raises(NotFound):
+            await store.hold(line("h", 20), most_micros=None, since=0.0)
+        assert await store.book(line("h", 20)), "nothing was booked either"
+
+    async def test_what_callers_report_does_not_use_up_the_limit(self, store: Store) -> None:
+        await say(store)
+        for name in ("r", OWN[:-1], OWN.upper() + "x", "n" + OWN):
+            assert await store.book(replace(line(), id=name, micros=1_000))
         await check_spent(store, 0)
 
     async def test_figures_of_any_size(self, store: Store) -> None:

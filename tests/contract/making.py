@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from memsvc.core.model import Appended, Batch, Draft, Entry, Key, Session, Summary, System
-from memsvc.core.money import Line, Usage
+from memsvc.core.money import OWN, Line, Usage
 from memsvc.ports import Store
 
 KEY = Key("acme", "chat")
@@ -41,9 +41,9 @@ def summary(session: Session, to: int, *, tokens: int = 5, text: str = "what was
 
 
 def line(id: str = "a", micros: int | None = 100, *, key: Key = KEY, **fields: Any) -> Line:
-    """A line of the ledger; fields are those of `Line`."""
+    """A line of the ledger, of a call that the service made itself; fields are those of `Line`."""
     given: dict[str, Any] = {"at": 10.0, "feature": "summary", "provider": "anthropic", "model": "claude", **fields}
-    return Line(id, key, usage=given.pop("usage", Usage(10, 5)), micros=micros, **given)
+    return Line(OWN + id, key, usage=given.pop("usage", Usage(10, 5)), micros=micros, **given)
 
 
 async def must(store: Store, key: Key = KEY) -> Session:

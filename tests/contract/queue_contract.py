@@ -225,6 +225,44 @@ class QueueContract:
         await say(store, 1, at=100.0)
         assert (await _claimed(store, now=100.0)).key == KEY
 
+    async def test_a_session_can_be_taken_due_or_not(self, store: Store) -> None:
+        with pytest.raises(NotFound):
+            await store.take(KEY, now=10.0, lease_s=5.0)
+        await say(store)
+        first = await store.take(KEY, now=10.0, lease_s=5.0)  # nobody has asked for it
+        assert first == Job(KEY, 15.0, 1)
+        assert (await must(store)).state == "running"
+        assert await store.finish(first)
+        await store.enqueue(KEY, due_at=100.0)
+        second = await store.take(KEY, now=20.0, lease_s=5.0)
+        assert second == Job(KEY, 25.0, 1)
+        assert await store.finish(second, state="backoff", retry_at=90.0)
+        third = await store.take(KEY, now=30.0, lease_s=5.0)
+        assert third == Job(KEY, 35.0, 2)
+        assert await store.finish(third)
+        assert await store.next_due() is None
+        assert (await must(store)).state == "idle"
+
+    async def test_what_another_holds_cannot_be_taken_until_its_lease_ends(self, store: Store) -> None:
+        await say(store)
+        await store.enqueue(KEY, due_at=10.0)
+        held = await _claimed(store, now=10.0, lease_s=5.0)
+        assert await store.take(KEY, now=14.9, lease_s=5.0) is None
+        heir = await store.take(KEY, now=15.0, lease_s=5.0)
+        assert heir is not None
+        assert not await store.finish(held)
+        assert await store.claim(now=19.0, lease_s=5.0) is None
+        longer = await store.extend(heir, now=19.0, lease_s=5.0)
+        assert longer is not None
+        await store.enqueue(KEY, due_at=22.0)
+        assert await store.finish(longer)
+        assert await store.next_due() == 22.0
+
+    async def test_of_many_that_take_a_session_one_gets_it(self, store: Store) -> None:
+        await say(store)
+        asked = await asyncio.gather(*(store.take(KEY, now=10.0, lease_s=60.0) for _ in range(10)))
+        assert sum(1 for job in asked if job is not None) == 1
+
     async def test_delete_ends_the_job_of_the_session(self, store: Store) -> None:
         for key in (KEY, OTHER):
             await say(store, key=key)

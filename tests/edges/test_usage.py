@@ -121,3 +121,11 @@ async def test_a_bare_report_is_priced_by_the_sessions_model(api: Api) -> None:
 async def test_bad_usage_stores_no_message(api: Api, usage: Any) -> None:
     (await api.call("POST", f"{S}/messages", {"messages": [HI], "usage": usage})).problem(400)
     (await api.call("GET", S)).problem(404)
+
+
+async def test_the_services_own_names_for_its_calls_cannot_be_reported(api: Api) -> None:
+    await api.ok("POST", f"{S}/messages", {"messages": [HI]})
+    answer = await api.call("POST", f"{S}/usage", call(id="memsvc-1", feature="summary"))
+    assert (answer.status, answer.json["field"]) == (400, "id")
+    assert "memsvc-" in answer.json["detail"]
+    assert (await api.ok("POST", f"{S}/usage", call(id="mine", feature="summary")))["booked"]

@@ -9,7 +9,7 @@ import pytest
 from memsvc.core.asking import Reply, SummaryRequest
 from memsvc.errors import CannotFit, SummarizerError
 from memsvc.llm import LocalSummarizer
-from memsvc.worker import BACKOFF_S
+from memsvc.service.leased import BACKOFF_S
 from tests.service.audit import check
 from tests.service.world import KEY, SMALL, Failing, Saying, chat, request, said, the_counter, user, words, world
 

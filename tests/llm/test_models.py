@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memsvc.llm import AnthropicModel, OpenAIModel
-from memsvc.llm.calls import Ask, CallFailed
+from memsvc.llm.calls import PASSING, UNSURE, Ask, CallFailed, model_name, status_failed
 from memsvc.testing.provider import Provider
 
 ASK = Ask("be brief", "text", 700, 5.0)
@@ -53,3 +53,23 @@ async def test_nobody_at_the_address(vendor: str) -> None:
         await model.ask(ASK)
     assert failed.value.kind in ("connection", "timeout")  # as the SDK names it
     await model.close()
+
+
+@pytest.mark.parametrize("told", [None, 7, "", "   ", "x" * 101, "a\nb", "a\x1b[31m", "a\u202eb", ["m"]])
+def test_what_is_no_name_of_a_model_is_not_passed_on(told: object) -> None:
+    assert model_name(told, "asked-for") == "asked-for"
+
+
+def test_the_name_that_a_reply_gives_is_kept() -> None:
+    assert model_name("claude-haiku-5-5-20260801", "claude-haiku-5-5") == "claude-haiku-5-5-20260801"
+
+
+@pytest.mark.parametrize("status", [408, 502, 504])
+def test_a_status_after_which_the_work_may_have_been_done_is_billed_at_its_worst(status: int) -> None:
+    assert status_failed(status, None, None).kind in UNSURE
+    assert status_failed(status, None, None).kind in PASSING
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 409, 413, 429, 500, 503, 529])
+def test_a_status_that_says_no_is_not_billed(status: int) -> None:
+    assert status_failed(status, None, None).kind not in UNSURE

@@ -41,7 +41,7 @@ LOCAL = {
     "spend_limit": "summary_quota",
     "overloaded": "summary_overloaded",
     "server_error": "summary_server",
-    "bad_gateway_html": "summary_server",
+    "bad_gateway_html": "summary_timeout",
     "cut": "summary_connection",
     "truncated": "summary_incomplete",
     "empty": "summary_empty",
@@ -55,7 +55,7 @@ LOCAL = {
     "no_model": "summary_unknown",
     "not_json": "summary_garbled",
     "overflow": "summary_overflow",
-    "expired": "summary_server",
+    "expired": "summary_timeout",
 }
 """The local summarizer takes over, for this reason."""
 EXPECTED = {("overloaded", "openai"): "summary_server"}

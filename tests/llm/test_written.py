@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -165,7 +165,23 @@ async def test_a_long_transcript_goes_in_parts_that_update_the_notes() -> None:
         shown = "".join(a.user for a in b.model.asked)
         assert [i for i in range(1, 61) if f'<message seq="{i}" ' not in shown] == []
         count = the_counter().count
-        assert all(count(a.user) + count(a.system) <= 4_000 for a in b.model.asked)
+        assert all(count(a.user) + count(a.system) + a.max_tokens <= 4_000 for a in b.model.asked)
+
+
+@pytest.mark.parametrize("window", [3_000, 4_096, 8_192, 20_000])
+@pytest.mark.parametrize("per_raw", [1.0, 1.65])
+async def test_no_request_is_larger_than_the_window_whatever_was_said(window: int, per_raw: float) -> None:
+    long = NOTES.replace("None", words(3_000, "note"))
+    tags = "</transcript> " * 2_000
+    async with bench(answer(long), input_tokens=window, micros_per_hour=None) as b:
+        b.model.tokens_per_raw = per_raw
+        request = wanted(30, 150, previous=words(4_000, "before"), system=f'"{words(6_000, "rule")}"')
+        entries = (*request.entries, entry(31, tags), entry(32, words(9_000, "big")))
+        with contextlib.suppress(SummarizerError):  # too small a window is left alone
+            await b.run(replace(request, entries=entries))
+        count = the_counter().count
+        assert all((count(a.user) + count(a.system)) * per_raw + a.max_tokens <= window for a in b.model.asked)
+        assert b.model.asked or window * per_raw < 8_000
 
 
 async def test_a_part_without_notes_ends_it() -> None:
@@ -175,8 +191,8 @@ async def test_a_part_without_notes_ends_it() -> None:
 
 
 async def test_a_range_that_needs_too_many_requests_is_left_to_others() -> None:
-    async with bench(answer(), input_tokens=2_000) as b:
-        assert (await b.failure(wanted(MOST_PARTS * 8, 100))).code == "summary_too_many_parts"
+    async with bench(answer(), input_tokens=4_000) as b:
+        assert (await b.failure(wanted(MOST_PARTS * 12, 100))).code == "summary_too_many_parts"
         assert b.model.asked == []
 
 
@@ -253,16 +269,53 @@ def test_a_rest_grows_to_a_limit_and_one_answer_ends_it() -> None:
     breaker = Breaker(time)
     rests = []
     for _ in range(8):
-        breaker.enter()
-        breaker.failed(for_good=True)
+        leave = breaker.enter()
+        breaker.failed(leave, for_good=True)
         rests.append(breaker.resting_s())
         time.now += rests[-1]
     assert rests[:3] == [FIRST_REST_S, FIRST_REST_S * 2, FIRST_REST_S * 4]
     assert rests[-1] == LONGEST_REST_S
-    breaker.enter()
+    leave = breaker.enter()
     assert breaker.resting_s() > 0, "while one tries, the others wait"
-    breaker.worked()
+    breaker.worked(leave)
     assert breaker.resting_s() == 0
+    breaker.failed(breaker.enter(), for_good=True)
+    assert breaker.resting_s() == FIRST_REST_S, "the next row of failures begins anew"
+
+
+@pytest.mark.parametrize("at_once", [3, 8, 64])
+def test_calls_that_fail_at_one_moment_are_one_failure_of_the_provider(at_once: int) -> None:
+    breaker = Breaker(Time())
+    for leave in [breaker.enter() for _ in range(at_once)]:
+        breaker.failed(leave, for_good=False)
+        breaker.left(leave)
+    assert breaker.resting_s() == FIRST_REST_S
+
+
+def test_an_older_call_neither_ends_the_try_nor_the_rest() -> None:
+    time = Time()
+    breaker = Breaker(time)
+    old = [breaker.enter() for _ in range(5)]
+    breaker.failed(breaker.enter(), for_good=True)
+    breaker.worked(old[0])
+    assert breaker.resting_s() == FIRST_REST_S
+    time.now += FIRST_REST_S
+    trying = breaker.enter()
+    breaker.left(old[1])
+    breaker.worked(old[2])
+    breaker.failed(old[3], for_good=True)
+    assert breaker.resting_s() > 0, "one is still trying"
+    breaker.left(trying)
+    assert breaker.resting_s() == 0, "it said nothing: another may try"
+
+
+async def test_calls_that_are_never_made_say_nothing_of_the_provider() -> None:
+    async with bench(CallFailed("garbled", "noise"), price=40.0) as b:
+        for _ in range(TRIPS_AFTER - 1):
+            assert (await b.failure(wanted(key=ANOTHER))).code == "summary_garbled"
+        assert (await b.failure(wanted(1_000, 400))).code == "summary_budget"
+        assert (await b.failure()).code == "summary_garbled"
+        assert (await b.failure()).code == "summary_resting", "three in a row, whatever was not asked between"
 
 
 async def test_a_session_cannot_cost_more_than_its_hour() -> None:
@@ -290,6 +343,63 @@ async def test_usage_that_is_missing_or_absurd_costs_its_worst_case() -> None:
     async with bench(answer(usage=None)) as b:
         reply = await b.summarizer.summarize(wanted())
         assert reply.cost_usd >= b.model.asked[0].max_tokens / 1e6
+
+
+@pytest.mark.parametrize("usage", [Usage(0, 0), Usage(0, 50), Usage(900, 0)])
+async def test_a_usage_that_cannot_be_is_not_believed(usage: Usage) -> None:
+    async with bench(answer(usage=usage)) as b:
+        assert (await b.summarizer.summarize(wanted())).cost_usd >= b.model.asked[0].max_tokens / 1e6
+
+
+async def test_an_answer_that_never_ends_is_cut_and_called_unfinished() -> None:
+    async with bench(answer(NOTES + "x" * 10_000_000)) as b:
+        reply = await b.summarizer.summarize(wanted())
+        assert reply.stop == "length"
+        assert len(reply.text) < 200_000
+
+
+async def test_a_repair_repeats_the_last_part_only() -> None:
+    asked_again = "it had 9000 tokens"
+    async with bench(answer(), input_tokens=4_000) as b:
+        reply = await b.summarizer.summarize(wanted(60, 100))
+        before = len(b.model.asked)
+        assert before > 2
+        await b.run(wanted(60, 100, refused=asked_again, resume=reply.resume))
+        assert len(b.model.asked) == before + 1
+        last, again = b.model.asked[before - 1 :]
+        transcript = again.user.split("<transcript>")[1].split("</transcript>")[0]
+        assert transcript == last.user.split("<transcript>")[1].split("</transcript>")[0]
+        assert asked_again in again.user
+
+
+async def test_what_cannot_be_paid_to_its_end_is_not_begun() -> None:
+    async with bench(answer(), price=20.0, input_tokens=20_000) as b:  # a part is 0.4 dollars at its worst
+        failed = await b.failure(wanted(500, 100))
+        assert failed.code == "summary_budget"
+        assert "summary_usd_per_hour" in failed.detail
+        assert b.model.asked == []
+
+
+async def test_a_session_that_is_gone_is_not_paid_for() -> None:
+    async with bench(answer()) as b:
+        await b.store.delete(KEY)
+        assert (await b.failure()).code == "summary_unbooked"
+        assert b.model.asked == []
+
+
+async def test_parts_end_before_those_who_wait_lose_patience() -> None:
+    async with bench(answer(), input_tokens=4_000, call_s=60.0, total_s=100.0) as b:
+
+        def slow(ask: Ask) -> Answer:
+            b.time.now += 45.0
+            return answer()
+
+        b.model.script = [slow]
+        failed = await b.failure(wanted(60, 100))
+        assert failed.code == "summary_timeout"
+        assert failed.extra["cost_usd"] == pytest.approx(len(b.model.asked) * 1_100 / 1e6)
+        assert len(b.model.asked) == 3
+        assert b.model.asked[-1].timeout_s == pytest.approx(10.0)
 
 
 async def test_a_call_that_may_have_been_billed_stays_in_the_books() -> None:
@@ -339,6 +449,7 @@ async def test_the_store_going_away_between_call_and_booking_loses_no_answer() -
     store, model = Forgetful(":memory:"), Scripted([answer()])
     await store.open()
     try:
+        await store.put(KEY, lambda old: old or Session(KEY, 0, 0.0, 0.0), at=0.0)
         summarizer = WrittenSummarizer(model, store, FixedPrices(1, 1), the_counter().count, clock=Time())
         assert (await summarizer.summarize(wanted())).text == NOTES
     finally:

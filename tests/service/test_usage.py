@@ -287,6 +287,17 @@ async def test_a_call_that_is_booked_already_teaches_nothing() -> None:
         assert await header(w) == before
 
 
+async def test_a_report_that_corrects_another_downwards_counts_at_once() -> None:
+    async with world() as w:
+        sent = await w.append(*chat(1))
+        raw = (await w.context())["tokens"]["context"]
+        await w.memory.usage(KEY, counted(3 * raw, sent["revision"]))
+        with pytest.raises(CannotFit):
+            await w.context(max_tokens=2 * raw)
+        await w.memory.usage(KEY, counted(raw, sent["revision"], id="again"))
+        assert (await w.context(max_tokens=2 * raw))["tokens"]["context"] == raw
+
+
 async def test_a_new_epoch_begins_with_what_was_measured_and_older_reports_teach_nothing() -> None:
     async with world() as w:
         sent = await w.append(*chat(10))

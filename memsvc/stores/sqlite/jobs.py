@@ -52,7 +52,21 @@ def claim(db: apsw.Connection, now: float, lease_s: float) -> Job | None:
     row = db.execute(_DUE, (now, lease_s)).fetchone()
     if row is None:
         return None
-    uid, attempts, note, before = row
+    return _taken(db, row[0], now, lease_s, row[1:])
+
+
+def take(db: apsw.Connection, session: Session, now: float, lease_s: float) -> Job | None:
+    """Take the job of one session, due or not; None while another holds it."""
+    free = (
+        "SELECT attempts, note, lease FROM jobs WHERE uid = ?1 AND (lease IS NULL OR due_at <= ?2 OR claimed_at > ?3)"
+    )
+    db.execute("INSERT INTO jobs (uid, due_at) VALUES (?, ?) ON CONFLICT DO NOTHING", (session.uid, now))
+    found = db.execute(free, (session.uid, now, now + lease_s)).fetchone()
+    return _taken(db, session.uid, now, lease_s, found) if found is not None else None
+
+
+def _taken(db: apsw.Connection, uid: int, now: float, lease_s: float, found: tuple[int, str, float | None]) -> Job:
+    attempts, note, before = found
     lease = now + lease_s
     if before is not None and before == lease:
         lease = math.nextafter(lease, math.inf)  # a lease is a proof of ownership: no two are alike

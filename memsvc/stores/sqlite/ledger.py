@@ -5,7 +5,7 @@ from __future__ import annotations
 import apsw
 
 from memsvc.core.model import Key
-from memsvc.core.money import Line, Sent
+from memsvc.core.money import OWN, Line, Sent
 from memsvc.stores.sqlite import rows
 
 MAX_INTEGER = 2**63 - 1
@@ -24,7 +24,10 @@ _SETTLE = (
     "WHERE tenant = ? AND id = ? AND held = 1 RETURNING 1"
 )
 # A sum of integers may overflow and fail for ever; `total` adds up as a float, exact up to 2^53.
-_SPENT = "SELECT total(micros) FROM ledger WHERE tenant = ? AND session = ? AND feature = ? AND at >= ?"
+_SPENT = (
+    "SELECT total(micros) FROM ledger WHERE tenant = ? AND session = ? AND feature = ? AND at >= ? "
+    f"AND id >= '{OWN}' AND id < '{OWN[:-1]}{chr(ord(OWN[-1]) + 1)}'"
+)
 _FORGET = "UPDATE ledger SET session = NULL, uid = 0 WHERE tenant = ? AND session = ?"
 _UID = "SELECT uid FROM sessions WHERE tenant = ? AND sid = ?"
 _NEWEST_FIRST = "SELECT revision, tokens FROM messages WHERE pos > ? AND pos <= ? ORDER BY pos DESC"
@@ -32,7 +35,9 @@ _NEWEST_FIRST = "SELECT revision, tokens FROM messages WHERE pos > ? AND pos <= 
 
 def hold(db: apsw.Connection, line: Line, most_micros: int | None, since: float) -> bool:
     """Book the worst case of a call; False, and nothing is booked, if it would pass `most_micros`,
-    or if the id is booked already."""
+    or if the id is booked already. NotFound for a session that is gone."""
+    if line.key.session:
+        rows.must_head(db, line.key)
     if most_micros is not None:
         asked = (line.key.tenant, line.key.session, line.feature, since)
         if db.execute(_SPENT, asked).get + (line.micros or 0) > most_micros:

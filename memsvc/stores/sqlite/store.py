@@ -204,6 +204,10 @@ class SQLiteStore:
             return None  # no write for an idle worker's look
         return await self._write(lambda db: jobs.claim(db, now, lease_s))
 
+    async def take(self, key: Key, *, now: float, lease_s: float) -> Job | None:
+        """Take the job of one session, due or not; None while another holds it."""
+        return await self._write(lambda db: jobs.take(db, rows.must_head(db, key), now, lease_s))
+
     async def finish(
         self,
         job: Job,
