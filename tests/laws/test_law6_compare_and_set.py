@@ -126,7 +126,8 @@ async def test_a_lost_race_changes_nothing() -> None:
     store = SQLiteStore(":memory:")
     await store.open()
     other = build(store)
-    summarizer = Meanwhile(lambda w: other.compact(force=True))
+    # One that holds no lease: a fetch past the hard mark does not wait for one.
+    summarizer = Meanwhile(lambda w: other.memory.compactor.run(KEY, reason="forced"))
     w = build(store, summarizers=[summarizer])
     summarizer.world = w
     await w.append(*chat(12))
