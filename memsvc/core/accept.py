@@ -10,7 +10,7 @@ Same inputs, same bytes: nothing in it tells time, attempt or epoch.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from memsvc.core.artifacts import Artifact, artifacts, lines
@@ -19,9 +19,9 @@ from memsvc.core.directives import Directive, directives
 from memsvc.core.flatten import said
 from memsvc.core.model import Entry
 from memsvc.core.render.blocks import FRAMING_TOKENS
+from memsvc.core.tags import neutraliser
+from memsvc.core.trim import Count, clamp, trim
 from memsvc.errors import CannotFit, SummarizerError
-
-Count = Callable[[str], int]
 
 MIN_GAIN_TOKENS = 64
 MIN_GAIN_SHARE = 0.2
@@ -35,12 +35,14 @@ exact values may keep from the body."""
 TAG = "conversation_summary"
 _REQUEST, _PINS = "## Current request, word for word", "## Pinned, word for word"
 _RULES, _BODY, _VALUES = "## Constraints and preferences", "## Conversation", "## Artifacts and identifiers"
-_HEADINGS = frozenset({_BODY, _VALUES})
-_INVISIBLE = "\u00ad\u200b-\u200f\u2060\ufeff"
-_TAG_LIKE = re.compile(
-    rf"[<\uff1c\u2039](?=[\s/\\{_INVISIBLE}]{{0,20}}conversation[\s_\-{_INVISIBLE}]{{0,20}}summary)",
-    re.IGNORECASE,
+_OURS = {h.removeprefix("## ").casefold(): h for h in (_REQUEST, _PINS, _RULES, _BODY, _VALUES)}
+_SHARED = frozenset({_RULES, _VALUES})
+"""Headings that a body may have too, one level lower: models are asked for sections of these names."""
+_HEADING = re.compile(
+    rf"^[^\S\n]*#{{1,6}}[^\S\n]*({'|'.join(map(re.escape, _OURS))})[^\S\n]*:?[^\S\n]*#*[^\S\n]*$",
+    re.IGNORECASE | re.MULTILINE,
 )
+_open_up = neutraliser([TAG])
 
 _REFUSAL = re.compile(
     r"(?:(?:i[\u2019']m|i am) )?(?:sorry|unfortunately)\b.{0,20}\bi "
@@ -65,7 +67,6 @@ _CHAT = re.compile(
     re.IGNORECASE,
 )
 _SHORT = 200  # characters; a placeholder is no longer
-_LABELLED = re.compile(r"\[\d{1,12} [^\]\n]{1,80}\] ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +121,6 @@ def gather(covered: Sequence[Entry], *, pins: Sequence[Entry] = (), request: Ent
     )
 
 
-def check(reply: Reply, *, replaced_tokens: int, block_tokens: int) -> None:
-    """Refuse an answer that must not stand for a conversation.
-
-    `block_tokens` is the size of the composed block, `replaced_tokens` that of what leaves the
-    context for it. Raises SummarizerError whose `code` names the reason.
-    """
-    check_reply(reply)
-    check_gain(replaced_tokens=replaced_tokens, block_tokens=block_tokens)
-
-
 def check_reply(reply: Reply) -> None:
     """Refuse an answer for what it says: cut short, empty, a refusal, a placeholder, small talk."""
     text = reply.text.strip()
@@ -161,7 +152,23 @@ def check_gain(*, replaced_tokens: int, block_tokens: int) -> None:
 
 def neutralise(text: str) -> str:
     """Text that cannot be taken for the block's own tags, however they are spelled."""
-    return _TAG_LIKE.sub("&lt;", text)
+    return _open_up(text)
+
+
+def quoted(text: str) -> str:
+    """A quotation that cannot be taken for a part of the block. It stays word for word but for a line that
+    is one of the block's own headings: that gets a backslash, which is how Markdown says "no heading"."""
+    return _HEADING.sub(lambda found: found[0].replace("#", "\\#", 1), neutralise(text))
+
+
+def own_words(body: str) -> str:
+    """A summarizer's text as it goes below our heading: it can begin no section of the block but its own."""
+
+    def lower(found: re.Match[str]) -> str:
+        ours = _OURS[found[1].casefold()]
+        return f"#{ours}" if ours in _SHARED else ""
+
+    return _HEADING.sub(lower, neutralise(body)).strip()
 
 
 def minimum_block(parts: Parts, budget_tokens: int, count: Count) -> int:
@@ -190,13 +197,13 @@ def compose(body: str, parts: Parts, budget_tokens: int, count: Count) -> str:
             minimum=smallest,
         )
     draft = _with_directives(draft, parts, budget_tokens, count)
-    text = "\n".join(x for x in neutralise(body).strip().splitlines() if x.strip() not in _HEADINGS)
+    text = own_words(body)
     found = _clean(parts.artifacts)
     room = budget_tokens - _size(replace(draft, body="x"), count)
     spare = lines(found, min(int(budget_tokens * ARTIFACTS_SHARE), room), count)
     limit = room - (count("\n".join([_VALUES, *spare])) + 2 if spare else 0)
     while True:
-        full = replace(draft, body=_trim(text, limit, count))
+        full = replace(draft, body=trim(text, limit, count))
         room = budget_tokens - _size(full, count) - count(_VALUES) - 2
         while room > 0:
             candidate = replace(full, values="\n".join(lines(found, room, count)))
@@ -229,11 +236,11 @@ class _Draft:
             asked = parts.request
             label = f"[{asked.seq} {asked.role}] "
             limit = int(budget * REQUEST_SHARE)
-            request = clamp(label + neutralise(asked.text), limit, count, f"of message {asked.seq} left out")
+            request = clamp(label + quoted(asked.text), limit, count, f"of message {asked.seq} left out")
         return cls(
             opening=_opening(parts),
             request=request,
-            pins="\n".join(f"[{p.seq} {p.role}] {neutralise(p.text)}" for p in parts.pins),
+            pins="\n".join(f"[{p.seq} {p.role}] {quoted(p.text)}" for p in parts.pins),
         )
 
     def __str__(self) -> str:
@@ -270,7 +277,7 @@ def _with_directives(draft: _Draft, parts: Parts, budget: int, count: Count) -> 
     for rule in reversed(parts.directives):
         if rule.seq in pinned:
             continue  # quoted already, with all that was said around it
-        text = "\n".join([f"[{rule.seq} user] {neutralise(rule.text)}", *rules])
+        text = "\n".join([f"[{rule.seq} user] {quoted(rule.text)}", *rules])
         fuller = replace(draft, rules=text)
         if count(text) <= limit and _size(fuller, count) <= budget:
             rules.insert(0, text.partition("\n")[0])
@@ -279,46 +286,6 @@ def _with_directives(draft: _Draft, parts: Parts, budget: int, count: Count) -> 
 
 def _clean(found: Sequence[Artifact]) -> list[Artifact]:
     return [replace(a, text=neutralise(a.text)) for a in found]
-
-
-def clamp(text: str, limit: int, count: Count, what: str) -> str:
-    """At most `limit` tokens of a text: its beginning and its end, and between them how much is missing."""
-    if count(text[: 64 * max(0, limit) + 64]) <= limit and count(text) <= limit:
-        return text
-    low, high = 0, min(len(text), 64 * max(0, limit))
-    best = ""
-    while low < high:
-        keep = (low + high + 1) // 2
-        head, tail = text[: keep - keep // 3], text[len(text) - keep // 3 :]
-        candidate = f"{head} [… {len(text) - keep} characters {what} …] {tail}".rstrip()
-        if count(candidate) <= limit:
-            low, best = keep, candidate
-        else:
-            high = keep - 1
-    return best
-
-
-def _trim(body: str, limit: int, count: Count) -> str:
-    """Whole lines of a body within `limit` tokens. The longest section gives first: of lines that
-    carry a message number the oldest, of others the last."""
-    if limit <= 0 or not body:
-        return ""
-    if count(body) <= limit:
-        return body
-    sections: list[list[tuple[str, int]]] = [[]]
-    for line in body.splitlines():
-        if line.startswith("#"):
-            sections.append([])
-        sections[-1].append((line, count(line) + 1))
-    total = sum(cost for s in sections for _, cost in s)
-    while total > limit and any(sections):
-        longest = max(sections, key=lambda s: sum(cost for _, cost in s))
-        first = 1 if longest[0][0].startswith("#") and len(longest) > 1 else 0
-        total -= longest.pop(first if _LABELLED.match(longest[first][0]) else -1)[1]
-        if len(longest) == 1 and longest[0][0].startswith("#"):
-            total -= longest.pop()[1]
-    kept = "\n".join(line for s in sections for line, _ in s).strip()
-    return kept or clamp(body.splitlines()[0], limit, count, "left out")
 
 
 def body_of(block: str) -> str:

@@ -7,18 +7,16 @@ request is parted, and each part updates the notes that came out of the part bef
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
 
-from memsvc.core.accept import clamp, neutralise
+from memsvc.core.accept import TAG
 from memsvc.core.asking import HEADINGS, SummaryRequest
 from memsvc.core.flatten import Piece, said
 from memsvc.core.model import Entry
-
-Count = Callable[[str], int]
+from memsvc.core.tags import neutraliser
+from memsvc.core.trim import Count, clamp
 
 RESULT_TOKENS = 600
 """Raw tokens that are shown of one tool result: its beginning and its end."""
@@ -28,7 +26,7 @@ LEAST_TOKENS = 300
 """No part of a transcript is made smaller than this."""
 _SHARE = 0.8  # of the budget that is asked for: models count badly, and what is over is cut off
 
-_TAGS = re.compile(r"<(?=[\s/]{0,8}(?:message|transcript|notes_so_far|system_prompt|instruction)\b)", re.IGNORECASE)
+_open_up = neutraliser(["message", "transcript", "notes_so_far", "system_prompt", "instruction", TAG])
 
 ROLE = (
     "You keep the notes of a conversation between a user and an assistant, so that the assistant can go on without"
@@ -107,7 +105,7 @@ def _piece(piece: Piece, seq: int, count: Count) -> str:
 
 
 def _escaped(text: str) -> str:
-    return _TAGS.sub("&lt;", neutralise(text))
+    return _open_up(text)
 
 
 def _before(request: SummaryRequest, previous: str | None, count: Count, system_tokens: int) -> str:

@@ -9,9 +9,10 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from memsvc.core.accept import MIN_HEADINGS, clamp
+from memsvc.core.accept import MIN_HEADINGS
 from memsvc.core.asking import Reply, SummaryRequest, headings
 from memsvc.core.prompt import LEAST_TOKENS, SYSTEM_TOKENS, beside_tokens, parts, prompt
+from memsvc.core.trim import clamp
 from memsvc.errors import SummarizerError
 from memsvc.llm.breaker import Breaker, Pass
 from memsvc.llm.calls import ABOUT_CONTENT, FOR_GOOD, PASSING, Answer, Ask, CallFailed, Model
