@@ -215,12 +215,14 @@ class Window:
     Attributes:
         entries: live messages with seq > cut, or (when `partial`) only those after the
             seq the reader said it had already.
+        mark: for `Known.mark`; empty where the engine never forgets what it acknowledged.
     """
 
     session: Session
     summary: Summary | None
     entries: tuple[Entry, ...]
     partial: bool = False
+    mark: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,12 +234,15 @@ class Known:
     Attributes:
         session: the header it holds; a store may hand it back when its revision still is the
             session's (what a context does not show, such as the job's state, may be older then).
+        mark: of the window that brought it up to `last_seq`. An engine that may forget what it acknowledged
+            (a fail-over) tells by it whether these messages still are the log's.
     """
 
     uid: int
     prefix_revision: int
     last_seq: int
     session: Session | None = None
+    mark: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,12 +31,14 @@ class Held:
 
     Attributes:
         limits: the policy as it applies to this revision.
+        mark: the store's, of the window that this was last brought up to date with.
         body: the finished document of revision `body_revision`.
         answer: the last reply, for (revision, max_tokens) `answered`.
     """
 
     view: View
     limits: Policy
+    mark: bytes = b""
     body: bytes = b""
     body_revision: int = -1
     answer: Rendered | None = None
@@ -121,7 +123,7 @@ class Views:
             return False
         last = held.view.tail.last_seq
         held.view.extend(session, tuple(e for e in window.entries if e.seq > last))
-        held.limits = policy
+        held.limits, held.mark = policy, window.mark
         held.answer = None
         return True
 
@@ -135,7 +137,7 @@ class Views:
             return view
 
         small = session.tail_bytes < OFF_LOOP_BYTES * 4
-        held = Held(build() if small else await asyncio.to_thread(build), self.limits(session))
+        held = Held(build() if small else await asyncio.to_thread(build), self.limits(session), window.mark)
         self._drop(slot)
         self._keep(slot, held)
         return held
@@ -173,4 +175,5 @@ def _known(held: Held | None) -> Known | None:
     if held is None:
         return None
     session = held.session
-    return Known(session.uid, session.prefix_revision, held.view.tail.last_seq or session.cut, session)
+    last_seq = held.view.tail.last_seq or session.cut
+    return Known(session.uid, session.prefix_revision, last_seq, session, held.mark)

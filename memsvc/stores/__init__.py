@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal
+
 from memsvc.ports import Store
 from memsvc.stores.sqlite import SQLiteStore
 
 
-def open_store(url: str) -> Store:
-    """The store that a URL names, not open yet: `sqlite:///relative.db`, `sqlite:////absolute.db`
-    or `sqlite://:memory:`. Raises ValueError for any other."""
+def open_store(
+    url: str,
+    *,
+    persistence: Literal["warn", "require", "off"] = "warn",
+    wait_replicas: int = 0,
+    wait_ms: int = 1000,
+    warn: Callable[[str], None] = lambda text: None,
+) -> Store:
+    """The store that a URL names, not open yet: `sqlite:///relative.db`, `sqlite:////absolute.db`,
+    `sqlite://:memory:`, or a Redis or Valkey (`memsvc.stores.redis.urls` has the forms). Raises ValueError
+    for any other, in words that hold no password.
+
+    Args:
+        persistence: what a Redis store does about servers that keep nothing on disk.
+        wait_replicas, wait_ms: replicas that must have each write of a Redis store, and how long they may take.
+        warn: gets a sentence about what an operator should know.
+    """
     scheme, separator, rest = url.partition("://")
     match scheme:
         case "sqlite" if separator and rest == ":memory:":
             return SQLiteStore(":memory:")
         case "sqlite" if separator and rest.startswith("/") and not rest.endswith("/"):
             return SQLiteStore(rest[1:])
+        case "redis" | "rediss" | "redis+sentinel" | "rediss+sentinel" | "redis+cluster" | "rediss+cluster" if rest:
+            try:
+                from memsvc.stores.redis import RedisStore, Waiting
+            except ImportError as missing:
+                raise ValueError(
+                    f"a store of scheme {scheme!r} needs the package redis: install memsvc[redis]"
+                ) from missing
+            return RedisStore(url, persistence=persistence, waiting=Waiting(wait_replicas, wait_ms), warn=warn)
         case _:
             # Only the scheme is repeated: the rest of a URL may hold a password.
             raise ValueError(
-                f"a store of scheme {scheme!r} is not one this release knows: "
-                "sqlite:///relative.db, sqlite:////absolute.db or sqlite://:memory:"
+                f"a store of scheme {scheme!r} is not one this release knows: sqlite:///relative.db, "
+                "sqlite:////absolute.db, sqlite://:memory:, redis://host:port, redis+sentinel://host:port/service "
+                "or redis+cluster://host:port"
             )

@@ -32,6 +32,8 @@ CORE_LIBRARIES = {"orjson", "msgspec"}
 IMPURE = {"asyncio", "time", "os", "random", "secrets", "socket", "threading", "subprocess", "datetime", "pathlib"}
 LAZY = {"anthropic", "openai", "tiktoken", "toktok", "uvloop", "aiohttp", "orjson", "genai_prices"}
 """Heavy or optional: may be imported inside functions (so may the package's own edges in cli)."""
+OPTIONAL = {"stores/__init__.py": "memsvc.stores.redis"}
+"""Parts of the package whose library need not be installed: only this module imports them, inside a function."""
 
 
 def _layer(path: str) -> str:
@@ -81,4 +83,14 @@ def test_imports_stand_at_the_top(path: str) -> None:
     late = {n for n, inside in imports(modules()[path]) if inside and n.split(".")[0] not in LAZY}
     if _layer(path) == "cli":
         late = {n for n in late if not n.startswith("memsvc")}
+    if path in OPTIONAL:
+        late = {n for n in late if not n.startswith(OPTIONAL[path])}
     assert not late
+
+
+def test_what_is_optional_is_imported_by_nobody_else() -> None:
+    for keeper, part in OPTIONAL.items():
+        folder = part.removeprefix("memsvc.").replace(".", "/")
+        for path, tree in modules().items():
+            if path != keeper and not path.startswith(folder):
+                assert not {n for n, _ in imports(tree) if n.startswith(part)}, path

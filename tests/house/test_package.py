@@ -52,6 +52,12 @@ def test_every_schema_file_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     assert set(files) <= set(wheel.namelist())
 
 
+def test_every_script_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    files = [p.relative_to(ROOT).as_posix() for p in (ROOT / "memsvc/stores/redis/lua").iterdir() if p.suffix == ".lua"]
+    assert files
+    assert set(files) <= set(wheel.namelist())
+
+
 def test_the_version_is_said_once_in_each_place() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["version"] == memsvc.__version__

@@ -7,8 +7,8 @@ from dataclasses import replace
 import apsw
 import orjson
 
-from memsvc.core.model import Appended, Batch, Draft, Key, Session, Settings
-from memsvc.errors import Conflict, InvalidRequest
+from memsvc.core.model import Appended, Batch, Draft, Key, Session
+from memsvc.stores import rules
 from memsvc.stores.sqlite import jobs, rows
 
 REPLAYS_KEPT = 10_000
@@ -26,7 +26,7 @@ _PURGE = (
 
 def append(db: apsw.Connection, key: Key, batch: Batch) -> Appended:
     """Store a batch. Raises Conflict or InvalidRequest; then nothing of it is stored."""
-    _unique([d.id for d in batch.drafts if d.id is not None])
+    rules.check_ids(batch)
     old = rows.head(db, key)
     if old is not None and batch.idempotency_key is not None:
         again = _replay(db, old, batch)
@@ -34,13 +34,8 @@ def append(db: apsw.Connection, key: Key, batch: Batch) -> Appended:
             return again
     have = old.log_revision if old is not None else 0
     if batch.if_log_revision is not None and batch.if_log_revision != have:
-        raise Conflict(
-            f"If-Match says log_revision {batch.if_log_revision}, it is {have}; fetch and try again",
-            code="log_revision_mismatch",
-            log_revision=have,
-        )
-    session = _with_format(old or _new(db, key, batch), batch)
-    session, drafts, adopted = _system(session, batch)
+        raise rules.moved_on(batch, have)
+    session, drafts, adopted = rules.joined(old or _new(db, key, batch), batch)
     seqs, fresh = _number(db, session, drafts)
     tokens = sum(d.tokens for d in drafts) + (batch.system_tokens if adopted else 0)
     if not fresh and not adopted and old is not None:
@@ -51,43 +46,9 @@ def append(db: apsw.Connection, key: Key, batch: Batch) -> Appended:
     return _remember(db, batch, Appended(session, seqs, tokens, due=due))
 
 
-def _unique(ids: list[str]) -> None:
-    if len(set(ids)) < len(ids):
-        twice = next(i for i in ids if ids.count(i) > 1)
-        raise InvalidRequest(f"ids holds {twice!r} twice; ids name single messages", field="ids")
-
-
 def _new(db: apsw.Connection, key: Key, batch: Batch) -> Session:
-    settings = Settings(format=batch.format)
-    session = Session(key, 0, batch.at, batch.at, settings, soft_tokens=batch.soft_tokens, factor=batch.factor)
+    session = rules.begun(key, batch)
     return replace(session, uid=rows.insert(db, session))
-
-
-def _with_format(session: Session, batch: Batch) -> Session:
-    """A session whose format nobody named yet takes that of its first telling messages."""
-    if session.settings.format is not None or batch.format is None:
-        return session
-    settings = replace(session.settings, format=batch.format)
-    if settings.model is not None or session.anchor_raw or session.epoch:
-        return replace(session, settings=settings)  # the factor is the model's, or what was reported
-    soft = batch.soft_tokens
-    if settings.policy is not None or session.fixed_tokens:  # the writer of the batch need not have known
-        soft = session.soft_tokens and int(session.soft_tokens * session.factor / batch.factor)
-    return replace(session, settings=settings, factor=batch.factor, soft_tokens=soft)
-
-
-def _system(session: Session, batch: Batch) -> tuple[Session, tuple[Draft, ...], bool]:
-    """What becomes of a leading system message: adopted, ignored as known, or a message."""
-    if batch.system is None or batch.system_draft is None:
-        return session, batch.drafts, False
-    known = session.settings.system
-    if known is not None and known.content == batch.system.content:
-        return session, batch.drafts, False
-    if session.last_seq == 0:
-        settings = replace(session.settings, system=batch.system, system_tokens=batch.system_tokens)
-        adopted = replace(session, settings=settings, soft_tokens=batch.soft_tokens_with_system)
-        return adopted, batch.drafts, True
-    return session, (batch.system_draft, *batch.drafts), False
 
 
 def _number(
@@ -140,10 +101,7 @@ def _replay(db: apsw.Connection, session: Session, batch: Batch) -> Appended | N
     if row is None:
         return None
     if row[0] != batch.digest:
-        raise Conflict(
-            "this Idempotency-Key was used with another body; use a new key for a new append",
-            code="idempotency_key_reused",
-        )
+        raise rules.key_reused()
     answer = orjson.loads(row[1])
     then = replace(
         session,

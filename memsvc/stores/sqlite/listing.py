@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-
 import apsw
-import orjson
 
 from memsvc.core.model import Session
-from memsvc.errors import InvalidRequest
+from memsvc.stores.paging import cursor, position
 from memsvc.stores.sqlite import rows
 from memsvc.stores.sqlite.codec import SESSION_COLUMNS, session_of
 
@@ -31,7 +28,7 @@ class Page:
         self._values: list[str | float] = list(values)
         if after is not None:
             where.append("(updated_at, uid) < (?, ?)")
-            self._values += _position(after)
+            self._values += position(after, most_uid=1 << 31)
         self._query = (
             f"SELECT {SESSION_COLUMNS} FROM sessions WHERE {' AND '.join(where)} "
             "ORDER BY updated_at DESC, uid DESC LIMIT ?"
@@ -41,7 +38,7 @@ class Page:
         """The page, and the cursor of the next one."""
         found = [session_of(r) for r in db.execute(self._query, (*self._values, self._limit + 1))]
         page = found[: self._limit]
-        return page, _cursor(page[-1].updated_at, page[-1].uid) if len(found) > self._limit else None
+        return page, cursor(page[-1].updated_at, page[-1].uid) if len(found) > self._limit else None
 
 
 def _after_prefix(prefix: str) -> str | None:
@@ -51,17 +48,3 @@ def _after_prefix(prefix: str) -> str | None:
         return None
     following = ord(prefix[-1]) + 1
     return prefix[:-1] + chr(0xE000 if following == 0xD800 else following)
-
-
-def _cursor(at: float, uid: int) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([at, uid])).decode().rstrip("=")
-
-
-def _position(cursor: str) -> tuple[float, int]:
-    try:
-        at, uid = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if type(at) is float and type(uid) is int and 0 < uid < 1 << 31 and _cursor(at, uid) == cursor:
-            return at, uid
-    except (ValueError, TypeError):
-        pass
-    raise InvalidRequest("after is not a cursor this service gave; start without it", field="after")

@@ -8,7 +8,7 @@ import apsw
 
 from memsvc.core.model import Key, Session, Summary
 from memsvc.core.policy import next_factor, renewed
-from memsvc.errors import Conflict, NotFound
+from memsvc.stores import rules
 from memsvc.stores.sqlite import jobs, ledger, rows
 from memsvc.stores.sqlite.codec import SUMMARY_COLUMNS, summary_row
 
@@ -29,17 +29,10 @@ def commit(
     reported in the old epoch, else as it is), renderer of the new epoch."""
     old = rows.must_head(db, key)
     if expect not in ((old.uid, old.epoch, old.cut), (None, old.epoch, old.cut)):
-        raise Conflict(
-            f"the session is at epoch {old.epoch}, cut {old.cut}; another compaction or an edit won",
-            code="lost_race",
-        )
+        raise rules.lost_race(old)
     follows = (summary.epoch, summary.from_seq) == (old.epoch + 1, old.cut + 1)
     if not follows or not old.cut < summary.to_seq <= old.last_seq:
-        raise Conflict(
-            f"a summary of epoch {summary.epoch} over {summary.from_seq}..{summary.to_seq} does not follow "
-            f"epoch {old.epoch}, cut {old.cut} of a log of {old.last_seq}",
-            code="not_contiguous",
-        )
+        raise rules.not_contiguous(old, summary)
     db.execute(_INSERT, (old.uid, old.summary_epoch, *summary_row(summary)))
     revision = old.revision + 1
     soft, factor, renderer = frozen
@@ -119,7 +112,7 @@ def pin(db: apsw.Connection, key: Key, seq: int, pinned: bool) -> None:
     session = rows.must_head(db, key)
     found = rows.between(db, session.uid, seq - 1, seq, 1)
     if not found or found[0].superseded:
-        raise NotFound(f"no live message with seq {seq} in session {key.session!r}")
+        raise rules.no_message(key, seq)
     change = "INSERT OR IGNORE INTO pins (uid, seq) VALUES (?, ?)"
     db.execute(change if pinned else "DELETE FROM pins WHERE uid = ? AND seq = ?", (session.uid, seq))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import apsw
 
 from memsvc.core.model import Entry, Key, Known, Session, Summary, Window
-from memsvc.errors import NotFound
+from memsvc.stores import rules
 from memsvc.stores.sqlite.codec import (
     COUNTED,
     ENTRY_COLUMNS,
@@ -67,7 +67,7 @@ def must_head(db: apsw.Connection, key: Key) -> Session:
     """A session's header; NotFound if there is none."""
     found = head(db, key)
     if found is None:
-        raise NotFound(f"no session {key.session!r}")
+        raise rules.no_session(key)
     return found
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import apsw
 
@@ -24,6 +24,7 @@ from memsvc.core.model import (
 )
 from memsvc.core.money import Line, Sent
 from memsvc.errors import Unavailable
+from memsvc.stores import rules
 from memsvc.stores.sqlite import append, jobs, ledger, listing, moves, rows
 from memsvc.stores.sqlite.codec import (
     ENTRY_COLUMNS,
@@ -39,11 +40,6 @@ T = TypeVar("T")
 Read = Callable[[apsw.Connection], T]
 NEAR_BYTES = 64_000
 """A tail up to this is read on the event loop: handing it to a thread would take longer."""
-_COUNTS = (
-    *("log_revision", "epoch", "cut", "summary_epoch", "summary_tokens", "last_seq", "messages"),
-    *("live_tokens", "tail_tokens", "tail_bytes", "prefix_revision", "bound_revision"),
-    *("anchor_tokens", "anchor_raw", "anchor_revision"),
-)
 
 
 class SQLiteStore:
@@ -92,7 +88,7 @@ class SQLiteStore:
             old = rows.head(db, key)
             new = change(old)
             if old is None:
-                new = _born(key, new)
+                new = rules.born(key, new)
                 return replace(new, uid=rows.insert(db, new))
             return old if new == old else rows.update(db, jobs.ask_if_due(db, new, at))
 
@@ -277,9 +273,3 @@ def _opened(path: str) -> tuple[apsw.Connection, Readers | None]:
 
 def _rewrite_version(db: apsw.Connection) -> None:
     db.execute(f"PRAGMA user_version={db.execute('PRAGMA user_version').get}")
-
-
-def _born(key: Key, session: Session) -> Session:
-    """A new header: whatever the caller gives, nothing has been appended to it."""
-    nothing: dict[str, Any] = dict.fromkeys(_COUNTS, 0)
-    return replace(session, key=key, state="idle", due_at=None, prefix_reason=None, **nothing)

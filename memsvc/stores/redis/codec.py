@@ -1,0 +1,168 @@
+"""Values to what is stored and back. The layout of a header stands here once; scripts get it from here."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, fields
+from typing import Any
+
+import msgspec
+
+from memsvc.core.model import Draft, Entry, Format, Key, Session, Settings, Summary, System
+from memsvc.core.money import Line
+from memsvc.stores.redis.keys import fingerprint, user_token
+
+COUNTED = tuple(f.name for f in fields(Session) if f.name not in ("key", "uid", "settings"))
+SHADOW = ("stamp", "user", "format", "system", "fixed")
+"""Of the settings what scripts and readers look at: their fingerprint, the user's token, the format, the
+fingerprint of the system prompt, the tokens of prompt and tools."""
+KEPT = ("live_bytes", "tip", "prefix_tip", "put_tip")
+"""Bytes of all live messages, and random numbers drawn when the log's end, the prefix or anything was
+changed: by these a reader notices that the server has forgotten what it had acknowledged."""
+JOB = ("job_due", "job_lease", "job_claimed", "job_again", "job_attempts", "job_note")
+"""The session's one job; `job_due` is False where there is none."""
+HEADER = ("tenant", "sid", "uid", *COUNTED, *SHADOW, *KEPT, *JOB)
+AT = {name: number for number, name in enumerate(HEADER)}
+NO_KEPT = (0, 0, 0, 0)
+NO_JOB = (False, False, False, False, 0, "")
+
+_FLOATS = tuple(AT[n] for n in ("created_at", "updated_at", "factor"))
+_COUNTED_FROM, _COUNTED_TO = 3, 3 + len(COUNTED)
+_DUE_AT = AT["due_at"]
+
+ENTRY_PREFIX = struct.Struct(">IIIIQQQ")
+"""Before each message: seq, epoch, revision, and of the live messages up to it number, tokens and bytes; tip."""
+MARK = struct.Struct(">QQQ")
+_SETTINGS_TYPE = tuple[
+    str | None, str | None, bytes | None, str | None, bytes | None, bytes | None, bytes | None, str | None, int, int
+]
+_encode = msgspec.msgpack.Encoder().encode
+_header = msgspec.msgpack.Decoder(list[Any]).decode
+_settings = msgspec.msgpack.Decoder(_SETTINGS_TYPE).decode
+_body = msgspec.msgpack.Decoder(tuple[str, int, float, str | None, bytes]).decode
+_SUMMARY = tuple(f.name for f in fields(Summary))
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A header as it is stored: the raw bytes, by which a compare-and-set goes, and its values."""
+
+    raw: bytes
+    values: list[Any]
+
+    @property
+    def uid(self) -> int:
+        """The session's identity."""
+        return int(self.values[2])
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[AT[name]]
+
+    def session(self, settings: Settings) -> Session:
+        """The header as the service knows it."""
+        v = self.values
+        for n in _FLOATS:
+            v[n] = float(v[n])
+        if v[_DUE_AT] is not False:
+            v[_DUE_AT] = float(v[_DUE_AT])
+        counted: list[Any] = [None if x is False else x for x in v[_COUNTED_FROM:_COUNTED_TO]]
+        created, updated, *rest = counted
+        return Session(Key(v[0], v[1]), v[2], created, updated, settings, *rest)
+
+    def mark(self) -> bytes:
+        """By what a reader's next reading is compared with this one."""
+        return MARK.pack(self["prefix_tip"], self["tip"], self["put_tip"])
+
+
+def header_of(raw: bytes) -> Header:
+    """A stored header."""
+    return Header(raw, _header(raw))
+
+
+def packed_header(session: Session, stamp: str, old: Header | None = None) -> bytes:
+    """A header as scripts read it; what only the store knows comes from the old one."""
+    counted = (False if x is None else x for x in (getattr(session, name) for name in COUNTED))
+    settings = session.settings
+    shadow = (stamp, user_token(session.key.tenant, settings.user), settings.format or False)
+    prompt = (system_mark(settings.system), session.fixed_tokens)
+    kept = (*NO_KEPT, *NO_JOB) if old is None else old.values[AT["live_bytes"] :]
+    return _encode([session.key.tenant, session.key.session, session.uid, *counted, *shadow, *prompt, *kept])
+
+
+def system_mark(system: System | None) -> str | bool:
+    """What tells one system prompt from another; False for none."""
+    return False if system is None else fingerprint(system.content)
+
+
+def packed_settings(settings: Settings) -> tuple[str, bytes]:
+    """(fingerprint, bytes) of settings."""
+    s, system = settings, settings.system
+    prompt = (system.content, system.role) if system else (None, None)
+    kept = (s.format, s.model, *prompt, s.tools, s.policy, s.metadata, s.user, s.system_tokens, s.tools_tokens)
+    raw = _encode(kept)
+    return stamp_of(raw), raw
+
+
+def stamp_of(settings: bytes) -> str:
+    """The fingerprint of stored settings."""
+    return fingerprint(settings)
+
+
+def settings_of(raw: bytes) -> Settings:
+    """Stored settings."""
+    format, model, system, role, tools, policy, metadata, user, n_system, n_tools = _settings(raw)
+    prompt = System(system, role) if system is not None else None
+    return Settings(format, model, prompt, tools, policy, metadata, user, n_system, n_tools)
+
+
+def packed_draft(draft: Draft) -> bytes:
+    """A message without the numbers that the store gives it."""
+    return _encode((draft.format, draft.tokens, draft.at, draft.id, draft.raw))
+
+
+def entry_of(stored: bytes, superseded: bool = False) -> Entry:
+    """A stored message."""
+    seq, epoch, revision, *_ = ENTRY_PREFIX.unpack_from(stored)
+    format, tokens, at, id, raw = _body(memoryview(stored)[ENTRY_PREFIX.size :])
+    return Entry(seq, raw, _format(format), tokens, at, id, epoch, revision, superseded)
+
+
+def _format(name: str) -> Format:
+    return name  # type: ignore[return-value]
+
+
+def packed_summary(summary: Summary) -> bytes:
+    """A summary; its epoch is in front of it, so that no two are alike."""
+    return struct.pack(">I", summary.epoch) + _encode([getattr(summary, name) for name in _SUMMARY])
+
+
+def summary_of(stored: bytes) -> Summary:
+    """A stored summary."""
+    epoch, from_seq, to_seq, text, tokens, model, reason, at, *rest = _header(memoryview(stored)[4:])
+    return Summary(epoch, from_seq, to_seq, text, tokens, model, reason, float(at), *rest)
+
+
+MAX_INTEGER = 2**63 - 1
+
+
+def bounded(number: int | None) -> int | None:
+    """A figure from outside, brought into the range that every store can hold."""
+    return None if number is None else min(max(number, 0), MAX_INTEGER)
+
+
+def packed_line(line: Line) -> bytes:
+    """A line of the ledger without its place and whether it is held, which the script puts in front."""
+    used = line.usage
+    tokens = (used.input, used.output, used.cache_read, used.cache_write, used.cache_write_long)
+    told = (line.id, line.at, line.feature, line.provider, line.model)
+    return _encode((*told, *map(bounded, tokens), bounded(line.micros), bounded(line.revision)))
+
+
+def spent_key(feature: str, at: float) -> bytes:
+    """What a line's figure is sorted by: feature, then time. Earlier than 1970 is 1970."""
+    return fingerprint(feature.encode())[:8].encode() + struct.pack(">d", max(at, 0.0))
+
+
+def packed_spent(line: Line) -> bytes:
+    """A line's figure among those of its session."""
+    return spent_key(line.feature, line.at) + struct.pack(">d", bounded(line.micros) or 0) + line.id.encode()

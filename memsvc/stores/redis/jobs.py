@@ -1,0 +1,92 @@
+"""Due compactions: at most one a session; a claim pushes its due time into the future."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from memsvc.core.model import Job, Key
+from memsvc.stores import rules
+from memsvc.stores.redis import codec
+from memsvc.stores.redis.keys import SHARDS, Keys
+from memsvc.stores.redis.server import Server
+
+ROUNDS = 8
+"""Most looks for a job while others take what was found."""
+_pack = msgspec.msgpack.Encoder().encode
+
+
+class Jobs:
+    """The queue: a due time in each shard for each session that has a job."""
+
+    def __init__(self, server: Server, keys: Keys) -> None:
+        self._server = server
+        self._keys = keys
+        self._due = [f"{keys.base(shard)}due" for shard in range(SHARDS)]
+        self._claimed = [f"{keys.base(shard)}claimed" for shard in range(SHARDS)]
+
+    async def enqueue(self, key: Key, due_at: float) -> None:
+        """Ask for a compaction; an earlier request stands. Raises NotFound."""
+        place = self._keys.place(key)
+        names = [*place.of("h"), place.shared("due")]
+        if not await self._server.write(place.shard, "enqueue", names, place.name, repr(due_at)):
+            raise rules.no_session(key)
+
+    async def claim(self, now: float, lease_s: float) -> Job | None:
+        """Take the job that is due the longest. An idle look writes nothing."""
+        for _ in range(ROUNDS):
+            found = await self._longest_due(now, lease_s)
+            if found is None:
+                return None
+            _, shard, name = found
+            lease = now + lease_s
+            times = (now, lease_s, lease, math.nextafter(lease, math.inf))
+            names = [f"{self._keys.base(shard)}h:{name}", self._due[shard], self._claimed[shard]]
+            raw = await self._server.write(shard, "claim", names, name, *map(repr, times))
+            if raw is not None:
+                header = codec.header_of(raw)
+                key = Key(header["tenant"], header["sid"])
+                return Job(key, float(header["job_lease"]), header["job_attempts"], header["job_note"])
+        return None  # others are faster: there is nothing left to do here
+
+    async def _longest_due(self, now: float, lease_s: float) -> tuple[float, int, str] | None:
+        """(due time, shard, name) of a job that is due, or was claimed by a clock that was set back."""
+        looks = [(n, ("ZRANGE", self._due[n], 0, 0, "WITHSCORES")) for n in range(SHARDS)]
+        looks += [(n, ("ZREVRANGE", self._claimed[n], 0, 0, "WITHSCORES")) for n in range(SHARDS)]
+        answers = await self._server.spread(looks)
+        found = []
+        for shard in range(SHARDS):
+            for name, at in answers[shard]:
+                if at <= now:
+                    found.append((at, shard, name.decode()))
+            for name, at in answers[SHARDS + shard]:
+                if at > now + lease_s:
+                    found.append((at + lease_s, shard, name.decode()))
+        return min(found, default=None)
+
+    async def finish(self, job: Job, ended: dict[str, Any]) -> bool:
+        """End or reschedule a claimed job; False if its lease was lost."""
+        if ended["reason"] in ("below_threshold", "lost_race"):
+            ended["reason"] = None  # says nothing of the last compaction
+        return await self._held(job, "finish", ended)
+
+    async def extend(self, job: Job, now: float, lease_s: float) -> Job | None:
+        """A claimed job with a later lease; None if the lease was lost."""
+        later = now + lease_s
+        if later == job.lease:
+            later = math.nextafter(later, math.inf)  # as in `claim`
+        return replace(job, lease=later) if await self._held(job, "extend", {"later": later, "now": now}) else None
+
+    async def next_due(self) -> float | None:
+        """When the earliest job is due; None = none."""
+        answers = await self._server.spread([(n, ("ZRANGE", self._due[n], 0, 0, "WITHSCORES")) for n in range(SHARDS)])
+        return min((float(at) for found in answers for _, at in found), default=None)
+
+    async def _held(self, job: Job, script: str, told: dict[str, Any]) -> bool:
+        place = self._keys.place(job.key)
+        names = [*place.of("h"), place.shared("due"), place.shared("claimed")]
+        packed = _pack({"lease": job.lease, "attempts": job.attempts, **told})
+        return bool(await self._server.write(place.shard, script, names, place.name, packed))

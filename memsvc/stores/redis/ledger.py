@@ -1,0 +1,60 @@
+"""The books: one line a model call, written before the call at its worst, or after it as reported.
+
+A line lies in the shard of its session, where a hold can look at what the session has spent. That an id is
+booked once in a tenant, whichever session names it, is kept by an index of ids: it says in which shard the line
+is or is about to be. It is written first: whoever comes again after a crash finds the shard and books there.
+"""
+
+from __future__ import annotations
+
+from memsvc.core.money import Line
+from memsvc.stores.redis import codec
+from memsvc.stores.redis.keys import Keys
+from memsvc.stores.redis.server import Server
+
+
+class Books:
+    """Calls of the ledger."""
+
+    def __init__(self, server: Server, keys: Keys) -> None:
+        self._server = server
+        self._keys = keys
+
+    async def hold(self, line: Line, most_micros: int | None, since: float) -> bool:
+        """Book the worst case of a call; False, and nothing is booked, if it would pass `most_micros`,
+        or if the id is booked already."""
+        place = self._keys.place(line.key)
+        if await self._marked(line, place.shard) != place.shard:
+            return False
+        limit = () if most_micros is None else (codec.spent_key(line.feature, since), most_micros)
+        answer = await self._write("book", line, place.shard, True, *limit)
+        if answer == 2:
+            shard, index = self._keys.book(line.key.tenant, line.id)
+            await self._server.commands(shard, ("HDEL", index, line.id))
+        return answer == 1
+
+    async def book(self, line: Line) -> bool:
+        """Book a call; False if its id is booked already."""
+        place = self._keys.place(line.key)
+        if await self._marked(line, place.shard) != place.shard:
+            return False
+        return await self._write("book", line, place.shard, line.held) == 1
+
+    async def settle(self, line: Line) -> None:
+        """Put what a call came to in the place of its worst case, or book it."""
+        await self._write("settle", line, await self._marked(line, self._keys.place(line.key).shard), False)
+
+    async def _marked(self, line: Line, shard: int) -> int:
+        """The shard in which the line is or will be: this one unless the id is known already."""
+        at, index = self._keys.book(line.key.tenant, line.id)
+        return int(await self._server.write(at, "mark_line", [index], line.id, shard))
+
+    async def _write(self, script: str, line: Line, shard: int, held: bool, *limit: bytes | int) -> int:
+        place = self._keys.place(line.key)
+        if shard == place.shard:
+            names = [*place.of("h"), place.ledger, *place.of("q")]
+        else:  # of another session: its figures stay at the worst
+            base = self._keys.base(shard)
+            names = [f"{base}h:-", f"{base}l:{place.tenant}", f"{base}q:-"]
+        args = (line.id, "1" if held else "0", codec.packed_spent(line), codec.packed_line(line))
+        return int(await self._server.write(shard, script, names, *args, *limit))

@@ -1,0 +1,151 @@
+"""One server: a few connections, and whoever finds all of them busy shares the next one that is free.
+
+redis-py's own pools and clients are not used: they raise instead of waiting, or send a write again that
+may have been done. A command is sent once here; who may repeat it decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from redis.asyncio import Connection
+from redis.exceptions import ResponseError
+
+from memsvc.errors import Unavailable
+from memsvc.stores.redis.failures import FAILURES
+
+Command = tuple[Any, ...]
+CONNECTIONS = 8
+"""To one server. One is enough for many small commands; more, so that a large answer holds up nobody else."""
+MAX_GROUP = 128
+"""Commands that share one trip: more would make the first of them wait for the last."""
+MAX_WAITING = 10_000
+"""Callers that may wait; beyond it they are told to come back rather than memory growing."""
+
+
+class Lost(Exception):
+    """A trip failed; whether its commands were done is not known. `error` is the driver's."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Link:
+    """Sends commands to one server.
+
+    Args:
+        make: gives a new connection that is not connected yet.
+        timeout_s: the longest a trip may take, a new connection included.
+    """
+
+    def __init__(self, make: Callable[[], Connection], *, timeout_s: float) -> None:
+        self._make = make
+        self._timeout_s = timeout_s
+        self._idle: list[Connection] = []
+        self._made: list[Connection] = []
+        self._waiting: deque[tuple[Sequence[Command], asyncio.Future[list[Any]]]] = deque()
+        self._drivers: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def run(self, commands: Sequence[Command]) -> list[Any]:
+        """The answers, in order, of commands that go over one connection one after the other; an error
+        answer is an element. Raises Lost, or Unavailable when too many are waiting."""
+        connection = self._take()
+        if connection is None:
+            return await self._wait(commands)
+        try:
+            return await self._trip(connection, commands)
+        finally:
+            self._give(connection)
+
+    async def close(self) -> None:
+        """Let go of all connections once what is under way has ended."""
+        self._closed = True
+        while self._drivers:
+            await asyncio.wait(self._drivers)
+        for connection in self._made:
+            await connection.disconnect()
+        self._made.clear()
+        self._idle.clear()
+
+    def _take(self) -> Connection | None:
+        if self._closed:
+            raise Unavailable("the store is closed", retry_after=1)
+        if self._idle:
+            return self._idle.pop()
+        if len(self._made) < CONNECTIONS:
+            made = self._make()
+            self._made.append(made)
+            return made
+        return None
+
+    async def _wait(self, commands: Sequence[Command]) -> list[Any]:
+        if len(self._waiting) >= MAX_WAITING:
+            raise Unavailable("too many calls are waiting; come back in a second", retry_after=1)
+        future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((commands, future))
+        return await future
+
+    def _give(self, connection: Connection) -> None:
+        """Hand a connection to those who wait, or put it back."""
+        if not self._waiting:
+            self._idle.append(connection)
+            return
+        driver = asyncio.create_task(self._drive(connection))
+        self._drivers.add(driver)
+        driver.add_done_callback(self._drivers.discard)
+
+    async def _drive(self, connection: Connection) -> None:
+        """Trips for those who wait, until nobody does."""
+        while self._waiting:
+            group = self._next_group()
+            try:
+                answers = await self._trip(connection, [c for commands, _ in group for c in commands])
+            except Lost as lost:
+                for _, future in group:
+                    if not future.done():
+                        future.set_exception(Lost(lost.error))  # an exception must not be raised in two tasks
+                continue
+            for commands, future in group:
+                own, answers = answers[: len(commands)], answers[len(commands) :]
+                if not future.done():  # else its caller was cancelled
+                    future.set_result(own)
+        self._idle.append(connection)
+
+    def _next_group(self) -> list[tuple[Sequence[Command], asyncio.Future[list[Any]]]]:
+        group, size = [], 0
+        while self._waiting and size < MAX_GROUP:
+            one = self._waiting.popleft()
+            if not one[1].done():
+                group.append(one)
+                size += len(one[0])
+        return group
+
+    async def _trip(self, connection: Connection, commands: Sequence[Command]) -> list[Any]:
+        if not commands:
+            return []
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                if connection.is_connected and await connection.can_read():
+                    await connection.disconnect(nowait=True)  # the server has closed it
+                if not connection.is_connected:
+                    await connection.connect()  # type: ignore[no-untyped-call]
+                await connection.send_packed_command(connection.pack_commands(commands))
+                return [await _answer(connection) for _ in commands]
+        except BaseException as error:
+            # What comes now over this connection answers a question nobody asks any more.
+            await connection.disconnect(nowait=True)
+            if isinstance(error, FAILURES):
+                raise Lost(error) from error
+            raise
+
+
+async def _answer(connection: Connection) -> Any:
+    try:
+        return await connection.read_response()
+    except ResponseError as refused:
+        return refused

@@ -1,0 +1,118 @@
+-- What every script begins with. `F` (in front of this) gives each field of a header its place.
+-- Times are unix seconds. A field of a header is never nil: false stands for "none".
+-- Keys come by name in a fixed order, told in the first lines of each script.
+local call = redis.call
+
+local function num(x)  -- a number as text, none of its digits lost
+  return string.format('%.17g', x)
+end
+
+local function header(key)  -- (values, raw bytes), or nil
+  local raw = call('GET', key)
+  if not raw then return nil end
+  return cmsgpack.unpack(raw), raw
+end
+
+local function save(key, s)  -- stores a header; gives its bytes
+  local raw = cmsgpack.pack(s)
+  call('SET', key, raw)
+  return raw
+end
+
+local function settings(key, s, stamp)  -- the settings, unless the caller has those of that stamp
+  return s[F.stamp] ~= stamp and call('GET', key)
+end
+
+local function member(s)  -- of the indexes: the uid first, so that equal times have an order
+  return string.format('%014x', s[F.uid]) .. s[F.sid]
+end
+
+local function index(tenant_key, user_key, s)  -- shows a session at its new place among the others
+  call('ZADD', tenant_key, num(s[F.updated_at]), member(s))
+  if s[F.user] ~= '-' then call('ZADD', user_key, num(s[F.updated_at]), member(s)) end
+end
+
+local function context_tokens(s)
+  return s[F.fixed] + s[F.summary_tokens] + s[F.tail_tokens]
+end
+
+-- Ranges (from, to] of superseded messages lie apart from each other, as members 'from:to' at score `from`.
+
+local function range(text)
+  local from, to = string.match(text, '^(%d+):(%d+)$')
+  return tonumber(from), tonumber(to)
+end
+
+local function range_below(ranges, seq)  -- the last one that begins before seq
+  local found = call('ZREVRANGEBYSCORE', ranges, '(' .. num(seq), '-inf', 'LIMIT', 0, 1)
+  if found[1] then return range(found[1]) end
+end
+
+local function live_floor(ranges, seq)  -- the newest message up to seq that is not superseded; 0 = none
+  local from, to = range_below(ranges, seq)
+  if from and seq <= to then return from end
+  return seq
+end
+
+-- Before each message stand its numbers; those of live messages hold as long as it is live itself, for
+-- what is superseded is always an end of the live log.
+
+local function entry(log, seq)  -- {epoch, revision, messages, tokens, bytes, tip} at the newest message up to seq
+  local found = seq > 0 and call('ZREVRANGEBYSCORE', log, num(seq), '-inf', 'LIMIT', 0, 1)[1]
+  if not found then return {epoch = 0, revision = 0, messages = 0, tokens = 0, bytes = 0, tip = 0} end
+  local _, epoch, revision, messages, tokens, bytes, tip = struct.unpack('>I4I4I4I4I8I8I8', found)
+  return {epoch = epoch, revision = revision, messages = messages, tokens = tokens, bytes = bytes, tip = tip}
+end
+
+local function sums(log, ranges, seq)  -- of the live messages up to seq
+  return entry(log, live_floor(ranges, seq))
+end
+
+-- Appends messages from `from` to `upto` to `list`, until it holds `limit` or `most` bytes are used up.
+-- Gives the last seq that was looked at, and what is left of `most`.
+local function read(list, log, from, upto, limit, most)
+  local step = 8
+  while from <= upto and #list < limit and most > 0 do
+    local found = call('ZRANGEBYSCORE', log, num(from), num(upto), 'LIMIT', 0, math.min(step, limit - #list))
+    if #found == 0 then return upto, most end
+    local size = 0
+    for _, one in ipairs(found) do
+      list[#list + 1] = one
+      size = size + #one
+    end
+    from = struct.unpack('>I4', found[#found]) + 1
+    most = most - size
+    if size < 65536 then step = step * 2 end
+  end
+  return from - 1, most
+end
+
+-- The session's one job, and its place in the queue.
+
+local function queue(due_key, s, name)
+  if s[F.job_due] then
+    call('ZADD', due_key, num(s[F.job_due]), name)
+  else
+    call('ZREM', due_key, name)
+  end
+end
+
+local function ask(s, due_at)  -- asks for a compaction; an earlier request stands. True if anything changed
+  if not s[F.job_due] then
+    s[F.job_due], s[F.job_lease], s[F.job_claimed], s[F.job_again] = due_at, false, false, false
+    s[F.job_attempts], s[F.job_note] = 0, ''
+  elseif s[F.job_lease] then  -- claimed: whoever has it must look once more when done
+    s[F.job_again] = math.min(s[F.job_again] or due_at, due_at)
+    return true
+  elseif s[F.job_attempts] > 0 or s[F.job_due] <= due_at then  -- backing off, or earlier already
+    return false
+  else
+    s[F.job_due] = due_at
+  end
+  s[F.state], s[F.due_at] = 'queued', due_at
+  return true
+end
+
+local function ask_if_due(due_key, s, name, at)  -- if the context has passed the soft mark
+  if s[F.soft_tokens] and context_tokens(s) > s[F.soft_tokens] and ask(s, at) then queue(due_key, s, name) end
+end

@@ -1,0 +1,191 @@
+"""The store for many machines: Redis or Valkey, alone, behind sentinels, or a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Session, Summary, Window
+from memsvc.core.money import Line, Sent
+from memsvc.stores.redis.append import append
+from memsvc.stores.redis.checks import Persistence, check_servers
+from memsvc.stores.redis.headers import Headers
+from memsvc.stores.redis.jobs import Jobs
+from memsvc.stores.redis.keys import Keys
+from memsvc.stores.redis.ledger import Books
+from memsvc.stores.redis.listing import Listing
+from memsvc.stores.redis.moves import Moves
+from memsvc.stores.redis.reading import Reading, bounded
+from memsvc.stores.redis.seen import Seen
+from memsvc.stores.redis.server import Server, Waiting
+from memsvc.stores.redis.topology import topology
+from memsvc.stores.redis.urls import parse
+
+
+class RedisStore:
+    """Implements `ports.Store`.
+
+    Args:
+        url: as `urls.parse` takes it; ValueError for a wrong one.
+        persistence: what to do about servers that keep nothing on disk: `warn`, `require`, or `off`.
+        waiting: replicas that must have each write before it is acknowledged.
+        warn: gets a sentence about what was found amiss when the store was opened.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        persistence: Persistence = "warn",
+        waiting: Waiting | None = None,
+        warn: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        address = parse(url)
+        self._persistence: Persistence = persistence
+        self._warn = warn
+        self._keys = Keys(address.prefix)
+        self._server = Server(topology(address), self._keys, waiting or Waiting())
+        self._seen = Seen()
+        self._headers = Headers(self._server, self._keys, self._seen)
+        self._reading = Reading(self._server, self._keys, self._seen)
+        self._moves = Moves(self._server, self._keys, self._seen, self._headers)
+        self._listing = Listing(self._server, self._keys, self._seen, self._headers)
+        self._jobs = Jobs(self._server, self._keys)
+        self._books = Books(self._server, self._keys)
+
+    async def open(self) -> None:
+        """Connect, check the servers' settings and the schema. Raises Unavailable."""
+        await self._server.open()
+        try:
+            await check_servers(self._server, self._keys, self._persistence, self._warn)
+        except BaseException:
+            await self._server.close()
+            raise
+
+    async def close(self) -> None:
+        """Let go. Idempotent; from then on every call is Unavailable."""
+        await self._server.close()
+
+    async def ping(self) -> None:
+        """Raise Unavailable if a read or a write would fail now on any server."""
+        for shard in self._server.servers():
+            await self._server.commands(shard, ("SET", f"{self._keys.base(shard)}touch", ""))
+
+    # --- log -------------------------------------------------------------------
+
+    async def head(self, key: Key) -> Session | None:
+        """The header, or None."""
+        return await self._headers.head(key)
+
+    async def put(self, key: Key, change: Callable[[Session | None], Session], *, at: float) -> Session:
+        """Create or change the header."""
+        return await self._headers.put(key, change, at=at)
+
+    async def append(self, key: Key, batch: Batch) -> Appended:
+        """Store a batch, all or none."""
+        await self._headers.wait_turn(key)
+        return await append(self._server, self._keys, self._seen, key, batch)
+
+    async def load(self, key: Key, known: Known | None = None) -> Window:
+        """Header, current summary and live tail in one consistent reading."""
+        return await self._reading.load(key, known)
+
+    async def entries(self, key: Key, *, after: int, upto: int | None = None, limit: int) -> list[Entry]:
+        """The log as written, superseded messages included."""
+        return await self._reading.entries(key, after=after, upto=upto, limit=limit)
+
+    async def summaries(self, key: Key, *, after: int = 0, limit: int = 100) -> list[Summary]:
+        """Committed summaries with epoch > after, oldest first."""
+        return await self._reading.summaries(key, after=after, limit=limit)
+
+    async def commit(
+        self,
+        key: Key,
+        summary: Summary,
+        *,
+        expect_epoch: int,
+        expect_cut: int,
+        soft_tokens: int | None,
+        factor: float | None,
+        renderer: int,
+        expect_uid: int | None = None,
+    ) -> Session:
+        """Make `summary` current, by compare-and-set on (epoch, cut)."""
+        expect, frozen = (expect_uid, expect_epoch, expect_cut), (soft_tokens, factor, renderer)
+        return await self._moves.commit(key, summary, expect, frozen)
+
+    async def truncate(self, key: Key, *, after_seq: int, at: float) -> Session:
+        """Supersede every live message with seq > after_seq."""
+        return await self._moves.truncate(key, after_seq, at)
+
+    async def pin(self, key: Key, seq: int, pinned: bool) -> None:
+        """Pin or unpin a live message."""
+        await self._moves.pin(key, seq, pinned)
+
+    async def pins(self, key: Key) -> list[Entry]:
+        """The pinned live messages, in seq order."""
+        return await self._reading.pins(key)
+
+    async def delete(self, key: Key) -> bool:
+        """Remove the session and all that hangs on it."""
+        return await self._moves.delete(key)
+
+    async def sessions(
+        self,
+        tenant: str,
+        *,
+        prefix: str = "",
+        user: str | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> tuple[list[Session], str | None]:
+        """A tenant's sessions, newest activity first, and the next page's cursor."""
+        return await self._listing.page(tenant, prefix, user, after, bounded(limit))
+
+    # --- queue -----------------------------------------------------------------
+
+    async def enqueue(self, key: Key, *, due_at: float) -> None:
+        """Ask for a compaction; an earlier request stands."""
+        await self._jobs.enqueue(key, due_at)
+
+    async def claim(self, *, now: float, lease_s: float) -> Job | None:
+        """Take one due job, or None."""
+        return await self._jobs.claim(now, lease_s)
+
+    async def finish(
+        self,
+        job: Job,
+        *,
+        state: str = "idle",
+        reason: str | None = None,
+        error: str | None = None,
+        retry_at: float | None = None,
+    ) -> bool:
+        """End or reschedule a claimed job; False if its lease was lost."""
+        ended = {"state": state, "reason": reason, "error": error, "retry_at": retry_at}
+        return await self._jobs.finish(job, ended)
+
+    async def extend(self, job: Job, *, now: float, lease_s: float) -> Job | None:
+        """A claimed job with a later lease; None if its lease was lost."""
+        return await self._jobs.extend(job, now, lease_s)
+
+    async def next_due(self) -> float | None:
+        """When the earliest job is due; None = none."""
+        return await self._jobs.next_due()
+
+    # --- ledger ----------------------------------------------------------------
+
+    async def hold(self, line: Line, *, most_micros: int | None, since: float) -> bool:
+        """Book the worst case of a call; False if it would pass `most_micros`."""
+        return await self._books.hold(line, most_micros, since)
+
+    async def settle(self, line: Line) -> None:
+        """Put what a call came to in the place of its worst case."""
+        await self._books.settle(line)
+
+    async def book(self, line: Line) -> bool:
+        """Book a reported call; False if its id is booked already."""
+        return await self._books.book(line)
+
+    async def sent(self, key: Key, revision: int) -> Sent | None:
+        """The size of the context that a fetch at `revision` got, None if nothing is known of it."""
+        return await self._reading.sent(key, revision)
