@@ -42,15 +42,20 @@ class Jobs:
             if found is None:
                 return None
             _, shard, name = found
-            lease = now + lease_s
-            times = (now, lease_s, lease, math.nextafter(lease, math.inf))
             names = [f"{self._keys.base(shard)}h:{name}", self._due[shard], self._claimed[shard]]
-            raw = await self._server.write(shard, "claim", names, name, *map(repr, times))
+            raw = await self._server.write(shard, "claim", names, name, *_times(now, lease_s))
             if raw is not None:
-                header = codec.header_of(raw)
-                key = Key(header["tenant"], header["sid"])
-                return Job(key, float(header["job_lease"]), header["job_attempts"], header["job_note"])
+                return _job(raw)
         return None  # others are faster: there is nothing left to do here
+
+    async def take(self, key: Key, now: float, lease_s: float) -> Job | None:
+        """Take the job of one session, due or not; None while another holds it. Raises NotFound."""
+        place = self._keys.place(key)
+        names = [*place.of("h"), place.shared("due"), place.shared("claimed")]
+        raw = await self._server.write(place.shard, "take", names, place.name, *_times(now, lease_s))
+        if raw is None:
+            raise rules.no_session(key)
+        return _job(raw) if isinstance(raw, bytes) else None
 
     async def _longest_due(self, now: float, lease_s: float) -> tuple[float, int, str] | None:
         """(due time, shard, name) of a job that is due, or was claimed by a clock that was set back."""
@@ -90,3 +95,14 @@ class Jobs:
         names = [*place.of("h"), place.shared("due"), place.shared("claimed")]
         packed = _pack({"lease": job.lease, "attempts": job.attempts, **told})
         return bool(await self._server.write(place.shard, script, names, place.name, packed))
+
+
+def _times(now: float, lease_s: float) -> tuple[str, ...]:
+    lease = now + lease_s
+    return tuple(map(repr, (now, lease_s, lease, math.nextafter(lease, math.inf))))
+
+
+def _job(raw: bytes) -> Job:
+    header = codec.header_of(raw)
+    key = Key(header["tenant"], header["sid"])
+    return Job(key, float(header["job_lease"]), header["job_attempts"], header["job_note"])

@@ -7,10 +7,14 @@ is or is about to be. It is written first: whoever comes again after a crash fin
 
 from __future__ import annotations
 
-from memsvc.core.money import Line
+from memsvc.core.money import OWN, Line
+from memsvc.stores import rules
 from memsvc.stores.redis import codec
 from memsvc.stores.redis.keys import Keys
 from memsvc.stores.redis.server import Server
+
+BOOKED, PASSES, GONE = 1, 2, 3
+"""What the script answers: booked, more than the limit, no such session."""
 
 
 class Books:
@@ -22,23 +26,25 @@ class Books:
 
     async def hold(self, line: Line, most_micros: int | None, since: float) -> bool:
         """Book the worst case of a call; False, and nothing is booked, if it would pass `most_micros`,
-        or if the id is booked already."""
+        or if the id is booked already. NotFound for a session that is gone."""
         place = self._keys.place(line.key)
         if await self._marked(line, place.shard) != place.shard:
             return False
         limit = () if most_micros is None else (codec.spent_key(line.feature, since), most_micros)
-        answer = await self._write("book", line, place.shard, True, *limit)
-        if answer == 2:
+        answer = await self._write("book", line, place.shard, True, "1" if line.key.session else "0", *limit)
+        if answer in (PASSES, GONE):
             shard, index = self._keys.book(line.key.tenant, line.id)
             await self._server.commands(shard, ("HDEL", index, line.id))
-        return answer == 1
+        if answer == GONE:
+            raise rules.no_session(line.key)
+        return answer == BOOKED
 
     async def book(self, line: Line) -> bool:
         """Book a call; False if its id is booked already."""
         place = self._keys.place(line.key)
         if await self._marked(line, place.shard) != place.shard:
             return False
-        return await self._write("book", line, place.shard, line.held) == 1
+        return await self._write("book", line, place.shard, line.held, "0") == BOOKED
 
     async def settle(self, line: Line) -> None:
         """Put what a call came to in the place of its worst case, or book it."""
@@ -49,12 +55,13 @@ class Books:
         at, index = self._keys.book(line.key.tenant, line.id)
         return int(await self._server.write(at, "mark_line", [index], line.id, shard))
 
-    async def _write(self, script: str, line: Line, shard: int, held: bool, *limit: bytes | int) -> int:
+    async def _write(self, script: str, line: Line, shard: int, held: bool, *more: bytes | str | int) -> int:
         place = self._keys.place(line.key)
         if shard == place.shard:
             names = [*place.of("h"), place.ledger, *place.of("q")]
         else:  # of another session: its figures stay at the worst
             base = self._keys.base(shard)
             names = [f"{base}h:-", f"{base}l:{place.tenant}", f"{base}q:-"]
-        args = (line.id, "1" if held else "0", codec.packed_spent(line), codec.packed_line(line))
-        return int(await self._server.write(shard, script, names, *args, *limit))
+        own = "1" if line.id.startswith(OWN) else "0"
+        args = (line.id, "1" if held else "0", codec.packed_spent(line), codec.packed_line(line), own)
+        return int(await self._server.write(shard, script, names, *args, *more))

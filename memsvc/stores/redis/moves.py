@@ -18,6 +18,7 @@ from memsvc.stores.redis import codec
 from memsvc.stores.redis.headers import Headers, draw
 from memsvc.stores.redis.keys import Keys
 from memsvc.stores.redis.reading import bounded
+from memsvc.stores.redis.scripts import place
 from memsvc.stores.redis.seen import Seen
 from memsvc.stores.redis.server import Server
 
@@ -48,7 +49,7 @@ class Moves:
         was reported in the old epoch, else as it is), renderer of the new epoch."""
         uid, epoch, cut = expect
         soft, factor, renderer = frozen
-        place = self._keys.place(key)
+        where = self._keys.place(key)
         asked: dict[str, Any] = {"expect_uid": uid, "expect_epoch": epoch, "expect_cut": cut}
         asked |= {"epoch": summary.epoch, "from_seq": summary.from_seq, "to_seq": summary.to_seq}
         asked |= {"tokens": summary.tokens, "tip": draw()}
@@ -61,7 +62,7 @@ class Moves:
             rate = {"factor": factor if old is None else next_factor(old)}
             asked |= {"stamp": held.stamp, "seen": seen, "set": _set({**told, **anchor, **rate})}
             answer = await self._server.write(
-                place.shard, "commit", place.of("hgexsc"), _pack(asked), codec.packed_summary(summary)
+                where.shard, "commit", where.of("hgexsc"), _pack(asked), codec.packed_summary(summary)
             )
             if not answer:
                 raise rules.no_session(key)
@@ -78,16 +79,16 @@ class Moves:
 
     async def truncate(self, key: Key, after_seq: int, at: float) -> Session:
         """Supersede all live messages with seq > after_seq; an older summary may become current."""
-        place = self._keys.place(key)
+        where = self._keys.place(key)
         old, header = await self._stored(key)
         user = header["user"]
         for _ in range(ROUNDS):
             held = self._seen.held(key)
-            asked = {"after_seq": bounded(after_seq), "at": at, "name": place.name, "user": user, "tip": draw()}
+            asked = {"after_seq": bounded(after_seq), "at": at, "name": where.name, "user": user, "tip": draw()}
             asked |= {"stamp": held.stamp, "seen": _rated(old), "set": _rated(renewed(old))}
-            indexes = (place.index, place.user_index(user))
-            names = [*place.of("hgexcp"), place.shared("due"), *indexes]
-            answer = await self._server.write(place.shard, "truncate", names, _pack(asked))
+            indexes = (where.index, where.user_index(user))
+            names = [*where.of("hgexcp"), where.shared("due"), *indexes]
+            answer = await self._server.write(where.shard, "truncate", names, _pack(asked))
             match answer:
                 case []:
                     raise rules.no_session(key)
@@ -101,9 +102,9 @@ class Moves:
 
     async def pin(self, key: Key, seq: int, pinned: bool) -> None:
         """Pin or unpin a live message."""
-        place = self._keys.place(key)
+        where = self._keys.place(key)
         asked = bounded(seq), "1" if pinned else "0"
-        answer = await self._server.write(place.shard, "pin", place.of("hxp"), *asked)
+        answer = await self._server.write(where.shard, "pin", where.of("hxp"), *asked)
         if answer == 0:
             raise rules.no_session(key)
         if answer == 1:
@@ -112,12 +113,12 @@ class Moves:
     async def delete(self, key: Key) -> bool:
         """Remove a session and all that hangs on it; False if there was none. What its calls cost
         stays in the books, without its name."""
-        place = self._keys.place(key)
+        where = self._keys.place(key)
         user = self._seen.held(key).user
         for _ in range(ROUNDS):
-            indexes = (place.index, place.user_index(user))
-            names = [place.shared("due"), place.shared("claimed"), *indexes, *place.of("hgeiraxscpq")]
-            answer = await self._server.write(place.shard, "delete", names, place.name, user)
+            indexes = (where.index, where.user_index(user))
+            names = [where.shared("due"), where.shared("claimed"), *indexes, *where.of("hgeiraxscpq")]
+            answer = await self._server.write(where.shard, "delete", names, where.name, user)
             if isinstance(answer, int):
                 self._seen.forget(key)
                 return answer == 1
@@ -134,13 +135,13 @@ class Moves:
         return (await self._stored(key))[0]
 
 
-def _rated(session: Session) -> dict[str, Any]:
+def _rated(session: Session) -> dict[int, Any]:
     return _set({name: getattr(session, name) for name in _RATED})
 
 
-def _set(values: dict[str, Any]) -> dict[str, Any]:
-    """Fields of a header as they are stored: False stands for none."""
-    return {name: False if value is None else value for name, value in values.items()}
+def _set(values: dict[str, Any]) -> dict[int, Any]:
+    """Fields of a header, by their places, as they are stored: False stands for none."""
+    return {place(name): False if value is None else value for name, value in values.items()}
 
 
 def _hurried() -> Unavailable:

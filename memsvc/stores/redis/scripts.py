@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
 
-from memsvc.stores.redis.codec import HEADER
+from memsvc.stores.redis.codec import AT
+
+_FIELD = re.compile(r"\bF\.(\w+)")
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +28,36 @@ class Script:
 
 
 def load_scripts() -> dict[str, Script]:
-    """All scripts by name. The places of a header's fields stand in front of each, and what they share."""
+    """All scripts by name. In front of each stands what it uses of `common.lua`, and nothing else: a server
+    makes every function anew at every call. `F.name` becomes the place of that field in a header."""
     folder = files(__package__).joinpath("lua")
     texts = {
         p.name.removesuffix(".lua"): p.read_text(encoding="utf-8") for p in folder.iterdir() if p.name.endswith(".lua")
     }
-    places = ", ".join(f"{name} = {number}" for number, name in enumerate(HEADER, start=1))
-    front = f"local F = {{{places}}}\n{texts.pop('common')}"
-    return {name: _script(name, f"{front}\n{text}".encode()) for name, text in texts.items()}
+    shared = _parts(texts.pop("common"))
+    return {name: _script(name, text, shared) for name, text in texts.items()}
 
 
-def _script(name: str, text: bytes) -> Script:
-    return Script(name, text, sha1(text, usedforsecurity=False).hexdigest())
+def place(field: str) -> int:
+    """The place of a header's field, as scripts count."""
+    return AT[field] + 1
+
+
+def _parts(text: str) -> dict[str, str]:
+    """The definitions of `common.lua` by name, in order. Each begins with `local` at the margin."""
+    found: dict[str, str] = {}
+    for part in re.split(r"^(?=local )", text, flags=re.M)[1:]:
+        found[_WORD.findall(part.removeprefix("local ").removeprefix("function "))[0]] = part
+    return found
+
+
+def _script(name: str, text: str, shared: dict[str, str]) -> Script:
+    used: set[str] = set()
+    wanted = [text]
+    while wanted:
+        new = shared.keys() & set(_WORD.findall(wanted.pop())) - used
+        used |= new
+        wanted += [shared[one] for one in new]
+    whole = "".join(part for one, part in shared.items() if one in used) + text
+    stored = _FIELD.sub(lambda found: str(place(found[1])), whole).encode()
+    return Script(name, stored, sha1(stored, usedforsecurity=False).hexdigest())

@@ -151,6 +151,10 @@ class RedisStore:
         """Take one due job, or None."""
         return await self._jobs.claim(now, lease_s)
 
+    async def take(self, key: Key, *, now: float, lease_s: float) -> Job | None:
+        """Take the job of one session, due or not; None while another holds it."""
+        return await self._jobs.take(key, now, lease_s)
+
     async def finish(
         self,
         job: Job,
@@ -175,7 +179,7 @@ class RedisStore:
     # --- ledger ----------------------------------------------------------------
 
     async def hold(self, line: Line, *, most_micros: int | None, since: float) -> bool:
-        """Book the worst case of a call; False if it would pass `most_micros`."""
+        """Book the worst case of a call; False if it would pass `most_micros`, NotFound for a session that is gone."""
         return await self._books.hold(line, most_micros, since)
 
     async def settle(self, line: Line) -> None:

@@ -76,12 +76,12 @@ if stored then
     s[F.messages] = s[F.messages] + 1
     s[F.live_tokens], s[F.live_bytes] = s[F.live_tokens] + drafts[n][1], s[F.live_bytes] + size
     s[F.tail_tokens], s[F.tail_bytes] = s[F.tail_tokens] + drafts[n][1], s[F.tail_bytes] + size
-    scores[#scores + 1] = num(seq)
+    scores[#scores + 1] = seq
     scores[#scores + 1] = struct.pack('>I4I4I4I4I8I8I8', seq, s[F.epoch], revision, s[F.messages],
       s[F.live_tokens], s[F.live_bytes], asked.tip) .. ARGV[n + 4]
     if id then
       named[#named + 1] = id
-      named[#named + 1] = num(seq)
+      named[#named + 1] = seq
     end
   end
   for from = 1, #scores, 1000 do call('ZADD', LOG, unpack(scores, from, math.min(from + 999, #scores))) end
@@ -102,13 +102,13 @@ end
 
 if asked.key then
   call('HSET', REPLAYS, asked.key, cmsgpack.pack({asked.digest, seqs, tokens, s[F.revision], s[F.log_revision],
-    s[F.epoch], asked.at}))
-  call('RPUSH', AGES, asked.key)
+    s[F.epoch]}))
+  call('RPUSH', AGES, struct.pack('>I8d', s[F.log_revision], asked.at) .. asked.key)
   for _ = 1, PURGE_STEP do  -- more than one, so that old ones cannot pile up
     local oldest = call('LINDEX', AGES, 0)
-    local found = cmsgpack.unpack(call('HGET', REPLAYS, oldest))
-    if found[5] > s[F.log_revision] - REPLAYS_KEPT or found[7] >= asked.at - REPLAY_S then break end
-    call('HDEL', REPLAYS, oldest)
+    local log_revision, at = struct.unpack('>I8d', oldest)
+    if log_revision > s[F.log_revision] - REPLAYS_KEPT or at >= asked.at - REPLAY_S then break end
+    call('HDEL', REPLAYS, string.sub(oldest, 17))
     call('LPOP', AGES)
   end
 end

@@ -6,11 +6,4 @@ local name, now, lease_s, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]),
 local s = header(KEYS[1])
 if not s or not s[F.job_due] then return false end
 if s[F.job_due] > now and not (s[F.job_claimed] and s[F.job_claimed] > now + lease_s) then return false end
-if s[F.job_lease] == lease then lease = tonumber(ARGV[5]) end  -- a lease is a proof: no two are alike
-s[F.job_due], s[F.job_lease], s[F.job_claimed] = lease, lease, now
-s[F.job_attempts] = s[F.job_attempts] + 1
-if s[F.job_again] and s[F.job_again] <= now then s[F.job_again] = false end
-s[F.state] = 'running'
-queue(KEYS[2], s, name)
-call('ZADD', KEYS[3], num(now), name)
-return save(KEYS[1], s)
+return seize(KEYS[1], KEYS[2], KEYS[3], s, name, now, lease, tonumber(ARGV[5]))

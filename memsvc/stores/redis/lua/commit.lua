@@ -16,8 +16,8 @@ if asked.epoch ~= s[F.epoch] + 1 or asked.from_seq ~= s[F.cut] + 1
     or asked.to_seq <= s[F.cut] or asked.to_seq > s[F.last_seq] then
   return {'gap', raw, settings(SETTINGS, s, asked.stamp)}
 end
-for name, value in pairs(asked.seen) do
-  if s[F[name]] ~= value then return {'stale', raw, settings(SETTINGS, s, asked.stamp)} end
+for place, value in pairs(asked.seen) do
+  if s[place] ~= value then return {'stale', raw, settings(SETTINGS, s, asked.stamp)} end
 end
 
 local revision = s[F.revision] + 1
@@ -27,7 +27,7 @@ s[F.summary_tokens] = asked.tokens
 s[F.tail_tokens], s[F.tail_bytes] = s[F.live_tokens] - covered.tokens, s[F.live_bytes] - covered.bytes
 s[F.prefix_reason], s[F.prefix_revision], s[F.bound_revision] = 'compacted', revision, revision
 s[F.prefix_tip], s[F.put_tip] = asked.tip, asked.tip
-for name, value in pairs(asked.set) do s[F[name]] = value end
-call('ZADD', SUMMARIES, num(asked.epoch), ARGV[2])
-call('ZADD', CHAIN, num(asked.to_seq), num(asked.epoch) .. ':' .. num(asked.tokens))
+for place, value in pairs(asked.set) do s[place] = value end
+call('ZADD', SUMMARIES, asked.epoch, ARGV[2])
+call('ZADD', CHAIN, asked.to_seq, asked.epoch .. ':' .. asked.tokens)
 return {'done', save(H, s), settings(SETTINGS, s, asked.stamp)}

@@ -1,11 +1,8 @@
--- What every script begins with. `F` (in front of this) gives each field of a header its place.
+-- What scripts share; each gets only what it uses. `F.name` is the place of a field in a header.
 -- Times are unix seconds. A field of a header is never nil: false stands for "none".
--- Keys come by name in a fixed order, told in the first lines of each script.
+-- Keys come in a fixed order, told in the first lines of each script. A number is given to `call` as it is:
+-- the server writes all its digits, Lua's own .. only 14 of them (enough for a seq, not for a time).
 local call = redis.call
-
-local function num(x)  -- a number as text, none of its digits lost
-  return string.format('%.17g', x)
-end
 
 local function header(key)  -- (values, raw bytes), or nil
   local raw = call('GET', key)
@@ -28,8 +25,8 @@ local function member(s)  -- of the indexes: the uid first, so that equal times 
 end
 
 local function index(tenant_key, user_key, s)  -- shows a session at its new place among the others
-  call('ZADD', tenant_key, num(s[F.updated_at]), member(s))
-  if s[F.user] ~= '-' then call('ZADD', user_key, num(s[F.updated_at]), member(s)) end
+  call('ZADD', tenant_key, s[F.updated_at], member(s))
+  if s[F.user] ~= '-' then call('ZADD', user_key, s[F.updated_at], member(s)) end
 end
 
 local function context_tokens(s)
@@ -44,7 +41,7 @@ local function range(text)
 end
 
 local function range_below(ranges, seq)  -- the last one that begins before seq
-  local found = call('ZREVRANGEBYSCORE', ranges, '(' .. num(seq), '-inf', 'LIMIT', 0, 1)
+  local found = call('ZREVRANGEBYSCORE', ranges, '(' .. seq, '-inf', 'LIMIT', 0, 1)
   if found[1] then return range(found[1]) end
 end
 
@@ -58,7 +55,7 @@ end
 -- what is superseded is always an end of the live log.
 
 local function entry(log, seq)  -- {epoch, revision, messages, tokens, bytes, tip} at the newest message up to seq
-  local found = seq > 0 and call('ZREVRANGEBYSCORE', log, num(seq), '-inf', 'LIMIT', 0, 1)[1]
+  local found = seq > 0 and call('ZREVRANGEBYSCORE', log, seq, '-inf', 'LIMIT', 0, 1)[1]
   if not found then return {epoch = 0, revision = 0, messages = 0, tokens = 0, bytes = 0, tip = 0} end
   local _, epoch, revision, messages, tokens, bytes, tip = struct.unpack('>I4I4I4I4I8I8I8', found)
   return {epoch = epoch, revision = revision, messages = messages, tokens = tokens, bytes = bytes, tip = tip}
@@ -73,7 +70,7 @@ end
 local function read(list, log, from, upto, limit, most)
   local step = 8
   while from <= upto and #list < limit and most > 0 do
-    local found = call('ZRANGEBYSCORE', log, num(from), num(upto), 'LIMIT', 0, math.min(step, limit - #list))
+    local found = call('ZRANGEBYSCORE', log, from, upto, 'LIMIT', 0, math.min(step, limit - #list))
     if #found == 0 then return upto, most end
     local size = 0
     for _, one in ipairs(found) do
@@ -91,7 +88,7 @@ end
 
 local function queue(due_key, s, name)
   if s[F.job_due] then
-    call('ZADD', due_key, num(s[F.job_due]), name)
+    call('ZADD', due_key, s[F.job_due], name)
   else
     call('ZREM', due_key, name)
   end
@@ -115,4 +112,17 @@ end
 
 local function ask_if_due(due_key, s, name, at)  -- if the context has passed the soft mark
   if s[F.soft_tokens] and context_tokens(s) > s[F.soft_tokens] and ask(s, at) then queue(due_key, s, name) end
+end
+
+-- Takes a job for as long as its lease; `other` is the lease instead of it if the last one was the same, for a
+-- lease is a proof: no two are alike. Gives the header's bytes.
+local function seize(header_key, due_key, claimed_key, s, name, now, lease, other)
+  if s[F.job_lease] == lease then lease = other end
+  s[F.job_due], s[F.job_lease], s[F.job_claimed] = lease, lease, now
+  s[F.job_attempts] = s[F.job_attempts] + 1
+  if s[F.job_again] and s[F.job_again] <= now then s[F.job_again] = false end
+  s[F.state] = 'running'
+  queue(due_key, s, name)
+  call('ZADD', claimed_key, now, name)
+  return save(header_key, s)
 end

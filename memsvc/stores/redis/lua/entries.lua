@@ -12,7 +12,7 @@ local entries, ranges = {}, {}
 local last = read(entries, LOG, from, upto, tonumber(ARGV[3]), tonumber(ARGV[4]))
 if #entries > 0 then
   local begin, inside = range_below(RANGES, from)
-  if inside and inside >= from then ranges[1] = num(begin) .. ':' .. num(inside) end
-  for _, one in ipairs(call('ZRANGEBYSCORE', RANGES, num(from), '(' .. num(last))) do ranges[#ranges + 1] = one end
+  if inside and inside >= from then ranges[1] = begin .. ':' .. inside end
+  for _, one in ipairs(call('ZRANGEBYSCORE', RANGES, from, '(' .. last)) do ranges[#ranges + 1] = one end
 end
 return {s[F.uid], s[F.epoch], entries, ranges, last, last >= upto and 1 or 0}

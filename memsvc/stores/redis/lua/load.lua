@@ -32,7 +32,7 @@ local seq, last = part and has.last_seq or s[F.cut], s[F.last_seq]
 local _, inside = range_below(RANGES, seq + 1)
 if inside and inside > seq then seq = inside end
 while seq < last and #entries < limit and most > 0 do
-  local following = call('ZRANGEBYSCORE', RANGES, num(seq), '+inf', 'LIMIT', 0, 1)
+  local following = call('ZRANGEBYSCORE', RANGES, seq, '+inf', 'LIMIT', 0, 1)
   local from, to = last, last
   if following[1] then from, to = range(following[1]) end
   seq, most = read(entries, LOG, seq + 1, from, limit, most)
@@ -41,7 +41,7 @@ end
 
 local summary = false
 if not part and s[F.summary_epoch] > 0 then
-  local epoch = num(s[F.summary_epoch])
+  local epoch = s[F.summary_epoch]
   summary = call('ZRANGEBYSCORE', SUMMARIES, epoch, epoch)[1] or false
 end
 return {part and 'part' or 'whole', raw, settings(SETTINGS, s, has.stamp or ''), summary, entries, seq}

@@ -12,14 +12,14 @@ local floor = live_floor(RANGES, math.min(asked.after_seq, s[F.last_seq]))
 local left = entry(LOG, floor)
 if left.messages == s[F.messages] then return {'done', raw, settings(SETTINGS, s, asked.stamp)} end
 if s[F.user] ~= asked.user then return {'user', s[F.user]} end
-for name, value in pairs(asked.seen) do
-  if s[F[name]] ~= value then return {'stale', raw, settings(SETTINGS, s, asked.stamp)} end
+for place, value in pairs(asked.seen) do
+  if s[place] ~= value then return {'stale', raw, settings(SETTINGS, s, asked.stamp)} end
 end
 
-call('ZREMRANGEBYSCORE', RANGES, num(floor), '+inf')
-call('ZADD', RANGES, num(floor), num(floor) .. ':' .. num(s[F.last_seq]))
-call('ZREMRANGEBYSCORE', PINS, '(' .. num(asked.after_seq), '+inf')
-call('ZREMRANGEBYSCORE', CHAIN, '(' .. num(asked.after_seq), '+inf')
+call('ZREMRANGEBYSCORE', RANGES, floor, '+inf')
+call('ZADD', RANGES, floor, floor .. ':' .. s[F.last_seq])
+call('ZREMRANGEBYSCORE', PINS, '(' .. asked.after_seq, '+inf')
+call('ZREMRANGEBYSCORE', CHAIN, '(' .. asked.after_seq, '+inf')
 local epoch, tokens, cut = 0, 0, 0
 local current = call('ZREVRANGE', CHAIN, 0, 0, 'WITHSCORES')
 if current[1] then
@@ -35,7 +35,7 @@ s[F.messages], s[F.live_tokens], s[F.live_bytes] = left.messages, left.tokens, l
 s[F.tail_tokens], s[F.tail_bytes] = left.tokens - covered.tokens, left.bytes - covered.bytes
 s[F.prefix_reason], s[F.prefix_revision] = 'edited', revision
 s[F.tip], s[F.prefix_tip], s[F.put_tip] = left.tip, asked.tip, asked.tip
-for name, value in pairs(asked.set) do s[F[name]] = value end
+for place, value in pairs(asked.set) do s[place] = value end
 -- An older summary stands for less: what it leaves in the tail may be too much at once.
 ask_if_due(DUE, s, asked.name, asked.at)
 raw = save(H, s)
