@@ -11,8 +11,8 @@ from memsvc.config import Config, ConfigError, own_server
 from memsvc.core.model import Policy
 from memsvc.core.money import Usage
 from memsvc.llm import AnthropicModel, Limits, LocalSummarizer, OpenAIModel, WrittenSummarizer
-from memsvc.observe import log_sink
-from memsvc.ports import Counter, Ledger, Prices
+from memsvc.observe import Sink, StoreNotice, log_sink
+from memsvc.ports import Counter, Ledger, Prices, Store
 from memsvc.prices import FixedPrices, GenaiPrices
 from memsvc.service import Memory
 from memsvc.stores import open_store
@@ -24,7 +24,8 @@ DEFAULT_ANTHROPIC, DEFAULT_OPENAI = "claude-haiku-5-5", "gpt-6-luna"
 
 
 class App:
-    """Everything that serves: built from a Config, opened once, closed once.
+    """Everything that serves: built from a Config, opened once, closed once. ConfigError for a store URL
+    that makes no sense.
 
     Attributes:
         memory: what the faces call; set by `open`.
@@ -37,7 +38,8 @@ class App:
     def __init__(self, config: Config, *, clock: Callable[[], float] = time.time) -> None:
         self.config = config
         self._clock = clock
-        self._store = open_store(config.store)
+        self._sink = log_sink()
+        self._store = _store(config, self._sink)
         self._prices = GenaiPrices()  # loads its list with the first question
         self._written: list[WrittenSummarizer] = []
 
@@ -53,7 +55,7 @@ class App:
         config = self.config
         await self._store.open()
         counts = build_counter(config.token_counter)  # holds the interpreter: a thread would gain nothing
-        sink = log_sink()
+        sink = self._sink
         self._written = written_summarizers(config, self._store, counts, self._prices, self._clock)
         for summarizer in self._written:
             await summarizer.open()
@@ -88,6 +90,19 @@ class App:
         for summarizer in self._written:
             await summarizer.close()
         await self._store.close()
+
+
+def _store(config: Config, sink: Sink) -> Store:
+    try:
+        return open_store(
+            config.store,
+            persistence=config.redis_persistence,
+            wait_replicas=config.redis_wait_replicas,
+            wait_ms=config.redis_wait_ms,
+            warn=lambda text: sink(StoreNotice(text)),
+        )
+    except ValueError as wrong:  # its words repeat nothing of the URL that may be secret
+        raise ConfigError(f"store (MEMSVC_STORE): {wrong}.") from None
 
 
 def written_summarizers(

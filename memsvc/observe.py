@@ -110,10 +110,17 @@ class WorkerFailed:
     where: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class StoreNotice:
+    """Something about the store that an operator should know; `text` holds nothing secret."""
+
+    text: str
+
+
 CLIENTS = ("anthropic", "openai", "httpx2", "httpcore2", "httpx", "httpcore", "aiohttp.client")
 """Loggers of the vendors' clients: at `debug` they write whole requests, and with them conversations."""
 
-Event = Compacted | CompactionFailed | SummarizerFailed | RequestFailed | WorkerFailed
+Event = Compacted | CompactionFailed | SummarizerFailed | RequestFailed | WorkerFailed | StoreNotice
 Sink = Callable[[Event], None]
 """Where events go. Must not raise and must not block."""
 
@@ -121,6 +128,7 @@ _LEVELS: dict[type, int] = {
     Compacted: logging.INFO,
     CompactionFailed: logging.WARNING,
     SummarizerFailed: logging.WARNING,
+    StoreNotice: logging.WARNING,
 }
 _NAMES: dict[type, str] = {
     Compacted: "compacted",
@@ -128,6 +136,7 @@ _NAMES: dict[type, str] = {
     SummarizerFailed: "summarizer_failed",
     RequestFailed: "request_failed",
     WorkerFailed: "worker_failed",
+    StoreNotice: "store_notice",
 }
 
 

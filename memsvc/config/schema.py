@@ -12,7 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 PREFIX = "MEMSVC_"
 CONFIG_FILE = "memsvc.toml"
 MIN_KEY_LENGTH = 16
-STORES = "sqlite:///relative.db, sqlite:////absolute.db or sqlite://:memory:"
+STORES = (
+    "sqlite:///relative.db, sqlite:////absolute.db, sqlite://:memory:, redis://host:port, "
+    "redis+sentinel://host:port,…/service or redis+cluster://host:port,…"
+)
+_SERVERS = re.compile(r"rediss?(\+sentinel|\+cluster)?://\S+")
 SUMMARIZERS = "anthropic, anthropic:MODEL, openai, openai:MODEL or local"
 CONFIG_VARIABLE = "MEMSVC_CONFIG"
 
@@ -31,7 +35,18 @@ class Config(BaseModel):
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to bind. Anything but loopback needs api_keys.")
     port: int = Field(8080, ge=0, le=65535, description="Port to bind; 0 = any free one.")
-    store: str = Field("sqlite:///memsvc.db", description=f"Where conversations live: {STORES}.")
+    store: str = Field(
+        "sqlite:///memsvc.db", description=f"Where conversations live: {STORES}; rediss:// is the same through TLS."
+    )
+    redis_persistence: Literal["warn", "require", "off"] = Field(
+        "warn",
+        description="What to do at the start about a Redis or Valkey that keeps no append-only file: log a warning, "
+        "refuse to start, or not look.",
+    )
+    redis_wait_replicas: int = Field(
+        0, ge=0, le=10, description="Replicas that must have a write before it is acknowledged; 0 = the primary alone."
+    )
+    redis_wait_ms: int = Field(1_000, ge=1, le=60_000, description="Milliseconds they may take; then the answer is 503.")
     mode: Mode = Field("threshold", description="When to compact: past the threshold, or only when asked.")
     threshold_tokens: int = Field(
         32_000, gt=0, description="A context larger than this is compacted in the background."
@@ -148,7 +163,8 @@ class Config(BaseModel):
     @classmethod
     def _known_store(cls, url: str) -> str:
         scheme, separator, rest = url.partition("://")
-        if not (separator and scheme == "sqlite" and (rest == ":memory:" or (rest.startswith("/") and len(rest) > 1))):
+        file = separator and scheme == "sqlite" and (rest == ":memory:" or (rest.startswith("/") and len(rest) > 1))
+        if not file and not _SERVERS.fullmatch(url):
             raise ValueError(f"must be {STORES}")
         return url
 
@@ -164,6 +180,11 @@ class Config(BaseModel):
             if not (secret.isascii() and secret.isprintable()) or " " in secret:
                 raise ValueError(f"has a key of tenant {tenant!r} that no header can carry: use visible ASCII")
         return keys
+
+    @property
+    def shown_store(self) -> str:
+        """The store's URL as it may be printed: without user, password and parameters."""
+        return re.sub(r"//[^/]*@", "//", self.store.partition("?")[0])
 
     def tenant_keys(self) -> dict[str, str]:
         """Keys in the clear, for the HTTP face alone; never log this."""
