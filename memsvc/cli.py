@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
@@ -22,13 +23,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config = load_config({k: v for k, v in vars(args).items() if k in _OVERRIDES and v is not None})
     except ConfigError as wrong:
-        print(f"memsvc: {wrong}", file=sys.stderr)
-        return 2
-    if args.command == "demo":
-        from memsvc.demo import run_demo
+        return _wrong(str(wrong))
+    match args.command:
+        case "demo":
+            from memsvc.demo import run_demo
 
-        return asyncio.run(run_demo())
-    return _serve(config)
+            return asyncio.run(run_demo())
+        case "worker":
+            return _until_stopped(config, _work_until_stopped(config))
+        case _ if args.workers > 1:
+            return _serve_many(config, args.workers)
+        case _:
+            return _until_stopped(config, _serve_until_stopped(config, child=args.child))
 
 
 _OVERRIDES = ("store", "host", "port")
@@ -39,19 +45,35 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"memsvc {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="serve the HTTP API and compact in the background")
-    serve.add_argument("--store", metavar="URL", help="sqlite:///file.db (default: sqlite:///memsvc.db)")
+    worker = commands.add_parser("worker", help="compact in the background, without an API")
+    for command in (serve, worker):
+        command.add_argument("--store", metavar="URL", help="sqlite:///file.db (default: sqlite:///memsvc.db)")
     serve.add_argument("--host", help="address to bind (default: 127.0.0.1)")
     serve.add_argument("--port", type=int, help="port to bind, 0 = any free one (default: 8080)")
+    serve.add_argument("--workers", type=_processes, default=1, metavar="N", help="processes that share the port")
+    serve.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     commands.add_parser("demo", help="play a sample conversation and show history against context")
     return parser
 
 
-def _serve(config: Config) -> int:
+def _processes(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 64:
+        raise argparse.ArgumentTypeError("must be a number from 1 to 64")
+    return number
+
+
+def _wrong(text: str) -> int:
+    print(f"memsvc: {text}", file=sys.stderr)
+    return 2
+
+
+def _until_stopped(config: Config, main: Coroutine[Any, Any, int]) -> int:
     from memsvc.observe import configure_logging
 
     configure_logging(config.log_level, config.log_format)
     with contextlib.suppress(KeyboardInterrupt):
-        return _run(_serve_until_stopped(config))
+        return _run(main)
     return 0
 
 
@@ -65,35 +87,43 @@ def _run(main: Coroutine[Any, Any, int]) -> int:
         return runner.run(main)
 
 
-async def _serve_until_stopped(config: Config) -> int:
+async def _opened(app: Any, config: Config) -> int:
+    """Open an App; 0, or the status to end with."""
+    try:
+        await app.open()
+    except ConfigError as wrong:
+        return _wrong(str(wrong))
+    except (MemsvcError, VocabularyError) as failed:
+        print(f"memsvc: cannot start on {config.shown_store}: {failed}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve_until_stopped(config: Config, *, child: bool) -> int:
     from aiohttp import web
 
     from memsvc.app import build
     from memsvc.server import create_app
 
-    stopped = _stop_signal()
-    app = build(config)
+    stopped = _stop_signal(child=child)
     try:
-        await app.open()
+        app = build(config)
     except ConfigError as wrong:
-        print(f"memsvc: {wrong}", file=sys.stderr)
-        return 2
-    except (MemsvcError, VocabularyError) as failed:
-        print(f"memsvc: cannot start on {config.store}: {failed}", file=sys.stderr)
-        return 1
+        return _wrong(str(wrong))
+    if status := await _opened(app, config):
+        return status
     try:
         server = create_app(app.memory, keys=config.tenant_keys() or None, max_body_bytes=config.max_body_bytes)
         runner = web.AppRunner(server, access_log=None, handle_signals=False, shutdown_timeout=config.shutdown_s)
         await runner.setup()
         try:
-            await web.TCPSite(runner, config.host, config.port).start()
+            await web.TCPSite(runner, config.host, config.port, reuse_port=True if child else None).start()
         except OSError as taken:
             print(f"memsvc: cannot bind {config.host}:{config.port}: {taken.strerror}", file=sys.stderr)
             return 1
-        host, port = runner.addresses[0][:2]
-        shown = f"[{host}]" if ":" in host else host
         by = ", then ".join([*app.summarizers, "local"])
-        print(f"memsvc {__version__} serves on http://{shown}:{port}, store {config.store}, summaries: {by}")
+        where = _address(*runner.addresses[0][:2])
+        print(f"memsvc {__version__} serves on {where}, store {config.shown_store}, summaries: {by}")
         sys.stdout.flush()
         await stopped.wait()
         await runner.cleanup()  # answers what is under way, takes nothing new
@@ -102,11 +132,70 @@ async def _serve_until_stopped(config: Config) -> int:
     return 0
 
 
-def _stop_signal() -> asyncio.Event:
-    """An event that SIGINT or SIGTERM sets."""
+async def _work_until_stopped(config: Config) -> int:
+    from memsvc.app import build
+
+    stopped = _stop_signal()
+    try:
+        app = build(config)
+    except ConfigError as wrong:
+        return _wrong(str(wrong))
+    if not config.workers_concurrency:
+        return _wrong("workers_concurrency (MEMSVC_WORKERS_CONCURRENCY) is 0: this worker would do nothing.")
+    if status := await _opened(app, config):
+        return status
+    try:
+        by = ", then ".join([*app.summarizers, "local"])
+        print(f"memsvc {__version__} works on store {config.shown_store}, summaries: {by}")
+        sys.stdout.flush()
+        await stopped.wait()
+    finally:
+        await app.close()
+    return 0
+
+
+def _serve_many(config: Config, number: int) -> int:
+    from memsvc.server.processes import CannotBind, Plan, run
+
+    if config.store == "sqlite://:memory:":
+        return _wrong("--workers needs a store that processes can share; sqlite://:memory: is private to one.")
+    command = (sys.executable, "-m", "memsvc", "serve", "--child")
+    # By variables: a URL's password on a command line could be read by everybody on this machine.
+    told = {"MEMSVC_STORE": config.store, "MEMSVC_HOST": config.host}
+    plan = Plan(command, told, number, config.host, config.port, grace_s=config.shutdown_s * 2 + 5)
+
+    def tell(port: int) -> None:
+        where = _address(config.host, port)
+        print(f"memsvc {__version__} serves on {where} with {number} processes, store {config.shown_store}")
+        sys.stdout.flush()
+
+    async def serve() -> int:
+        return await run(plan, _stop_signal(), tell)
+
+    try:
+        return _until_stopped(config, serve())
+    except CannotBind as taken:
+        print(f"memsvc: cannot bind {config.host}:{config.port}: {taken}", file=sys.stderr)
+        return 1
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _stop_signal(*, child: bool = False) -> asyncio.Event:
+    """An event that SIGINT or SIGTERM sets, and for a child the end of its standard input: its parent is gone."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt instead
             loop.add_signal_handler(number, stopped.set)
+    if child:
+
+        def ended() -> None:
+            if not os.read(0, 4096):
+                loop.remove_reader(0)
+                stopped.set()
+
+        loop.add_reader(0, ended)
     return stopped

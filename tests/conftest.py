@@ -5,9 +5,14 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.contract.servers import Nodes, Process, cluster, running
 
 settings.register_profile(
     "suite",
@@ -50,3 +55,26 @@ def _refuse_other_machines(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_refuse_other_machines)
+
+
+# Servers: one of each kind for all tests, started when first asked for; a namespace for each test.
+
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    with running(tmp_path_factory.mktemp("valkey"), "--appendonly", "yes") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    with cluster(tmp_path_factory.mktemp("cluster"), "--appendonly", "yes") as nodes:
+        yield nodes
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A namespace that no other test has."""
+    return f"test{next(_numbers)}"

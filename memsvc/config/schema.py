@@ -46,7 +46,9 @@ class Config(BaseModel):
     redis_wait_replicas: int = Field(
         0, ge=0, le=10, description="Replicas that must have a write before it is acknowledged; 0 = the primary alone."
     )
-    redis_wait_ms: int = Field(1_000, ge=1, le=60_000, description="Milliseconds they may take; then the answer is 503.")
+    redis_wait_ms: int = Field(
+        1_000, ge=1, le=60_000, description="Milliseconds they may take; then the answer is 503."
+    )
     mode: Mode = Field("threshold", description="When to compact: past the threshold, or only when asked.")
     threshold_tokens: int = Field(
         32_000, gt=0, description="A context larger than this is compacted in the background."
@@ -70,10 +72,10 @@ class Config(BaseModel):
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="Largest request body.")
     workers_concurrency: int = Field(
         8,
-        ge=1,
+        ge=0,
         le=64,
         description="Compactions that run at once in this process; most of one is waiting where a model writes. "
-        "Of local summarizers two run at once.",
+        "Of local summarizers two run at once. 0 = none: `memsvc worker` processes do them.",
     )
     lease_s: Seconds = Field(
         30.0, ge=1, description="Seconds after which another worker takes over a compaction that was not finished."

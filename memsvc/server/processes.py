@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 READY_S = 60.0
@@ -30,11 +31,13 @@ class Plan:
     Attributes:
         command: of one process, without its port; it prints one line when it serves, and stops when its
             standard input ends.
+        told: variables that it gets beside those of this process.
         number: how many.
         grace_s: seconds they get to finish what is under way.
     """
 
     command: tuple[str, ...]
+    told: Mapping[str, str]
     number: int
     host: str
     port: int
@@ -72,7 +75,7 @@ async def run(plan: Plan, stopped: asyncio.Event, tell: Callable[[int], None]) -
     with reserve(plan.host, plan.port) as held:
         port = int(held.getsockname()[1])
         command = (*plan.command, "--port", str(port))
-        children = [_Child(command, plan.grace_s) for _ in range(plan.number)]
+        children = [_Child(command, {**os.environ, **plan.told}, plan.grace_s) for _ in range(plan.number)]
         try:
             for child in children:
                 await child.start()
@@ -91,8 +94,9 @@ async def run(plan: Plan, stopped: asyncio.Event, tell: Callable[[int], None]) -
 class _Child:
     """One process, and those that take its place."""
 
-    def __init__(self, command: Sequence[str], grace_s: float) -> None:
+    def __init__(self, command: Sequence[str], env: Mapping[str, str], grace_s: float) -> None:
         self._command = command
+        self._env = env
         self._grace_s = grace_s
         self._process: asyncio.subprocess.Process | None = None
         self._started = 0.0
@@ -100,7 +104,7 @@ class _Child:
     async def start(self) -> None:
         pipe = asyncio.subprocess.PIPE
         self._started = time.monotonic()
-        self._process = await asyncio.create_subprocess_exec(*self._command, stdin=pipe, stdout=pipe)
+        self._process = await asyncio.create_subprocess_exec(*self._command, env=self._env, stdin=pipe, stdout=pipe)
 
     async def ready(self) -> int:
         """0 when it serves, else the status it ended with."""
