@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.contract.servers import Nodes, Process, cluster, running
+from tests.contract.servers import Nodes, Process, Watched, cluster, running, watched
 
 settings.register_profile(
     "suite",
@@ -71,6 +71,12 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 @pytest.fixture(scope="session")
 def valkey_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     with cluster(tmp_path_factory.mktemp("cluster"), "--appendonly", "yes") as nodes:
+        yield nodes
+
+
+@pytest.fixture(scope="session")
+def valkey_watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    with watched(tmp_path_factory.mktemp("watched"), "--appendonly", "yes") as nodes:
         yield nodes
 
 

@@ -49,6 +49,7 @@ class Process:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._options = options
+        self.mode: tuple[str, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -62,10 +63,17 @@ class Process:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and not ended."""
+        return self._process is not None
+
     def start(self) -> Process:
         """Start it, again after a kill."""
-        command = [binary(), "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
-        command += ["--save", "", *self._options]
+        command = [binary(), *self.mode, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
+        if not self.mode:
+            command += ["--save", "", "--repl-diskless-sync-delay", "0"]
+        command += self._options
         with open(self.folder / "log", "ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         end = time.monotonic() + READY_S
@@ -173,9 +181,75 @@ def _knows(process: Process, number: int) -> bool:
     return len([line for line in lines if " connected" in line and "handshake" not in line]) == number
 
 
-def _until(true: object) -> None:
+def _until(true: object, *, step_s: float = STEP_S) -> None:
     assert callable(true)
     end = time.monotonic() + READY_S
     while not true():
-        assert time.monotonic() < end, "the cluster does not come up"
-        time.sleep(STEP_S)
+        assert time.monotonic() < end, "the servers do not come up"
+        time.sleep(step_s)
+
+
+class Watched:
+    """A primary and a replica that a sentinel watches."""
+
+    def __init__(self, nodes: Sequence[Process], sentinel: Process, service: str) -> None:
+        self.nodes = list(nodes)
+        self.sentinel = sentinel
+        self.service = service
+
+    @property
+    def url(self) -> str:
+        """Of a store on it."""
+        return f"redis+sentinel://127.0.0.1:{self.sentinel.port}/{self.service}"
+
+    def primary(self) -> Process:
+        """The one that takes writes now."""
+        return next(n for n in self.nodes if n.runs and "role:master" in n.tell("INFO", "replication"))
+
+    def fail_over(self) -> Process:
+        """Kill the primary and wait until the other one is; gives the one that was killed."""
+        old = self.primary()
+        other = next(n for n in self.nodes if n is not old)
+        old.kill()
+        _until(lambda: "role:master" in other.tell("INFO", "replication"))
+        _until(lambda: str(other.port) in self.sentinel.tell("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.service))
+        return old
+
+    def bring_back(self, old: Process) -> None:
+        """Start one that was killed as the replica that it is now, which the sentinel would see to in a while."""
+        new = self.primary()
+        old.start()
+
+        def follows() -> bool:  # the sentinel still says otherwise for a moment
+            if "master_link_status:up" in old.tell("INFO", "replication"):
+                return True
+            old.tell("REPLICAOF", "127.0.0.1", str(new.port))
+            return False
+
+        _until(follows, step_s=0.2)
+
+
+@contextlib.contextmanager
+def watched(folder: Path, *options: str) -> Iterator[Watched]:
+    """A primary, a replica and a sentinel for the time of a block."""
+    service = "main"
+    primary = Process(folder / "one", *options)
+    replica = Process(folder / "two", "--replicaof", "127.0.0.1", str(primary.port), *options)
+    sentinel = Process(folder / "sentinel")
+    config = folder / "sentinel" / "sentinel.conf"
+    config.write_text(
+        f"sentinel monitor {service} 127.0.0.1 {primary.port} 1\n"
+        f"sentinel down-after-milliseconds {service} 300\n"
+        f"sentinel failover-timeout {service} 3000\n"
+    )
+    sentinel.mode = (str(config), "--sentinel")
+    try:
+        primary.start()
+        replica.start()
+        _until(lambda: "master_link_status:up" in replica.tell("INFO", "replication"))
+        sentinel.start()
+        _until(lambda: f"127.0.0.1:{replica.port}" in sentinel.tell("SENTINEL", "REPLICAS", service))
+        yield Watched([primary, replica], sentinel, service)
+    finally:
+        for process in (sentinel, replica, primary):
+            process.kill()

@@ -16,7 +16,7 @@ import pytest
 from memsvc.errors import MemsvcError, Unavailable
 from memsvc.ports import Store
 from memsvc.service.requests import AppendRequest
-from memsvc.stores.sqlite import SQLiteStore
+from memsvc.stores import open_store
 from tests.service.audit import check
 from tests.service.world import KEY, SMALL, Clock, World, build, chat, request, user
 
@@ -94,15 +94,18 @@ async def try_life(store: Store, at: int, fault: str, clock: Clock) -> tuple[boo
     return faulty.calls >= at, answered
 
 
-@pytest.fixture
-async def store() -> AsyncIterator[SQLiteStore]:
-    made = SQLiteStore(":memory:")
+@pytest.fixture(params=["sqlite", "valkey"])
+async def store(request: pytest.FixtureRequest, prefix: str) -> AsyncIterator[Store]:
+    url = "sqlite://:memory:"
+    if request.param == "valkey":
+        url = f"{request.getfixturevalue('valkey').url}?prefix={prefix}"
+    made = open_store(url)
     await made.open()
     yield made
     await made.close()
 
 
-async def test_the_life_without_a_fault(store: SQLiteStore) -> None:
+async def test_the_life_without_a_fault(store: Store) -> None:
     came, answered = await try_life(store, 10_000, "dies before", Clock())
     assert not came
     assert answered == [0, 1, 2, 3]
@@ -112,7 +115,7 @@ async def test_the_life_without_a_fault(store: SQLiteStore) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_after_a_fault_at_any_call_the_next_process_finds_all_whole(store: SQLiteStore, fault: str) -> None:
+async def test_after_a_fault_at_any_call_the_next_process_finds_all_whole(store: Store, fault: str) -> None:
     at, came = 0, True
     while came:
         at += 1
