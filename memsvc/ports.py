@@ -76,6 +76,14 @@ class Log(Protocol):
         Else `core.policy.renewed` says what becomes of factor, anchor and soft mark."""
         ...
 
+    async def redact(self, key: Key, seq: int, *, at: float) -> Session:
+        """Erase one message for good; NotFound if there never was one. It keeps seq, id and time,
+        its bytes become TOMBSTONE, its tokens 0; it counts as superseded, and its pin goes. Every
+        summary with to_seq >= seq is deleted; else as `truncate`, and `bound_revision` is the new
+        revision also where a live message follows one that was live. Idempotency records that
+        answered with this seq keep no digest: they answer any body. Again: no change."""
+        ...
+
     async def pin(self, key: Key, seq: int, pinned: bool) -> None:
         """Pin or unpin a live message; NotFound if it is not one. Idempotent."""
         ...

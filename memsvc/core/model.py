@@ -15,6 +15,9 @@ Format = Literal["anthropic", "openai", "responses"]
 FORMATS: tuple[Format, ...] = ("anthropic", "openai", "responses")
 DEFAULT_TENANT = "default"
 
+TOMBSTONE = b'{"type":"redacted"}'
+"""What history shows in the place of a redacted message."""
+
 PrefixReason = Literal["compacted", "system_changed", "tools_changed", "model_changed", "edited"]
 State = Literal["idle", "queued", "running", "backoff", "failed"]
 
@@ -54,6 +57,7 @@ class Entry:
         revision: the session's revision right after that append. A message with
             `revision <= Session.bound_revision` was written under another prefix.
         superseded: an edit cut it off; it stays in history but left the context.
+        redacted: its text is gone for good; `raw` is TOMBSTONE, and it counts as superseded.
     """
 
     seq: int
@@ -65,6 +69,7 @@ class Entry:
     epoch: int
     revision: int
     superseded: bool = False
+    redacted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

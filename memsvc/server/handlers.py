@@ -113,6 +113,10 @@ class Handlers:
         body = validate(take.Truncate, parse(await self._bodies.read(request)))
         return reply.json_value(await self._memory.truncate(key, body.after_seq))
 
+    async def redact(self, request: web.Request, key: Key) -> web.Response:
+        """Erase a message."""
+        return reply.json_value(await self._memory.redact(key, _seq(request)))
+
     async def pin(self, request: web.Request, key: Key) -> web.Response:
         """Keep a message."""
         return reply.json_value(await self._memory.pin(key, _seq(request)))

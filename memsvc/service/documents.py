@@ -94,7 +94,7 @@ def summary_document(summary: Summary, current: bool) -> dict[str, Any]:
 
 def history_rows(entry: Entry, cut: int, format: Format | None) -> list[bytes]:
     """Rows of the history: one, or one per message where another format needs several."""
-    messages = convert(entry, format) if format is not None else [entry.raw]
+    messages = [entry.raw] if format is None or entry.redacted else convert(entry, format)
     figures = [
         ("seq", b"%d" % entry.seq),
         ("id", orjson.dumps(entry.id)),
@@ -103,6 +103,7 @@ def history_rows(entry: Entry, cut: int, format: Format | None) -> list[bytes]:
         ("epoch", b"%d" % entry.epoch),
         ("compacted", b"true" if entry.seq <= cut and not entry.superseded else b"false"),
         ("superseded", b"true" if entry.superseded else b"false"),
+        ("redacted", b"true" if entry.redacted else b"false"),
         ("format", orjson.dumps(format or entry.format)),
     ]
     parts = [("part", b"%d" % i) for i in range(len(messages))] if len(messages) > 1 else [None]

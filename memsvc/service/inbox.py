@@ -6,18 +6,19 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import orjson
 
+from memsvc.core import policy as rules
 from memsvc.core.model import Draft, Format, System
-from memsvc.core.render import decode, readable, tokens_beside_text
+from memsvc.core.render import decode, guess, readable, tokens_beside_text
 from memsvc.core.render.blocks import FRAMING_TOKENS, Decoded
 from memsvc.core.render.splice import members
 from memsvc.errors import InvalidRequest
 from memsvc.ports import Counter
-from memsvc.service.requests import AppendRequest
+from memsvc.service.requests import AppendRequest, CountRequest
 
 T = TypeVar("T")
 OFF_LOOP_BYTES = 64_000
@@ -56,6 +57,24 @@ class Inbox:
             return [self._count(decode(raw, format, f"messages[{i}]")) for i, raw in enumerate(raws)]
 
         return await off_loop(sum(map(len, raws)), work)
+
+    async def count(self, request: CountRequest) -> dict[str, Any]:
+        """The document of a count: raw tokens of everything, and what the provider may count."""
+        format = request.format or guess(request.messages) or "openai"
+        if request.system is not None:
+            check_system(request.system, "system")
+        messages = await self.tokens(request.messages, format)
+        system = self.system_tokens(request.system)
+        tools = self.json_tokens(request.tools)
+        total = sum(messages) + system + tools
+        factor = rules.factor_of(request.model, format)
+        return {
+            "tokens": total,
+            "messages": messages,
+            "system": system,
+            "tools": tools,
+            "estimate": rules.provider_tokens(total, factor),
+        }
 
     def json_tokens(self, raw: bytes | None) -> int:
         """Raw tokens of a tool list or another JSON text; 0 for None."""

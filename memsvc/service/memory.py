@@ -20,7 +20,7 @@ from memsvc.service.asked import AskedFor
 from memsvc.service.compact import Compactor
 from memsvc.service.deletion import delete_user
 from memsvc.service.documents import append_document, history_rows, session_document, summary_document
-from memsvc.service.inbox import Inbox, Parsed, check_system, digest
+from memsvc.service.inbox import Inbox, Parsed, digest
 from memsvc.service.leased import Leased
 from memsvc.service.requests import (
     AppendRequest,
@@ -179,6 +179,12 @@ class Memory:
             self._wake_if_queued(await self._store.truncate(key, after_seq=after_seq, at=self._clock()))
         )
 
+    async def redact(self, key: Key, seq: int) -> dict[str, Any]:
+        """Erase one message and all that was made from it, for good; gives the session. Raises NotFound."""
+        session = await self._store.redact(key, seq, at=self._clock())
+        self._views.forget(key)
+        return self._document(self._wake_if_queued(session))
+
     async def pin(self, key: Key, seq: int) -> dict[str, Any]:
         """Keep a message word for word in every later summary. CannotFit if pins grow too large."""
         session = await self._head(key)
@@ -215,21 +221,7 @@ class Memory:
 
     async def count(self, request: CountRequest) -> dict[str, Any]:
         """Raw tokens of messages, system prompt and tools, and what the provider may count."""
-        format = request.format or guess(request.messages) or "openai"
-        if request.system is not None:
-            check_system(request.system, "system")
-        messages = await self._inbox.tokens(request.messages, format)
-        system = self._inbox.system_tokens(request.system)
-        tools = self._inbox.json_tokens(request.tools)
-        total = sum(messages) + system + tools
-        factor = rules.factor_of(request.model, format)
-        return {
-            "tokens": total,
-            "messages": messages,
-            "system": system,
-            "tools": tools,
-            "estimate": rules.provider_tokens(total, factor),
-        }
+        return await self._inbox.count(request)
 
     async def ready(self) -> None:
         """Raise Unavailable unless the store serves."""

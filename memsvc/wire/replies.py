@@ -145,6 +145,7 @@ class HistoryItem(Reply):
     epoch: int
     compacted: bool
     superseded: bool
+    redacted: bool = Field(description="Its text is gone for good; `message` is a fixed tombstone.")
     format: Format
     part: int | None = Field(None, description="Where another format takes several messages for one: which.")
     message: dict[str, Any]

@@ -205,6 +205,15 @@ CALLS: tuple[Call, ...] = (
         errors=(404, 409),
     ),
     Call(
+        "redact",
+        "DELETE",
+        f"{_SESSION}/messages/{{seq}}",
+        "Erase one message for good, and every summary that covers it.",
+        "session",
+        {200: out.SessionReply},
+        errors=(404,),
+    ),
+    Call(
         "pin",
         "PUT",
         f"{_SESSION}/pins/{{seq}}",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from memsvc.core.model import Draft, Entry, Session, Summary
+from memsvc.core.model import TOMBSTONE, Draft, Entry, Session, Summary
 from memsvc.errors import Conflict, InvalidRequest, NotFound
 
 
@@ -17,7 +17,7 @@ class Model:
     chain: list[Summary] = field(default_factory=list)
     """Summaries that build on each other, the current one last."""
     pins: set[int] = field(default_factory=set)
-    answers: dict[str, tuple[bytes, tuple[int, ...], int]] = field(default_factory=dict)
+    answers: dict[str, tuple[bytes | None, tuple[int, ...], int]] = field(default_factory=dict)
     epoch: int = 0
     revision: int = 0
     log_revision: int = 0
@@ -43,7 +43,7 @@ class Model:
         if len(set(ids)) < len(ids):
             raise InvalidRequest("")
         if key in self.answers:
-            if self.answers[key][0] != digest:
+            if self.answers[key][0] not in (digest, None):
                 raise Conflict("")
             return self.answers[key][1], True
         if expect is not None and expect != self.log_revision:
@@ -84,6 +84,25 @@ class Model:
         self.prefix = ("edited", self.revision, self.prefix[2] if kept == self.chain else self.revision)
         self.chain = kept
 
+    def redact(self, seq: int) -> None:
+        self.must()
+        found = [e for e in self.log if e.seq == seq]
+        if not found:
+            raise NotFound("")
+        if found[0].redacted:
+            return
+        was_live = not found[0].superseded
+        gone = replace(_superseded(found[0]), raw=TOMBSTONE, tokens=0, redacted=True)
+        self.log = [gone if e.seq == seq else e for e in self.log]
+        self.pins -= {seq}
+        self.answers = {k: (None if seq in a[1] else a[0], *a[1:]) for k, a in self.answers.items()}
+        self.summaries = [s for s in self.summaries if s.to_seq < seq]
+        kept = [s for s in self.chain if s.to_seq < seq]
+        self.epoch, self.revision, self.log_revision = self.epoch + 1, self.revision + 1, self.log_revision + 1
+        behind = was_live and any(e.seq > seq for e in self.live)
+        self.prefix = ("edited", self.revision, self.revision if behind or kept != self.chain else self.prefix[2])
+        self.chain = kept
+
     def pin(self, seq: int, pinned: bool) -> None:
         self.must()
         if seq not in {e.seq for e in self.live}:
@@ -107,4 +126,4 @@ class Model:
 
 
 def _superseded(e: Entry) -> Entry:
-    return Entry(e.seq, e.raw, e.format, e.tokens, e.at, e.id, e.epoch, e.revision, True)
+    return replace(e, superseded=True)

@@ -10,9 +10,10 @@ from tests.contract.ledger_contract import LedgerContract, SentContract
 from tests.contract.moves_contract import CommitContract, DeleteContract, PinContract, TruncateContract
 from tests.contract.queue_contract import QueueContract
 from tests.contract.read_contract import CounterContract, HeaderContract, ListContract, LoadContract
+from tests.contract.redact_contract import RedactContract
 
 
-class Log(AppendContract, CommitContract, TruncateContract, PinContract, DeleteContract):
+class Log(AppendContract, CommitContract, TruncateContract, RedactContract, PinContract, DeleteContract):
     """What writes."""
 
 

@@ -87,6 +87,10 @@ class StoreMachine(RuleBasedStateMachine):
     def truncate(self, key: Key, after: int) -> None:
         self.same(self.store.truncate(key, after_seq=after, at=1.0), lambda: self.models[key].truncate(after))
 
+    @rule(key=KEYS, seq=SEQS)
+    def redact(self, key: Key, seq: int) -> None:
+        self.same(self.store.redact(key, seq, at=1.0), lambda: self.models[key].redact(seq))
+
     @rule(key=KEYS, seq=SEQS, pinned=st.booleans())
     def pin(self, key: Key, seq: int, pinned: bool) -> None:
         self.same(self.store.pin(key, seq, pinned), lambda: self.models[key].pin(seq, pinned))

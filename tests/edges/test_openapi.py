@@ -29,6 +29,8 @@ SENT: list[tuple[str, str]] = [
     ("summaries", f"{S}/summaries"),
     ("context", f"{S}/context"),
     ("history", f"{S}/history?limit=2"),
+    ("redact", f"{S}/messages/1"),
+    ("history", f"{S}/history?limit=2&format=openai"),
     ("truncate", f"{S}/truncate"),
     ("count", "/v1/count"),
     ("healthz", "/healthz"),

@@ -19,7 +19,7 @@ A, B, NOBODY = Key("acme", "chat"), Key("bolt", "chat"), Key("nobody", "chat")
 CALL = UsageRequest({"input_tokens": 900, "output_tokens": 9}, "r1", "anthropic", "claude-haiku-4-5", revision=1)
 KEYED = {
     "put", "get", "append", "append_and_context", "context", "history", "summaries", "compact", "truncate", "pin",
-    "unpin", "delete", "usage",
+    "unpin", "delete", "usage", "redact",
 }  # fmt: skip
 """Every method that takes a key is tried below; a new one must be added here and there."""
 
@@ -60,6 +60,7 @@ async def test_what_one_does_leaves_the_other_as_it_was() -> None:
             await w.append(*chat(12), key=key)
         before = await w.memory.get(B)
         first = await w.memory.context(B, ContextRequest())
+        await w.memory.redact(A, 3)
         await w.memory.truncate(A, 10)
         await w.put(A, system="new", policy={"max_tokens": 700})
         await w.append(user("more"), key=A)
@@ -86,6 +87,7 @@ async def test_a_tenant_without_the_session_finds_none() -> None:
             lambda: m.summaries(NOBODY, after=0, limit=10),
             lambda: m.compact(NOBODY, CompactRequest()),
             lambda: m.truncate(NOBODY, 1),
+            lambda: m.redact(NOBODY, 1),
             lambda: m.usage(NOBODY, CALL),
             lambda: m.pin(NOBODY, 1),
             lambda: m.unpin(NOBODY, 1),

@@ -27,7 +27,7 @@ SESSION_COLUMNS = ", ".join(SESSION)
 _SETTINGS_FROM = 3
 _COUNTED_FROM = _SETTINGS_FROM + len(SETTINGS)
 
-ENTRY_COLUMNS = "pos & 4294967295, raw, format, tokens, at, id, epoch, revision, superseded"
+ENTRY_COLUMNS = "pos & 4294967295, raw, format, tokens, at, id, epoch, revision, superseded, redacted"
 SUMMARY = tuple(f.name for f in fields(Summary))
 SUMMARY_COLUMNS = ", ".join(SUMMARY)
 
@@ -51,7 +51,7 @@ def session_row(session: Session) -> Row:
 
 def entry_of(row: Row) -> Entry:
     """A row of ENTRY_COLUMNS as a log entry."""
-    return Entry(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], bool(row[8]))
+    return Entry(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], bool(row[8]), bool(row[9]))
 
 
 def summary_of(row: Row) -> Summary:

@@ -14,6 +14,8 @@ from memsvc.errors import Unavailable
 MEMORY = ":memory:"
 BUSY_MS = 5_000
 """How long a write waits for another process that is writing."""
+SCRUB_MS = 100
+"""How long cutting the log file to nothing waits for readers."""
 WAL_STEP_S = 0.01
 APPLICATION_ID = 0x6D656D73
 """`mems`: marks a file as ours, so that another program's database is never written to."""
@@ -61,7 +63,14 @@ def open_writer(path: str) -> apsw.Connection:
             connection.set_busy_timeout(BUSY_MS)
             if path != MEMORY:
                 _use_wal(connection)
-            for pragma in ("synchronous=FULL", "fullfsync=1", "temp_store=MEMORY", "cache_size=-16000"):
+            # What is deleted is overwritten, whole pages included (FAST would leave those on the free list).
+            for pragma in (
+                "secure_delete=ON",
+                "synchronous=FULL",
+                "fullfsync=1",
+                "temp_store=MEMORY",
+                "cache_size=-16000",
+            ):
                 connection.execute(f"PRAGMA {pragma}")
             connection.execute(f"PRAGMA journal_size_limit={JOURNAL_BYTES}")
             _migrate(connection)
@@ -69,6 +78,15 @@ def open_writer(path: str) -> apsw.Connection:
             connection.close()
             raise
         return connection
+
+
+def scrub(connection: apsw.Connection) -> None:
+    """Take what was erased out of the log file too: all of it into the database, and the file cut to nothing.
+    Left for the next time where another process reads for long; never raises."""
+    with contextlib.suppress(apsw.Error):
+        connection.set_busy_timeout(SCRUB_MS)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.set_busy_timeout(BUSY_MS)
 
 
 def open_reader(path: str, *, busy_ms: int) -> apsw.Connection:

@@ -50,7 +50,7 @@ def commit(
         last_reason=summary.reason,
         last_error=None,
     )
-    return rows.update(db, _pointed(db, new, summary))
+    return rows.update(db, pointed(db, new, summary))
 
 
 def truncate(db: apsw.Connection, key: Key, after_seq: int, at: float) -> Session:
@@ -61,7 +61,7 @@ def truncate(db: apsw.Connection, key: Key, after_seq: int, at: float) -> Sessio
         return old
     span = (rows.pos(old.uid, after_seq), rows.last_pos(old.uid))
     db.execute("UPDATE messages SET superseded = 1 WHERE pos > ? AND pos <= ? AND superseded = 0", span)
-    current = _newest_within(db, old, after_seq)
+    current = newest_within(db, old, after_seq)
     revision = old.revision + 1
     moved = (current.epoch if current else 0) != old.summary_epoch
     new = replace(
@@ -79,10 +79,10 @@ def truncate(db: apsw.Connection, key: Key, after_seq: int, at: float) -> Sessio
     )
     db.execute("DELETE FROM pins WHERE uid = ? AND seq > ?", (old.uid, rows.bounded(after_seq)))
     # An older summary stands for less: what it leaves in the tail may be too much at once.
-    return rows.update(db, jobs.ask_if_due(db, _pointed(db, new, current), at))
+    return rows.update(db, jobs.ask_if_due(db, pointed(db, new, current), at))
 
 
-def _newest_within(db: apsw.Connection, session: Session, after_seq: int) -> Summary | None:
+def newest_within(db: apsw.Connection, session: Session, after_seq: int) -> Summary | None:
     """Down the chain of summaries to one that covers nothing beyond `after_seq`."""
     epoch = session.summary_epoch
     while epoch:
@@ -94,7 +94,7 @@ def _newest_within(db: apsw.Connection, session: Session, after_seq: int) -> Sum
     return None
 
 
-def _pointed(db: apsw.Connection, session: Session, summary: Summary | None) -> Session:
+def pointed(db: apsw.Connection, session: Session, summary: Summary | None) -> Session:
     """The header with cut and tail figures that follow from its current summary."""
     cut = summary.to_seq if summary else 0
     _, tokens, size = rows.sums(db, session.uid, cut)

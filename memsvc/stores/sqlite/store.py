@@ -25,7 +25,7 @@ from memsvc.core.model import (
 from memsvc.core.money import Line, Sent
 from memsvc.errors import Unavailable
 from memsvc.stores import rules
-from memsvc.stores.sqlite import append, jobs, ledger, listing, moves, rows
+from memsvc.stores.sqlite import append, jobs, ledger, listing, moves, redact, rows
 from memsvc.stores.sqlite.codec import (
     ENTRY_COLUMNS,
     SUMMARY_COLUMNS,
@@ -147,6 +147,10 @@ class SQLiteStore:
         """Supersede every live message with seq > after_seq."""
         return await self._write(lambda db: moves.truncate(db, key, after_seq, at))
 
+    async def redact(self, key: Key, seq: int, *, at: float) -> Session:
+        """Erase one message for good."""
+        return await self._write(lambda db: redact.redact(db, key, seq, at), erases=True)
+
     async def pin(self, key: Key, seq: int, pinned: bool) -> None:
         """Pin or unpin a live message."""
         await self._write(lambda db: moves.pin(db, key, seq, pinned))
@@ -166,7 +170,7 @@ class SQLiteStore:
 
     async def delete(self, key: Key) -> bool:
         """Remove the session and all that hangs on it."""
-        return await self._write(lambda db: moves.delete(db, key))
+        return await self._write(lambda db: moves.delete(db, key), erases=True)
 
     async def sessions(
         self,
@@ -245,10 +249,10 @@ class SQLiteStore:
 
     # --- where things run ------------------------------------------------------
 
-    async def _write(self, work: Read[T]) -> T:
+    async def _write(self, work: Read[T], *, erases: bool = False) -> T:
         if self._writer is None:
             raise Unavailable("the store is not open", retry_after=1)
-        return await self._writer.do(work)
+        return await self._writer.do(work, erases=erases)
 
     async def _read(self, work: Read[T]) -> T:
         if self._readers is not None:

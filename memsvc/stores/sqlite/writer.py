@@ -16,10 +16,12 @@ from typing import Any, TypeVar
 import apsw
 
 from memsvc.errors import Unavailable
-from memsvc.stores.sqlite.connect import translated
+from memsvc.stores.sqlite.connect import scrub, translated
 
 T = TypeVar("T")
 Work = Callable[[apsw.Connection], Any]
+Item = tuple[Work, asyncio.Future[Any], bool]
+"""What to do, who waits for it, and whether it erases: then the log file is emptied too."""
 MAX_WAITING = 10_000
 """Writes that may wait; beyond it callers are told to come back rather than memory growing."""
 MAX_GROUP = 256
@@ -31,20 +33,21 @@ class Writer:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._queue: queue.SimpleQueue[tuple[Work, asyncio.Future[Any]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="memsvc-sqlite-writer", daemon=True)
         self._thread.start()
 
-    async def do(self, work: Callable[[apsw.Connection], T]) -> T:
-        """The result of `work`, once it is durable. A cancelled caller's write may still happen."""
+    async def do(self, work: Callable[[apsw.Connection], T], *, erases: bool = False) -> T:
+        """The result of `work`, once it is durable, and where it `erases`, once the log file has been emptied
+        if readers let it. A cancelled caller's write may still happen."""
         if self._closed:
             raise Unavailable("the store is closed", retry_after=1)
         if self._queue.qsize() >= MAX_WAITING:
             raise Unavailable("too many writes are waiting; come back in a second", retry_after=1)
         future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put((work, future))
+        self._queue.put((work, future, erases))
         return await future
 
     async def close(self) -> None:
@@ -64,7 +67,7 @@ class Writer:
         with contextlib.suppress(apsw.Error):  # all that was acknowledged is in the file
             self._connection.close()
 
-    def _next_group(self) -> tuple[list[tuple[Work, asyncio.Future[Any]]], bool]:
+    def _next_group(self) -> tuple[list[Item], bool]:
         group = []
         item = self._queue.get()
         while item is not None:
@@ -77,18 +80,20 @@ class Writer:
                 return group, True
         return group, False
 
-    def _commit(self, group: list[tuple[Work, asyncio.Future[Any]]]) -> None:
+    def _commit(self, group: list[Item]) -> None:
         outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
         try:
             with translated():
                 self._connection.execute("BEGIN IMMEDIATE")
-                outcomes = [(future, *self._one(work)) for work, future in group]
+                outcomes = [(future, *self._one(work)) for work, future, _ in group]
                 self._connection.execute("COMMIT")
+            if any(erases for _, _, erases in group):
+                scrub(self._connection)
         except BaseException as failed:  # of the whole group: nothing of it is durable
             with contextlib.suppress(apsw.Error):
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
-            outcomes = [(future, None, _each(failed)) for _, future in group]
+            outcomes = [(future, None, _each(failed)) for _, future, _ in group]
         with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
             self._loop.call_soon_threadsafe(_tell, outcomes)
 
