@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memsvc.core.model import TOMBSTONE
 from memsvc.errors import CannotFit, NotFound
 from memsvc.service.requests import AppendRequest
 from tests.service.audit import check
@@ -101,6 +102,7 @@ STEP = st.one_of(
     st.tuples(st.just("fetch"), st.none(), st.none()),
     st.tuples(st.just("truncate"), st.floats(0, 1), st.none()),
     st.tuples(st.just("race"), st.integers(1, 3), st.floats(0, 1)),
+    st.tuples(st.just("redact"), st.floats(0, 1), st.none()),
     st.tuples(st.just("pin"), st.floats(0, 1), st.none()),
 )
 
@@ -121,6 +123,10 @@ async def act(p: Play, kind: str, a: Any, b: Any) -> None:
         await p.w.context()
     elif kind == "truncate" and last:
         await p.w.memory.truncate(KEY, round(a * last))
+    elif kind == "redact" and last:
+        seq = 1 + round(a * (last - 1))
+        p.written[seq - 1] = TOMBSTONE
+        await p.w.memory.redact(KEY, seq)
     elif kind == "pin" and last:
         await p.w.memory.pin(KEY, 1 + round(a * (last - 1)))
     elif kind == "race" and last:

@@ -123,6 +123,22 @@ def test_at_every_moment_of_its_growth(log: Log, chosen: Style, data: st.DataObj
     check_says(log.upto(upto), 0, body)
 
 
+@settings(max_examples=200)
+@given(logs(), styles, settings_strategy, st.data())
+def test_whatever_is_redacted(log: Log, chosen: Style, given_settings: Settings, data: st.DataObject) -> None:
+    """A call without its result, a result without its call, a reply without its question."""
+    gone = data.draw(st.sets(st.sampled_from([e.seq for e in log.entries]), min_size=1))
+    kept = tuple(e for e in log.entries if e.seq not in gone)
+    bound = data.draw(st.sampled_from([0, log.entries[-1].revision]))
+    made = view(kept, chosen, given_settings, bound=bound)
+    assume(not made.empty())
+    body = json.loads(made.body())
+    assume(not all(map(instructs, body["messages"])))
+    check_valid(body, chosen)
+    tags = ([t for t in tags if t[0] not in gone] for tags in (log.spoken, log.heard, log.called))
+    check_says(Log(kept, *tags), 0, body)
+
+
 @given(logs(), st.sampled_from(FORMATS))
 def test_the_last_user_message_is_there(log: Log, target: Format) -> None:
     chosen = style(target, marks=False, model=None, ttl="5m", placement="user")
