@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from memsvc.core.asking import Reply, SummaryRequest
-from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Session, Summary, Window
+from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
 from memsvc.core.money import Line, Sent, Usage
 
 
@@ -104,6 +104,32 @@ class Log(Protocol):
         ...
 
 
+class Copies(Protocol):
+    """Sessions put together out of sight, part by part, and shown in one step: for forks and imports.
+
+    An attempt is named by a token. What one leaves that dies is seen by nobody, goes with the next attempt
+    for that key or with a delete of it, and by itself after an hour."""
+
+    async def stage(self, key: Key, token: str, part: Part) -> None:
+        """Add a part. One with a new token and `after` 0 begins, and ends any other attempt for that key.
+        A part that was added already changes nothing; Conflict (`lost_race`) for one that does not follow,
+        or of an attempt that was ended."""
+        ...
+
+    async def publish(
+        self, key: Key, token: str, session: Session, chain: Sequence[int], *, over: bool = False
+    ) -> Session:
+        """Make what was staged the session `key`, with the header `session`; uid, last_seq, cut, summary_epoch
+        and what is counted from the log are the store's to fill in, state and due time too. `chain`: epochs
+        of the summaries in force, oldest first. Conflict (`session_exists`) if there is a session of that
+        name; `over`: it and what hangs on it goes in the same step, its lines in the books stay its name's."""
+        ...
+
+    async def discard(self, key: Key, token: str) -> None:
+        """Give an attempt up, if it still is one."""
+        ...
+
+
 class Queue(Protocol):
     """Due compactions: at most one per session; a claim pushes the due time into the future."""
 
@@ -168,8 +194,8 @@ class Ledger(Protocol):
         ...
 
 
-class Store(Log, Queue, Ledger, Protocol):
-    """One engine that is all three; `ping` raises Unavailable when it cannot serve."""
+class Store(Log, Copies, Queue, Ledger, Protocol):
+    """One engine that is all of them; `ping` raises Unavailable when it cannot serve."""
 
     async def open(self) -> None:
         """Connect, migrate; called once before anything else."""

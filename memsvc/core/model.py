@@ -214,6 +214,21 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a session that is being put together out of sight.
+
+    Attributes:
+        after: seq of the last message of the parts before; 0 = none yet.
+        entries: messages that follow, in seq order, as they are in the log they come from.
+    """
+
+    after: int = 0
+    entries: tuple[Entry, ...] = ()
+    summaries: tuple[Summary, ...] = ()
+    pins: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """What a context is made of: header, current summary, tail; one consistent reading.
 

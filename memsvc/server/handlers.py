@@ -113,6 +113,11 @@ class Handlers:
         body = validate(take.Truncate, parse(await self._bodies.read(request)))
         return reply.json_value(await self._memory.truncate(key, body.after_seq))
 
+    async def fork(self, request: web.Request, key: Key) -> web.Response:
+        """Share the past."""
+        body = validate(take.Fork, parse(await self._bodies.read(request)))
+        return reply.json_value(await self._memory.fork(key, body.to, body.after_seq))
+
     async def redact(self, request: web.Request, key: Key) -> web.Response:
         """Erase a message."""
         return reply.json_value(await self._memory.redact(key, _seq(request)))

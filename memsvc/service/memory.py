@@ -18,6 +18,7 @@ from memsvc.ports import Counter, Prices, Store, Summarizer
 from memsvc.service import changes
 from memsvc.service.asked import AskedFor
 from memsvc.service.compact import Compactor
+from memsvc.service.copies import fork
 from memsvc.service.deletion import delete_user
 from memsvc.service.documents import append_document, history_rows, session_document, summary_document
 from memsvc.service.inbox import Inbox, Parsed, digest
@@ -184,6 +185,11 @@ class Memory:
         session = await self._store.redact(key, seq, at=self._clock())
         self._views.forget(key)
         return self._document(self._wake_if_queued(session))
+
+    async def fork(self, key: Key, to: str, after_seq: int | None) -> dict[str, Any]:
+        """A new session `to` that shares the past up to `after_seq` (None = all of it); gives its document."""
+        made = await fork(self._store, key, Key(key.tenant, to), after_seq, self._clock())
+        return self._document(self._wake_if_queued(made))
 
     async def pin(self, key: Key, seq: int) -> dict[str, Any]:
         """Keep a message word for word in every later summary. CannotFit if pins grow too large."""

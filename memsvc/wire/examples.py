@@ -33,6 +33,7 @@ BODIES: Mapping[str, Any] = {
         },
     },
     "truncate": {"after_seq": 1},
+    "fork": {"to": "s-2", "after_seq": 1},
     "count": {"messages": [{"role": "user", "content": "How long is this?"}]},
 }
 

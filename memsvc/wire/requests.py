@@ -190,6 +190,15 @@ class Truncate(Body):
     after_seq: int = Field(ge=0, le=MAX_NUMBER, description="The last seq that stays; 0 cuts off everything.")
 
 
+class Fork(Body):
+    """Begin another session with the past of this one."""
+
+    to: Name = Field(description="The new session's name, 1 to 200 characters; no session has it yet.")
+    after_seq: int | None = Field(
+        None, ge=0, le=MAX_NUMBER, description="The last seq that they share. Default: all of them."
+    )
+
+
 class CountTokens(Body):
     """Count tokens without storing anything."""
 

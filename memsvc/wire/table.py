@@ -205,6 +205,16 @@ CALLS: tuple[Call, ...] = (
         errors=(404, 409),
     ),
     Call(
+        "fork",
+        "POST",
+        f"{_SESSION}/fork",
+        "A new session that shares the past of this one.",
+        "session",
+        {200: out.SessionReply},
+        body=take.Fork,
+        errors=(404, 409),
+    ),
+    Call(
         "redact",
         "DELETE",
         f"{_SESSION}/messages/{{seq}}",

@@ -16,7 +16,7 @@ from typing import Any
 import apsw
 import pytest
 
-from memsvc.core.model import Known
+from memsvc.core.model import Known, Part
 from memsvc.core.money import Sent, Usage
 from memsvc.errors import Unavailable
 from memsvc.ports import Store
@@ -24,6 +24,7 @@ from memsvc.stores import open_store
 from memsvc.stores.sqlite import SQLiteStore, ledger, rows, writer
 from memsvc.stores.sqlite.connect import APPLICATION_ID, open_writer
 from memsvc.stores.sqlite.readers import NotHere
+from tests.contract.copies_contract import HEADER, TO, stage
 from tests.contract.making import KEY, OTHER, batch, compact, draft, line, log, must, say, sound, texts
 from tests.contract.store_contract import StoreContract
 
@@ -331,7 +332,7 @@ async def test_a_file_of_version_1_is_brought_up_to_date(path: str) -> None:
     assert await store.book(line("r"))
     assert await store.sent(KEY, 1) == Sent(1, 0, 1, 20)
     assert (await say(store)).seqs == (3,)
-    assert await run(store, lambda db: db.execute("PRAGMA user_version").get) == 3
+    assert await run(store, lambda db: db.execute("PRAGMA user_version").get) == 4
     await store.close()
 
 
@@ -410,6 +411,34 @@ async def test_pragmas(store: SQLiteStore) -> None:
 def test_the_newest_schema_is_the_sum_of_its_scripts(path: str) -> None:
     with open_writer(path) as db:
         tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
-        assert {name for (name,) in tables} == {*TABLES, "ledger", "sqlite_sequence"}
+        assert {name for (name,) in tables} == {*TABLES, "ledger", "staged", "sqlite_sequence"}
         assert db.execute("PRAGMA integrity_check").get == "ok"
     db.close()
+
+
+@pytest.mark.parametrize("how", ["the next start", "another copy"])
+async def test_what_a_dead_copy_left_goes(path: str, how: str) -> None:
+    store = SQLiteStore(path)
+    await store.open()
+    await stage(store, "dead")
+    await run(store, lambda db: db.execute("UPDATE staged SET touched = touched - 3601"))
+    if how == "the next start":
+        await store.close()
+        store = SQLiteStore(path)
+        await store.open()
+    else:
+        await store.stage(OTHER, "t", Part())
+        await store.discard(OTHER, "t")
+    for table in ("staged", "messages", "summaries", "pins"):
+        assert await run(store, lambda db, t=table: db.execute(f"SELECT count(*) FROM {t}").get) == 0
+    await store.close()
+
+
+async def test_a_copy_under_way_outlives_a_start(path: str) -> None:
+    store, other = SQLiteStore(path), SQLiteStore(path)
+    await store.open()
+    await stage(store)
+    await other.open()
+    assert (await store.publish(TO, "t", HEADER, (3, 8))).last_seq == 6
+    await store.close()
+    await other.close()

@@ -20,6 +20,7 @@ CALL = UsageRequest({"input_tokens": 900, "output_tokens": 9}, "r1", "anthropic"
 KEYED = {
     "put", "get", "append", "append_and_context", "context", "history", "summaries", "compact", "truncate", "pin",
     "unpin", "delete", "usage", "redact",
+    "fork",
 }  # fmt: skip
 """Every method that takes a key is tried below; a new one must be added here and there."""
 
@@ -61,6 +62,7 @@ async def test_what_one_does_leaves_the_other_as_it_was() -> None:
         before = await w.memory.get(B)
         first = await w.memory.context(B, ContextRequest())
         await w.memory.redact(A, 3)
+        assert (await w.memory.fork(A, "fork", None))["session"] == "fork"
         await w.memory.truncate(A, 10)
         await w.put(A, system="new", policy={"max_tokens": 700})
         await w.append(user("more"), key=A)
@@ -88,6 +90,7 @@ async def test_a_tenant_without_the_session_finds_none() -> None:
             lambda: m.compact(NOBODY, CompactRequest()),
             lambda: m.truncate(NOBODY, 1),
             lambda: m.redact(NOBODY, 1),
+            lambda: m.fork(NOBODY, "other", None),
             lambda: m.usage(NOBODY, CALL),
             lambda: m.pin(NOBODY, 1),
             lambda: m.unpin(NOBODY, 1),

@@ -62,6 +62,11 @@ def forget(db: apsw.Connection, key: Key) -> None:
     db.execute(_FORGET, (key.tenant, key.session))
 
 
+def follow(db: apsw.Connection, key: Key, uid: int) -> None:
+    """Give a session's lines the uid of the one that took its place."""
+    db.execute("UPDATE ledger SET uid = ? WHERE tenant = ? AND session = ?", (uid, key.tenant, key.session))
+
+
 def sent(db: apsw.Connection, key: Key, revision: int) -> Sent | None:
     """The size of the context at an earlier revision of the present prefix. NotFound without the session."""
     session = rows.must_head(db, key)

@@ -123,10 +123,13 @@ def delete(db: apsw.Connection, key: Key) -> bool:
     session = rows.head(db, key)
     if session is None:
         return False
-    db.execute(
-        "DELETE FROM messages WHERE pos > ? AND pos <= ?", (rows.pos(session.uid, 0), rows.last_pos(session.uid))
-    )
     ledger.forget(db, key)
-    for table in ("summaries", "pins", "replays", "jobs", "sessions"):
-        db.execute(f"DELETE FROM {table} WHERE uid = ?", (session.uid,))
+    erase(db, session.uid)
     return True
+
+
+def erase(db: apsw.Connection, uid: int) -> None:
+    """Remove all that stands under a uid."""
+    db.execute("DELETE FROM messages WHERE pos > ? AND pos <= ?", (rows.pos(uid, 0), rows.last_pos(uid)))
+    for table in ("summaries", "pins", "replays", "jobs", "sessions"):
+        db.execute(f"DELETE FROM {table} WHERE uid = ?", (uid,))

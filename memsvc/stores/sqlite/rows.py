@@ -27,6 +27,9 @@ _INSERT = (
     f"INSERT INTO sessions (tenant, sid, {', '.join(_STORED)}) "
     f"VALUES (?, ?, {', '.join('?' * len(_STORED))}) RETURNING uid"
 )
+_INSERT_AT = (
+    f"INSERT INTO sessions (uid, tenant, sid, {', '.join(_STORED)}) VALUES (?, ?, ?, {', '.join('?' * len(_STORED))})"
+)
 _UPDATE = f"UPDATE sessions SET {', '.join(f'{c} = ?' for c in _STORED)} WHERE uid = ?"
 _SUMMARY = f"SELECT {SUMMARY_COLUMNS} FROM summaries WHERE uid = ? AND epoch = ?"
 _TAIL = f"SELECT {ENTRY_COLUMNS} FROM messages WHERE pos > ? AND pos <= ? AND superseded = 0 ORDER BY pos"
@@ -75,6 +78,11 @@ def insert(db: apsw.Connection, session: Session) -> int:
     """Store a new header; gives its uid."""
     row = (session.key.tenant, session.key.session, *session_row(session))
     return int(db.execute(_INSERT, row).get)
+
+
+def insert_at(db: apsw.Connection, session: Session) -> None:
+    """Store a new header under the uid that it has."""
+    db.execute(_INSERT_AT, (session.uid, session.key.tenant, session.key.session, *session_row(session)))
 
 
 def update(db: apsw.Connection, session: Session) -> Session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar, cast
 
@@ -17,6 +17,7 @@ from memsvc.core.model import (
     Job,
     Key,
     Known,
+    Part,
     Session,
     State,
     Summary,
@@ -25,7 +26,7 @@ from memsvc.core.model import (
 from memsvc.core.money import Line, Sent
 from memsvc.errors import Unavailable
 from memsvc.stores import rules
-from memsvc.stores.sqlite import append, jobs, ledger, listing, moves, redact, rows
+from memsvc.stores.sqlite import append, jobs, ledger, listing, moves, redact, rows, staging
 from memsvc.stores.sqlite.codec import (
     ENTRY_COLUMNS,
     SUMMARY_COLUMNS,
@@ -170,7 +171,12 @@ class SQLiteStore:
 
     async def delete(self, key: Key) -> bool:
         """Remove the session and all that hangs on it."""
-        return await self._write(lambda db: moves.delete(db, key), erases=True)
+
+        def work(db: apsw.Connection) -> bool:
+            staging.discard(db, key)
+            return moves.delete(db, key)
+
+        return await self._write(work, erases=True)
 
     async def sessions(
         self,
@@ -184,6 +190,22 @@ class SQLiteStore:
         """A tenant's sessions, newest activity first, and the next page's cursor."""
         page = listing.Page(tenant, prefix, user, after, limit)
         return await self._read_far(page.read)
+
+    # --- copies ----------------------------------------------------------------
+
+    async def stage(self, key: Key, token: str, part: Part) -> None:
+        """Add a part of a session that nobody sees yet."""
+        await self._write(lambda db: staging.stage(db, key, token, part))
+
+    async def publish(
+        self, key: Key, token: str, session: Session, chain: Sequence[int], *, over: bool = False
+    ) -> Session:
+        """Show what was staged."""
+        return await self._write(lambda db: staging.publish(db, key, token, session, chain, over), erases=over)
+
+    async def discard(self, key: Key, token: str) -> None:
+        """Give an attempt up."""
+        await self._write(lambda db: staging.discard(db, key, token))
 
     # --- queue -----------------------------------------------------------------
 
@@ -269,6 +291,7 @@ class SQLiteStore:
 def _opened(path: str) -> tuple[apsw.Connection, Readers | None]:
     connection = open_writer(path)
     try:
+        staging.tidy(connection)
         return connection, None if path == MEMORY else Readers(path)
     except BaseException:
         connection.close()
