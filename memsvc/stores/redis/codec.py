@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from memsvc.core.model import Draft, Entry, Format, Key, Session, Settings, Summary, System
+from memsvc.core.model import TOMBSTONE, Draft, Entry, Format, Key, Session, Settings, Summary, System
 from memsvc.core.money import Line
 from memsvc.stores.redis.keys import fingerprint, user_token
 
@@ -33,6 +33,8 @@ _DUE_AT = AT["due_at"]
 ENTRY_PREFIX = struct.Struct(">IIIIQQQ")
 """Before each message: seq, epoch, revision, and of the live messages up to it number, tokens and bytes; tip."""
 MARK = struct.Struct(">QQQ")
+REDACTED = -1
+"""Stands for the tokens of a redacted message."""
 _SETTINGS_TYPE = tuple[
     str | None, str | None, bytes | None, str | None, bytes | None, bytes | None, bytes | None, str | None, int, int
 ]
@@ -124,7 +126,21 @@ def entry_of(stored: bytes, superseded: bool = False) -> Entry:
     """A stored message."""
     seq, epoch, revision, *_ = ENTRY_PREFIX.unpack_from(stored)
     format, tokens, at, id, raw = _body(memoryview(stored)[ENTRY_PREFIX.size :])
+    if tokens == REDACTED:
+        return Entry(seq, raw, _format(format), 0, at, id, epoch, revision, True, True)
     return Entry(seq, raw, _format(format), tokens, at, id, epoch, revision, superseded)
+
+
+def packed_tombstone(entry: Entry) -> bytes:
+    """What takes the place of a message that is redacted."""
+    return _encode((entry.format, REDACTED, entry.at, entry.id, TOMBSTONE))
+
+
+def packed_entry(entry: Entry) -> bytes:
+    """A message from another log, without the numbers that the store gives it."""
+    if entry.redacted:
+        return packed_tombstone(entry)
+    return _encode((entry.format, entry.tokens, entry.at, entry.id, entry.raw))
 
 
 def _format(name: str) -> Format:

@@ -12,7 +12,7 @@ import msgspec
 
 from memsvc.core.model import Key, Session, Summary
 from memsvc.core.policy import next_factor, renewed
-from memsvc.errors import Unavailable
+from memsvc.errors import NotFound, Unavailable
 from memsvc.stores import rules
 from memsvc.stores.redis import codec
 from memsvc.stores.redis.headers import Headers, draw
@@ -62,7 +62,7 @@ class Moves:
             rate = {"factor": factor if old is None else next_factor(old)}
             asked |= {"stamp": held.stamp, "seen": seen, "set": _set({**told, **anchor, **rate})}
             answer = await self._server.write(
-                where.shard, "commit", where.of("hgexsc"), _pack(asked), codec.packed_summary(summary)
+                where.shard, "commit", where.of("hgexscd"), _pack(asked), codec.packed_summary(summary)
             )
             if not answer:
                 raise rules.no_session(key)
@@ -87,7 +87,7 @@ class Moves:
             asked = {"after_seq": bounded(after_seq), "at": at, "name": where.name, "user": user, "tip": draw()}
             asked |= {"stamp": held.stamp, "seen": _rated(old), "set": _rated(renewed(old))}
             indexes = (where.index, where.user_index(user))
-            names = [*where.of("hgexcp"), where.shared("due"), *indexes]
+            names = [*where.of("hgexcpd"), where.shared("due"), *indexes]
             answer = await self._server.write(where.shard, "truncate", names, _pack(asked))
             match answer:
                 case []:
@@ -98,6 +98,41 @@ class Moves:
                     old = self._seen.session(key, held, raw, settings)
                     if kind == b"done":
                         return old
+        raise _hurried()
+
+    async def redact(self, key: Key, seq: int, at: float) -> Session:
+        """Erase one message, and every summary that covers it."""
+        where = self._keys.place(key)
+        user = None
+        for _ in range(ROUNDS):
+            old, header = await self._stored(key)
+            user = header["user"] if user is None else user
+            stored = await self._server.read(
+                where.shard, "entries", where.of("hex"), bounded(seq) - 1, bounded(seq), 1, 1
+            )
+            if seq < 1 or not stored or not stored[2]:
+                raise NotFound(f"no message with seq {seq} in session {key.session!r}")
+            found = stored[2][0]
+            gone = codec.entry_of(found)
+            if gone.redacted:
+                return old
+            held = self._seen.held(key)
+            asked = {"seq": seq, "at": at, "name": where.name, "user": user, "tip": draw(), "stamp": held.stamp}
+            asked |= {"tokens": gone.tokens, "size": len(gone.raw)}
+            asked |= {"seen": _rated(old), "set": {**_rated(renewed(old)), **_set({"last_error": None})}}
+            names = [*where.of("hgexscprd"), where.shared("due"), where.index, where.user_index(user)]
+            answer = await self._server.write(
+                where.shard, "redact", names, _pack(asked), found, codec.packed_tombstone(gone)
+            )
+            match answer:
+                case []:
+                    raise rules.no_session(key)
+                case [b"user", token]:
+                    user = token.decode()
+                case [kind, raw, settings]:
+                    session = self._seen.session(key, held, raw, settings)
+                    if kind == b"done":
+                        return session
         raise _hurried()
 
     async def pin(self, key: Key, seq: int, pinned: bool) -> None:
@@ -117,7 +152,8 @@ class Moves:
         user = self._seen.held(key).user
         for _ in range(ROUNDS):
             indexes = (where.index, where.user_index(user))
-            names = [where.shared("due"), where.shared("claimed"), *indexes, *where.of("hgeiraxscpq")]
+            names = [where.shared("due"), where.shared("claimed"), *indexes]
+            names += [*where.staged(), *where.of("hgeiraxscpqd")]
             answer = await self._server.write(where.shard, "delete", names, where.name, user)
             if isinstance(answer, int):
                 self._seen.forget(key)

@@ -128,7 +128,7 @@ class Reading:
         """The size of the context that a fetch at `revision` got, None if nothing is known of it."""
         place = self._keys.place(key)
         asked = min(max(revision, -1), 2**53)
-        answer = await self._server.read(place.shard, "sent", place.of("hex"), asked)
+        answer = await self._server.read(place.shard, "sent", place.of("hexd"), asked)
         match answer:
             case []:
                 raise rules.no_session(key)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Session, Summary, Window
+from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
 from memsvc.core.money import Line, Sent
 from memsvc.stores.redis.append import append
 from memsvc.stores.redis.checks import Persistence, check_servers
+from memsvc.stores.redis.copies import Staging
 from memsvc.stores.redis.headers import Headers
 from memsvc.stores.redis.jobs import Jobs
 from memsvc.stores.redis.keys import Keys
@@ -49,6 +50,7 @@ class RedisStore:
         self._reading = Reading(self._server, self._keys, self._seen)
         self._moves = Moves(self._server, self._keys, self._seen, self._headers)
         self._listing = Listing(self._server, self._keys, self._seen, self._headers)
+        self._staging = Staging(self._server, self._keys, self._seen)
         self._jobs = Jobs(self._server, self._keys)
         self._books = Books(self._server, self._keys)
 
@@ -117,6 +119,10 @@ class RedisStore:
         """Supersede every live message with seq > after_seq."""
         return await self._moves.truncate(key, after_seq, at)
 
+    async def redact(self, key: Key, seq: int, *, at: float) -> Session:
+        """Erase one message for good, with every summary that covers it."""
+        return await self._moves.redact(key, seq, at)
+
     async def pin(self, key: Key, seq: int, pinned: bool) -> None:
         """Pin or unpin a live message."""
         await self._moves.pin(key, seq, pinned)
@@ -140,6 +146,22 @@ class RedisStore:
     ) -> tuple[list[Session], str | None]:
         """A tenant's sessions, newest activity first, and the next page's cursor."""
         return await self._listing.page(tenant, prefix, user, after, bounded(limit))
+
+    # --- copies ----------------------------------------------------------------
+
+    async def stage(self, key: Key, token: str, part: Part) -> None:
+        """Add a part to a session that nobody sees yet."""
+        await self._staging.stage(key, token, part)
+
+    async def publish(
+        self, key: Key, token: str, session: Session, chain: Sequence[int], *, over: bool = False
+    ) -> Session:
+        """Show what was staged."""
+        return await self._staging.publish(key, token, session, chain, over)
+
+    async def discard(self, key: Key, token: str) -> None:
+        """Give an attempt up."""
+        await self._staging.discard(key, token)
 
     # --- queue -----------------------------------------------------------------
 

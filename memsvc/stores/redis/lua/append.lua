@@ -15,7 +15,7 @@ if old and asked.key then
   local found = call('HGET', REPLAYS, asked.key)
   if found then
     local digest, seqs, tokens, revision, log_revision, epoch = unpack(cmsgpack.unpack(found))
-    if digest ~= asked.digest then return {'reused'} end
+    if digest and digest ~= asked.digest then return {'reused'} end  -- none is kept of what was redacted
     return {'replay', raw, settings(SETTINGS, old, asked.stamp), seqs, tokens, revision, log_revision, epoch}
   end
 end

@@ -1,9 +1,9 @@
 -- Makes a summary the current one, by compare-and-set on (epoch, cut).
--- KEYS header settings log ranges summaries chain
+-- KEYS header settings log ranges summaries chain gone
 -- ARGV what is asked (packed, see moves.py), the summary
 -- Gives {} without the session; {'lost', header}, {'gap', header}; {'stale', header, settings} if what the
 -- asked factor was made from has changed; {'done', header, settings}.
-local H, SETTINGS, LOG, RANGES, SUMMARIES, CHAIN = unpack(KEYS)
+local H, SETTINGS, LOG, RANGES, SUMMARIES, CHAIN, GONE = unpack(KEYS)
 local asked = cmsgpack.unpack(ARGV[1])
 
 local s, raw = header(H)
@@ -21,7 +21,7 @@ for place, value in pairs(asked.seen) do
 end
 
 local revision = s[F.revision] + 1
-local covered = sums(LOG, RANGES, asked.to_seq)
+local covered = totals(LOG, RANGES, GONE, asked.to_seq)
 s[F.revision], s[F.epoch], s[F.summary_epoch], s[F.cut] = revision, asked.epoch, asked.epoch, asked.to_seq
 s[F.summary_tokens] = asked.tokens
 s[F.tail_tokens], s[F.tail_bytes] = s[F.live_tokens] - covered.tokens, s[F.live_bytes] - covered.bytes

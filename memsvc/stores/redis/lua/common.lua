@@ -51,18 +51,30 @@ local function live_floor(ranges, seq)  -- the newest message up to seq that is 
   return seq
 end
 
--- Before each message stand its numbers; those of live messages hold as long as it is live itself, for
--- what is superseded is always an end of the live log.
+-- Before each message stand its numbers; those of live messages hold as long as it is live itself, for what an
+-- edit supersedes is always an end of the live log. What was redacted in its midst is told by members
+-- 'seq:last:tokens:bytes' at score `seq`: the numbers of messages from `seq` to `last` count it still.
 
-local function entry(log, seq)  -- {epoch, revision, messages, tokens, bytes, tip} at the newest message up to seq
+local function entry(log, seq)  -- {seq, epoch, revision, messages, tokens, bytes, tip} at the newest message up to seq
   local found = seq > 0 and call('ZREVRANGEBYSCORE', log, seq, '-inf', 'LIMIT', 0, 1)[1]
-  if not found then return {epoch = 0, revision = 0, messages = 0, tokens = 0, bytes = 0, tip = 0} end
-  local _, epoch, revision, messages, tokens, bytes, tip = struct.unpack('>I4I4I4I4I8I8I8', found)
-  return {epoch = epoch, revision = revision, messages = messages, tokens = tokens, bytes = bytes, tip = tip}
+  if not found then return {seq = 0, epoch = 0, revision = 0, messages = 0, tokens = 0, bytes = 0, tip = 0} end
+  local at, epoch, revision, messages, tokens, bytes, tip = struct.unpack('>I4I4I4I4I8I8I8', found)
+  return {seq = at, epoch = epoch, revision = revision, messages = messages, tokens = tokens, bytes = bytes, tip = tip}
 end
 
-local function sums(log, ranges, seq)  -- of the live messages up to seq
+local function sums(log, ranges, seq)  -- at the newest live message up to seq, as they were written
   return entry(log, live_floor(ranges, seq))
+end
+
+local function totals(log, ranges, gone, seq)  -- of the live messages up to seq
+  local sum = sums(log, ranges, seq)
+  for _, one in ipairs(call('ZRANGEBYSCORE', gone, '-inf', sum.seq)) do
+    local last, tokens, bytes = string.match(one, '^%d+:(%d+):(%d+):(%d+)$')
+    if sum.seq <= tonumber(last) then
+      sum.messages, sum.tokens, sum.bytes = sum.messages - 1, sum.tokens - tokens, sum.bytes - bytes
+    end
+  end
+  return sum
 end
 
 -- Appends messages from `from` to `upto` to `list`, until it holds `limit` or `most` bytes are used up.
@@ -125,4 +137,24 @@ local function seize(header_key, due_key, claimed_key, s, name, now, lease, othe
   queue(due_key, s, name)
   call('ZADD', claimed_key, now, name)
   return save(header_key, s)
+end
+
+local function current(chain)  -- (epoch, tokens, cut) of the summary in force; zeros for none
+  local found = call('ZREVRANGE', chain, 0, 0, 'WITHSCORES')
+  if not found[1] then return 0, 0, 0 end
+  local epoch, tokens = range(found[1])
+  return epoch, tokens, tonumber(found[2])
+end
+
+-- A header after an edit: its live figures and the chain are as they are to be, all else follows here.
+local function point(s, chain, log, ranges, gone, asked, bound)
+  local epoch, tokens, cut = current(chain)
+  local revision, covered = s[F.revision] + 1, totals(log, ranges, gone, cut)
+  if bound or epoch ~= s[F.summary_epoch] then s[F.bound_revision] = revision end
+  s[F.updated_at], s[F.revision], s[F.log_revision] = asked.at, revision, s[F.log_revision] + 1
+  s[F.epoch], s[F.summary_epoch], s[F.summary_tokens], s[F.cut] = s[F.epoch] + 1, epoch, tokens, cut
+  s[F.tail_tokens], s[F.tail_bytes] = s[F.live_tokens] - covered.tokens, s[F.live_bytes] - covered.bytes
+  s[F.prefix_reason], s[F.prefix_revision] = 'edited', revision
+  s[F.tip], s[F.prefix_tip], s[F.put_tip] = sums(log, ranges, s[F.last_seq]).tip, asked.tip, asked.tip
+  for place, value in pairs(asked.set) do s[place] = value end
 end

@@ -1,5 +1,5 @@
 -- The size of the context as it was at an earlier revision of the present prefix.
--- KEYS header log ranges
+-- KEYS header log ranges gone
 -- ARGV revision
 -- Gives {} without the session, {uid} if that revision was sent under another prefix or never, else
 -- {uid, prefix_revision, tokens}.
@@ -13,5 +13,5 @@ while low < high do
   local middle = math.ceil((low + high) / 2)
   if entry(KEYS[2], middle).revision <= revision then low = middle else high = middle - 1 end
 end
-local newer = s[F.live_tokens] - sums(KEYS[2], KEYS[3], low).tokens
+local newer = s[F.live_tokens] - totals(KEYS[2], KEYS[3], KEYS[4], low).tokens
 return {s[F.uid], s[F.prefix_revision], context_tokens(s) - newer}
