@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import count
 from typing import Any
 
 import pytest
 from hypothesis import settings, target
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from memsvc.core.model import Batch, Draft, Key, Known, Summary, Window
 from memsvc.errors import Conflict, InvalidRequest, NotFound
 from memsvc.stores import open_store
 from tests.contract.model import Model
+from tests.contract.servers import Process
 
 KEYS = st.sampled_from([Key("a", "s"), Key("b", "s")])
 DRAFTS = st.lists(
@@ -30,15 +32,18 @@ DRAFTS = st.lists(
 )
 SEQS = st.integers(-1, 20)
 REFUSALS = (Conflict, InvalidRequest, NotFound)
+_numbers = count()
 
 
 class StoreMachine(RuleBasedStateMachine):
     """Two sessions of one name under two tenants, and a reader of each that keeps up."""
 
+    url = "sqlite://:memory:"
+
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.store = open_store("sqlite://:memory:")
+        self.store = open_store(self.url.format(number=next(_numbers)))
         self.run(self.store.open())
         self.models = {Key("a", "s"): Model(), Key("b", "s"): Model()}
         self.seen: dict[Key, tuple[Known, list[int]]] = {}
@@ -112,7 +117,8 @@ class StoreMachine(RuleBasedStateMachine):
         have = have + new if window.partial else new
         assert have == [e.seq for e in self.models[key].tail]
         session = window.session
-        self.seen[key] = (Known(session.uid, session.prefix_revision, session.last_seq, session), have)
+        known = Known(session.uid, session.prefix_revision, session.last_seq, session, mark=window.mark)
+        self.seen[key] = (known, have)
 
     @invariant()
     def the_store_is_as_the_model(self) -> None:
@@ -137,3 +143,10 @@ class StoreMachine(RuleBasedStateMachine):
 
 TestStoreModel = StoreMachine.TestCase
 TestStoreModel.settings = settings(max_examples=40, stateful_step_count=25)
+
+
+def test_valkey_does_what_the_model_does(valkey: Process, prefix: str) -> None:
+    class OnValkey(StoreMachine):
+        url = f"{valkey.url}?prefix={prefix}-{{number}}"
+
+    run_state_machine_as_test(OnValkey, settings=settings(max_examples=40, stateful_step_count=25))
