@@ -130,6 +130,23 @@ class Copies(Protocol):
         ...
 
 
+class Census(Protocol):
+    """All that a store holds, for moving it elsewhere."""
+
+    async def every(
+        self, *, tenant: str | None = None, after: str | None = None, limit: int = 100
+    ) -> tuple[list[Session], str | None]:
+        """Sessions of a tenant (None = of all), each once, in an order that activity does not change, and the
+        cursor of the next page: who reads to the end has seen all that were there from the beginning."""
+        ...
+
+    async def lines(
+        self, *, tenant: str | None = None, after: str | None = None, limit: int = 100
+    ) -> tuple[list[Line], str | None]:
+        """Lines of the books in the same way; `key.session` is "" where the session is gone."""
+        ...
+
+
 class Queue(Protocol):
     """Due compactions: at most one per session; a claim pushes the due time into the future."""
 
@@ -194,7 +211,7 @@ class Ledger(Protocol):
         ...
 
 
-class Store(Log, Copies, Queue, Ledger, Protocol):
+class Store(Log, Copies, Census, Queue, Ledger, Protocol):
     """One engine that is all of them; `ping` raises Unavailable when it cannot serve."""
 
     async def open(self) -> None:

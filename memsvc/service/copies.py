@@ -38,7 +38,7 @@ async def fork(store: Source, key: Key, to: Key, after_seq: int | None, at: floa
         token = uuid.uuid4().hex
         try:
             links = await _stage(store, session, to, token, after_seq)
-            if await _same(store, session):
+            if await same(store, session):
                 current = links[-1] if links else None
                 header = forked(session, current, after_seq, at)
                 return await store.publish(to, token, header, tuple(one.epoch for one in links))
@@ -65,7 +65,7 @@ async def _stage(store: Source, session: Session, to: Key, token: str, after_seq
     return links
 
 
-async def _same(store: Log, before: Session) -> bool:
+async def same(store: Log, before: Session) -> bool:
     """Whether nothing was compacted, edited or erased since: then what was read is of one piece."""
     now = await store.head(before.key)
     return now is not None and (now.uid, now.epoch) == (before.uid, before.epoch)

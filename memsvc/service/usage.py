@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -72,7 +73,7 @@ class Reports:
 
         The call made the newest of the messages that came with it, so its seq names the call: an
         append that is repeated books nothing twice. An error carries `reply` as `appended`."""
-        own_id = f"append-{appended.session.uid}-{max(appended.seqs, default=0)}"
+        own_id = f"append-{_birth(appended.session)}-{max(appended.seqs, default=0)}"
         try:
             reply["usage"] = await self.take(appended.session, request, own_id)
         except MemsvcError as error:
@@ -117,6 +118,12 @@ class Reports:
         if changed.state == "queued":
             self._wake()
         return changed
+
+
+def _birth(session: Session) -> str:
+    """Names a session for good: the same after a move to another store, another one for a successor of its name."""
+    born = f"{session.created_at!r} {session.key.session}".encode()
+    return hashlib.blake2b(born, digest_size=12).hexdigest()
 
 
 def _seller(session: Session, vendor: Vendor | None) -> str:

@@ -6,6 +6,7 @@ A store's test module subclasses `StoreContract` and gives a `store` fixture: an
 from __future__ import annotations
 
 from tests.contract.append_contract import AppendContract
+from tests.contract.census_contract import CensusContract
 from tests.contract.copies_contract import CopiesContract
 from tests.contract.ledger_contract import LedgerContract, SentContract
 from tests.contract.moves_contract import CommitContract, DeleteContract, PinContract, TruncateContract
@@ -22,5 +23,5 @@ class Reads(HeaderContract, LoadContract, ListContract, CounterContract):
     """What reads."""
 
 
-class StoreContract(Log, CopiesContract, QueueContract, LedgerContract, SentContract, Reads):
+class StoreContract(Log, CopiesContract, CensusContract, QueueContract, LedgerContract, SentContract, Reads):
     """Everything that `ports.py` promises."""

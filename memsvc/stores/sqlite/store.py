@@ -26,7 +26,7 @@ from memsvc.core.model import (
 from memsvc.core.money import Line, Sent
 from memsvc.errors import Unavailable
 from memsvc.stores import rules
-from memsvc.stores.sqlite import append, jobs, ledger, listing, moves, redact, rows, staging
+from memsvc.stores.sqlite import append, census, jobs, ledger, listing, moves, redact, rows, staging
 from memsvc.stores.sqlite.codec import (
     ENTRY_COLUMNS,
     SUMMARY_COLUMNS,
@@ -206,6 +206,18 @@ class SQLiteStore:
     async def discard(self, key: Key, token: str) -> None:
         """Give an attempt up."""
         await self._write(lambda db: staging.discard(db, key, token))
+
+    async def every(
+        self, *, tenant: str | None = None, after: str | None = None, limit: int = 100
+    ) -> tuple[list[Session], str | None]:
+        """All sessions, in the order in which they began."""
+        return await self._read_far(lambda db: census.every(db, tenant, after, limit))
+
+    async def lines(
+        self, *, tenant: str | None = None, after: str | None = None, limit: int = 100
+    ) -> tuple[list[Line], str | None]:
+        """All lines of the books, by tenant and id."""
+        return await self._read_far(lambda db: census.lines(db, tenant, after, limit))
 
     # --- queue -----------------------------------------------------------------
 
