@@ -92,8 +92,9 @@ class Log(Protocol):
         """The pinned live messages, in seq order."""
         ...
 
-    async def delete(self, key: Key) -> bool:
-        """Remove the session and everything derived from it. False if there was none."""
+    async def delete(self, key: Key, *, before: float | None = None) -> bool:
+        """Remove the session and everything derived from it. False if there was none; with `before` also,
+        and no change, if its `updated_at` is not below it."""
         ...
 
     async def sessions(
@@ -138,6 +139,12 @@ class Census(Protocol):
     ) -> tuple[list[Session], str | None]:
         """Sessions of a tenant (None = of all), each once, in an order that activity does not change, and the
         cursor of the next page: who reads to the end has seen all that were there from the beginning."""
+        ...
+
+    async def idle(
+        self, tenant: str, *, before: float, after: str | None = None, limit: int = 100
+    ) -> tuple[list[Session], str | None]:
+        """Sessions of a tenant with `updated_at` below `before`, and the cursor of the next page."""
         ...
 
     async def lines(

@@ -82,6 +82,11 @@ class Handlers:
         await self._memory.delete_user(key.tenant, user)
         return reply.empty()
 
+    async def delete_inactive(self, request: web.Request, key: Key) -> web.Response:
+        """All sessions that were left alone."""
+        query = _query(request, take.InactiveQuery)
+        return reply.json_value(await self._memory.delete_inactive(key.tenant, query.inactive_since))
+
     async def list_sessions(self, request: web.Request, key: Key) -> web.Response:
         """A page of sessions."""
         query = _query(request, take.ListQuery)

@@ -17,9 +17,9 @@ from memsvc.core.model import Entry, Key, Policy, Session, Summary, Window
 from memsvc.core.policy import Cut
 from memsvc.core.render import RENDERER, decode_entry
 from memsvc.core.turns import Group, groups, speaks
-from memsvc.errors import CannotFit, Conflict, SummarizerError
+from memsvc.errors import CannotFit, Conflict, NotFound, SummarizerError
 from memsvc.observe import Compacted, Sink, SummarizerFailed
-from memsvc.ports import Counter, Store, Summarizer
+from memsvc.ports import Counter, Log, Store, Summarizer
 from memsvc.service.chain import PATIENCE_S, Chain, Wanted
 from memsvc.service.documents import limits
 
@@ -28,6 +28,8 @@ EARLIER_TOKENS = 150_000
 EARLIER_BYTES = 8 * 1024 * 1024
 """The same in bytes: images are few tokens and many bytes."""
 PAGE = 50
+WAIT_STEP_S = 0.02
+"""Pause between looks at a compaction that another worker is running."""
 MANY_ENTRIES = 1_000
 """More than this is parted into groups in a thread."""
 MANY_LOCKS = 10_000
@@ -275,6 +277,22 @@ class Compactor:
 
     def _limits(self, session: Session) -> Policy:
         return limits(session, self._defaults)
+
+
+async def settled(log: Log, key: Key, timeout: float) -> None:
+    """Wait until no compaction is queued or running, at most `timeout` seconds. Raises NotFound."""
+    try:
+        async with asyncio.timeout(timeout):
+            # The one who works may be another process: there is no event to wait for.
+            while True:
+                head = await log.head(key)
+                if head is None:
+                    raise NotFound(f"no session {key.session!r}")
+                if head.state not in ("queued", "running"):
+                    return
+                await asyncio.sleep(WAIT_STEP_S)
+    except TimeoutError:
+        return
 
 
 def _lock(locks: dict[Key, asyncio.Lock], key: Key) -> asyncio.Lock:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from memsvc.ports import Log
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from memsvc.core.model import Key
+from memsvc.errors import InvalidRequest
+from memsvc.ports import Census, Log
 from memsvc.service.views import Views
 
 AT_ONCE = 100
@@ -14,6 +20,37 @@ async def delete_user(log: Log, views: Views, tenant: str, user: str) -> None:
 
     It looks until nothing is left, so that a session tagged meanwhile goes too."""
     while found := (await log.sessions(tenant, user=user, limit=AT_ONCE))[0]:
+        await asyncio.gather(*(log.delete(session.key) for session in found))
         for session in found:
-            await log.delete(session.key)
             views.forget(session.key)
+
+
+class Sessions(Log, Census, Protocol):
+    """A store as far as a purge needs it."""
+
+
+async def purge(
+    store: Sessions, tenant: str, since: float, *, now: float, forget: Callable[[Key], None], dry: bool = False
+) -> int:
+    """Remove every session of a tenant that nothing was written to since; gives how many. `dry`: only count.
+
+    Whether one is idle is looked at again where it is deleted: one that awakes meanwhile stays."""
+    if since > now:
+        raise InvalidRequest(
+            "`inactive_since` is in the future: no session has been active since then; give a time that has passed.",
+            field="inactive_since",
+        )
+    number = 0
+    after: str | None = None
+    while True:
+        page, following = await store.idle(tenant, before=since, after=after, limit=AT_ONCE)
+        if dry:
+            number += len(page)
+        else:
+            gone = await asyncio.gather(*(store.delete(s.key, before=since) for s in page))
+            for session in page:
+                forget(session.key)
+            number += sum(gone)
+        if following is None:
+            return number
+        after = following

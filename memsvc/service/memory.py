@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,9 +16,9 @@ from memsvc.observe import Sink
 from memsvc.ports import Counter, Prices, Store, Summarizer
 from memsvc.service import changes
 from memsvc.service.asked import AskedFor
-from memsvc.service.compact import Compactor
+from memsvc.service.compact import Compactor, settled
 from memsvc.service.copies import fork
-from memsvc.service.deletion import delete_user
+from memsvc.service.deletion import delete_user, purge
 from memsvc.service.documents import append_document, history_rows, session_document, summary_document
 from memsvc.service.inbox import Inbox, Parsed, digest
 from memsvc.service.leased import Leased
@@ -36,8 +35,6 @@ from memsvc.service.usage import Reports
 from memsvc.service.views import Held, Views
 
 LEASE_S = 30.0
-WAIT_STEP_S = 0.02
-"""Pause between looks at a compaction that another worker is running."""
 
 
 class Memory:
@@ -135,7 +132,7 @@ class Memory:
     async def context(self, key: Key, request: ContextRequest) -> Rendered:
         """The context as finished JSON. Raises NotFound, or CannotFit with a `minimum`."""
         if request.wait_ms:
-            await self._settled(key, request.wait_ms / 1000)
+            await settled(self._store, key, request.wait_ms / 1000)
         for _ in range(3):  # a compaction at the hard mark changes what there is to fetch
             held = await self._views.get(key, request.format, request.marks)
             if held.answer is not None and held.answered == (held.session.revision, request.max_tokens):
@@ -224,6 +221,11 @@ class Memory:
     async def delete_user(self, tenant: str, user: str) -> None:
         """Remove every session that carries this `user` tag, and all that was derived from them. Idempotent."""
         await delete_user(self._store, self._views, tenant, user)
+
+    async def delete_inactive(self, tenant: str, since: float) -> dict[str, Any]:
+        """Remove every session that nothing was written to since `since` (unix seconds); says how many."""
+        forget = self._views.forget
+        return {"deleted": await purge(self._store, tenant, since, now=self._clock(), forget=forget)}
 
     async def count(self, request: CountRequest) -> dict[str, Any]:
         """Raw tokens of messages, system prompt and tools, and what the provider may count."""
@@ -319,13 +321,3 @@ class Memory:
         if session.state == "queued":
             self._wake()
         return session
-
-    async def _settled(self, key: Key, timeout: float) -> None:
-        """Wait until no compaction is queued or running, at most `timeout` seconds."""
-        try:
-            async with asyncio.timeout(timeout):
-                # The one who works may be another process: there is no event to wait for.
-                while (await self._head(key)).state in ("queued", "running"):  # noqa: ASYNC110
-                    await asyncio.sleep(WAIT_STEP_S)
-        except TimeoutError:
-            return

@@ -199,6 +199,12 @@ class PinReply(Reply):
     tokens: int
 
 
+class Deleted(Reply):
+    """What a retention call removed."""
+
+    deleted: int = Field(description="Number of sessions.")
+
+
 class CountReply(Reply):
     """Raw o200k counts, framing included."""
 

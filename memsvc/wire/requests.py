@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -79,6 +80,26 @@ def _system(value: Any) -> Any:
     blocks = isinstance(value, list) and all(isinstance(block, dict) for block in value)
     if not (isinstance(value, str) or blocks):
         raise PydanticCustomError("system_type", "must be a string or a list of objects")
+    return value
+
+
+def read_moment(text: str) -> float:
+    """Unix seconds of a time written as such, or as ISO 8601 (UTC where it has no zone). Raises ValueError."""
+    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text):
+        return float(text)
+    text = re.sub(r"(T.+) (\d\d:?\d\d)$", r"\1+\2", text)  # in a query string + is a space
+    found = datetime.fromisoformat(text)
+    return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
+
+
+def _moment(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return read_moment(value)
+        except (ValueError, OverflowError):
+            raise PydanticCustomError(
+                "moment", "must be unix seconds, or a time such as 2026-05-01T12:00:00Z"
+            ) from None
     return value
 
 
@@ -220,6 +241,17 @@ class ListQuery(Query):
         None, description="The `next` of the page before."
     )
     limit: Limit = Field(100, description=_LIMIT)
+
+
+class InactiveQuery(Query):
+    """Which sessions have been left alone."""
+
+    inactive_since: Annotated[
+        float,
+        Field(ge=0, le=END_OF_TIME),
+        BeforeValidator(_moment),
+        WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}]}),
+    ] = Field(description="Unix seconds or ISO 8601 (UTC where it has no zone), not in the future.")
 
 
 class AppendQuery(Query):

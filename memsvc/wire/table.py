@@ -155,6 +155,15 @@ CALLS: tuple[Call, ...] = (
         query=take.ListQuery,
     ),
     Call(
+        "delete_inactive",
+        "DELETE",
+        "/v1/sessions",
+        "Delete every session that nothing was written to since a time, and everything derived from it.",
+        "tenant",
+        {200: out.Deleted},
+        query=take.InactiveQuery,
+    ),
+    Call(
         "history",
         "GET",
         f"{_SESSION}/history",

@@ -37,6 +37,7 @@ SENT: list[tuple[str, str]] = [
     ("healthz", "/healthz"),
     ("readyz", "/readyz"),
     ("openapi", "/openapi.json"),
+    ("delete_inactive", "/v1/sessions?inactive_since=2001-02-03"),
     ("delete", S),
     ("delete_user", "/v1/users/u-1"),
 ]

@@ -120,3 +120,13 @@ async def test_a_cursor_of_another_tenant_shows_only_ones_own() -> None:
         page = await w.memory.list_sessions("acme", prefix="", user=None, after=None, limit=2)
         found = await w.memory.list_sessions("bolt", prefix="", user=None, after=page["next"], limit=10)
         assert all(s["session"].startswith("b") for s in found["sessions"])
+
+
+async def test_what_one_lets_go_of_stays_with_the_other() -> None:
+    async with world() as w:
+        for key in (A, B):
+            await w.append(user("x"), key=key)
+        w.clock.pass_(100)
+        assert await w.memory.delete_inactive("acme", w.clock() - 50) == {"deleted": 1}
+        assert [r["message"]["content"] for r in await w.history(B)] == ["x"]
+        assert await w.memory.delete_inactive("nobody", w.clock()) == {"deleted": 0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from typing import TypeVar
 
 import apsw
@@ -16,6 +17,10 @@ from memsvc.stores.sqlite.codec import SESSION_COLUMNS, Row, session_of
 
 T = TypeVar("T")
 _EVERY = f"SELECT {SESSION_COLUMNS} FROM sessions WHERE uid > ?1 AND tenant = ifnull(?2, tenant) ORDER BY uid LIMIT ?3"
+_IDLE = (
+    f"SELECT {SESSION_COLUMNS} FROM sessions WHERE tenant = ?1 AND updated_at < ?2 AND (updated_at, uid) > (?3, ?4) "
+    "ORDER BY updated_at, uid LIMIT ?5"
+)
 _LINES = (
     "SELECT tenant, id, ifnull(session, ''), at, feature, provider, model, input, output, cache_read, cache_write, "
     "cache_write_long, micros, held, revision FROM ledger "
@@ -29,6 +34,17 @@ def every(db: apsw.Connection, tenant: str | None, after: str | None, limit: int
     found = [session_of(r) for r in db.execute(_EVERY, (_place(after, 0), tenant, limit + 1))]
     page = found[:limit]
     return page, _cursor(page[-1].uid) if len(found) > limit else None
+
+
+def idle(
+    db: apsw.Connection, tenant: str, before: float, after: str | None, limit: int
+) -> tuple[list[Session], str | None]:
+    """A page of sessions that were not active since `before`, and the cursor of the next one."""
+    limit = rows.bounded(limit)
+    place = _place(after, [-math.inf, 0])
+    found = [session_of(r) for r in db.execute(_IDLE, (tenant, before, *place, limit + 1))]
+    page = found[:limit]
+    return page, _cursor([page[-1].updated_at, page[-1].uid]) if len(found) > limit else None
 
 
 def lines(db: apsw.Connection, tenant: str | None, after: str | None, limit: int) -> tuple[list[Line], str | None]:

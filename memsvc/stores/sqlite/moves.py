@@ -117,11 +117,11 @@ def pin(db: apsw.Connection, key: Key, seq: int, pinned: bool) -> None:
     db.execute(change if pinned else "DELETE FROM pins WHERE uid = ? AND seq = ?", (session.uid, seq))
 
 
-def delete(db: apsw.Connection, key: Key) -> bool:
-    """Remove a session and all that hangs on it; False if there was none. What its calls cost
-    stays in the books, without its name."""
+def delete(db: apsw.Connection, key: Key, before: float | None) -> bool:
+    """Remove a session and all that hangs on it; False if there was none, or it was active since `before`.
+    What its calls cost stays in the books, without its name."""
     session = rows.head(db, key)
-    if session is None:
+    if session is None or (before is not None and session.updated_at >= before):
         return False
     ledger.forget(db, key)
     erase(db, session.uid)

@@ -169,12 +169,13 @@ class SQLiteStore:
 
         return await self._read_far(work)
 
-    async def delete(self, key: Key) -> bool:
+    async def delete(self, key: Key, *, before: float | None = None) -> bool:
         """Remove the session and all that hangs on it."""
 
         def work(db: apsw.Connection) -> bool:
-            staging.discard(db, key)
-            return moves.delete(db, key)
+            if before is None:
+                staging.discard(db, key)
+            return moves.delete(db, key, before)
 
         return await self._write(work, erases=True)
 
@@ -212,6 +213,12 @@ class SQLiteStore:
     ) -> tuple[list[Session], str | None]:
         """All sessions, in the order in which they began."""
         return await self._read_far(lambda db: census.every(db, tenant, after, limit))
+
+    async def idle(
+        self, tenant: str, *, before: float, after: str | None = None, limit: int = 100
+    ) -> tuple[list[Session], str | None]:
+        """Sessions that were not active since, the longest idle first."""
+        return await self._read_far(lambda db: census.idle(db, tenant, before, after, limit))
 
     async def lines(
         self, *, tenant: str | None = None, after: str | None = None, limit: int = 100

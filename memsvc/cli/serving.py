@@ -1,71 +1,37 @@
-"""The command line: parse, call, print."""
+"""`memsvc serve` and `memsvc worker`: processes that run until they are told to stop."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from typing import Any
 
 from memsvc import __version__
-from memsvc.config import Config, ConfigError, load_config
+from memsvc.config import Config, ConfigError
 from memsvc.errors import MemsvcError
 from memsvc.tokens import VocabularyError
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; gives the exit status: 0 done, 1 it failed, 2 wrong usage or settings."""
-    args = _parser().parse_args(argv)
-    try:
-        config = load_config({k: v for k, v in vars(args).items() if k in _OVERRIDES and v is not None})
-    except ConfigError as wrong:
-        return _wrong(str(wrong))
-    match args.command:
-        case "demo":
-            from memsvc.demo import run_demo
-
-            return asyncio.run(run_demo())
-        case "worker":
-            return _until_stopped(config, _work_until_stopped(config))
-        case _ if args.workers > 1:
-            return _serve_many(config, args.workers)
-        case _:
-            return _until_stopped(config, _serve_until_stopped(config, child=args.child))
-
-
-_OVERRIDES = ("store", "host", "port")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="memsvc", description="Conversation memory that keeps the prompt cache.")
-    parser.add_argument("--version", action="version", version=f"memsvc {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    serve = commands.add_parser("serve", help="serve the HTTP API and compact in the background")
-    worker = commands.add_parser("worker", help="compact in the background, without an API")
-    for command in (serve, worker):
-        command.add_argument("--store", metavar="URL", help="sqlite:///file.db (default: sqlite:///memsvc.db)")
-    serve.add_argument("--host", help="address to bind (default: 127.0.0.1)")
-    serve.add_argument("--port", type=int, help="port to bind, 0 = any free one (default: 8080)")
-    serve.add_argument("--workers", type=_processes, default=1, metavar="N", help="processes that share the port")
-    serve.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
-    commands.add_parser("demo", help="play a sample conversation and show history against context")
-    return parser
-
-
-def _processes(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 64:
-        raise argparse.ArgumentTypeError("must be a number from 1 to 64")
-    return number
-
-
-def _wrong(text: str) -> int:
+def wrong(text: str) -> int:
+    """Say what is wrong with the settings or the call; gives the status for that."""
     print(f"memsvc: {text}", file=sys.stderr)
     return 2
+
+
+def serve(config: Config, *, processes: int, child: bool) -> int:
+    """Serve the HTTP API until stopped; gives the exit status."""
+    if processes > 1:
+        return _serve_many(config, processes)
+    return _until_stopped(config, _serve_until_stopped(config, child=child))
+
+
+def work(config: Config) -> int:
+    """Compact in the background until stopped; gives the exit status."""
+    return _until_stopped(config, _work_until_stopped(config))
 
 
 def _until_stopped(config: Config, main: Coroutine[Any, Any, int]) -> int:
@@ -91,8 +57,8 @@ async def _opened(app: Any, config: Config) -> int:
     """Open an App; 0, or the status to end with."""
     try:
         await app.open()
-    except ConfigError as wrong:
-        return _wrong(str(wrong))
+    except ConfigError as refused:
+        return wrong(str(refused))
     except (MemsvcError, VocabularyError) as failed:
         print(f"memsvc: cannot start on {config.shown_store}: {failed}", file=sys.stderr)
         return 1
@@ -108,8 +74,8 @@ async def _serve_until_stopped(config: Config, *, child: bool) -> int:
     stopped = _stop_signal(child=child)
     try:
         app = build(config)
-    except ConfigError as wrong:
-        return _wrong(str(wrong))
+    except ConfigError as refused:
+        return wrong(str(refused))
     if status := await _opened(app, config):
         return status
     try:
@@ -138,10 +104,10 @@ async def _work_until_stopped(config: Config) -> int:
     stopped = _stop_signal()
     try:
         app = build(config)
-    except ConfigError as wrong:
-        return _wrong(str(wrong))
+    except ConfigError as refused:
+        return wrong(str(refused))
     if not config.workers_concurrency:
-        return _wrong("workers_concurrency (MEMSVC_WORKERS_CONCURRENCY) is 0: this worker would do nothing.")
+        return wrong("workers_concurrency (MEMSVC_WORKERS_CONCURRENCY) is 0: this worker would do nothing.")
     if status := await _opened(app, config):
         return status
     try:
@@ -158,7 +124,7 @@ def _serve_many(config: Config, number: int) -> int:
     from memsvc.server.processes import CannotBind, Plan, run
 
     if config.store == "sqlite://:memory:":
-        return _wrong("--workers needs a store that processes can share; sqlite://:memory: is private to one.")
+        return wrong("--workers needs a store that processes can share; sqlite://:memory: is private to one.")
     command = (sys.executable, "-m", "memsvc", "serve", "--child")
     # By variables: a URL's password on a command line could be read by everybody on this machine.
     told = {"MEMSVC_STORE": config.store, "MEMSVC_HOST": config.host}

@@ -1,0 +1,68 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+
+from memsvc import __version__
+from memsvc.cli import moving, serving
+from memsvc.config import ConfigError, load_config
+
+_OVERRIDES = ("store", "host", "port")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; gives the exit status: 0 done, 1 it failed, 2 wrong usage or settings."""
+    args = _parser().parse_args(argv)
+    try:
+        config = load_config({k: v for k, v in vars(args).items() if k in _OVERRIDES and v is not None})
+    except ConfigError as wrong:
+        return serving.wrong(str(wrong))
+    match args.command:
+        case "demo":
+            from memsvc.demo import run_demo
+
+            return asyncio.run(run_demo())
+        case "worker":
+            return serving.work(config)
+        case "serve":
+            return serving.serve(config, processes=args.workers, child=args.child)
+        case _:
+            return moving.move(config, args)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="memsvc", description="Conversation memory that keeps the prompt cache.")
+    parser.add_argument("--version", action="version", version=f"memsvc {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="serve the HTTP API and compact in the background")
+    serve.add_argument("--host", help="address to bind (default: 127.0.0.1)")
+    serve.add_argument("--port", type=int, help="port to bind, 0 = any free one (default: 8080)")
+    serve.add_argument("--workers", type=_processes, default=1, metavar="N", help="processes that share the port")
+    serve.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    worker = commands.add_parser("worker", help="compact in the background, without an API")
+    export = commands.add_parser("export", help="print every session and the books as JSON lines")
+    export.add_argument("--tenant", help="only what belongs to this tenant (default: all)")
+    export.add_argument("--digest", action="store_true", help="print only digests, to compare two stores")
+    load = commands.add_parser("import", help="take in what export has printed; what is there already is skipped")
+    load.add_argument("file", metavar="FILE", help="the file, - for standard input")
+    load.add_argument("--replace", action="store_true", help="put the file's sessions in the place of others")
+    purge = commands.add_parser(
+        "purge", help="delete the sessions of a tenant that nothing was written to since a time"
+    )
+    purge.add_argument("--tenant", required=True)
+    purge.add_argument("--inactive-since", required=True, metavar="TIME", help="unix seconds or ISO 8601")
+    purge.add_argument("--dry-run", action="store_true", help="only count them")
+    for command in (serve, worker, export, load, purge):
+        command.add_argument("--store", metavar="URL", help="where conversations live (default: sqlite:///memsvc.db)")
+    commands.add_parser("demo", help="play a sample conversation and show history against context")
+    return parser
+
+
+def _processes(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 64:
+        raise argparse.ArgumentTypeError("must be a number from 1 to 64")
+    return number

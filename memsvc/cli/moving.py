@@ -1,0 +1,69 @@
+"""`memsvc export`, `import` and `purge`: a store's contents as a whole."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+
+from memsvc.config import Config
+from memsvc.errors import MemsvcError
+from memsvc.ports import Store
+
+
+def move(config: Config, args: argparse.Namespace) -> int:
+    """Run one of these commands; gives the exit status."""
+    return asyncio.run(_moved(config, args))
+
+
+async def _moved(config: Config, args: argparse.Namespace) -> int:
+    from memsvc.stores import open_store
+
+    store = open_store(config.store)
+    try:
+        await store.open()
+        return await {"export": _exported, "import": _imported, "purge": _purged}[args.command](store, args)
+    except (MemsvcError, OSError) as failed:
+        print(f"memsvc: {args.command} failed on {config.shown_store}: {failed}", file=sys.stderr)
+        return 1
+    finally:
+        await store.close()
+
+
+async def _exported(store: Store, args: argparse.Namespace) -> int:
+    from memsvc.service.export import export
+
+    done = await export(store, sys.stdout.buffer.write, tenant=args.tenant, digests=args.digest)
+    sys.stdout.buffer.flush()
+    for key in done.moving:
+        print(f"memsvc: {key.tenant}/{key.session} is changed all the time: not exported", file=sys.stderr)
+    return 1 if done.moving else 0
+
+
+async def _imported(store: Store, args: argparse.Namespace) -> int:
+    from memsvc.service.restore import restore
+
+    with sys.stdin.buffer if args.file == "-" else open(args.file, "rb") as lines:  # noqa: ASYNC230
+        done = await restore(store, lines, replace=args.replace)
+    for key in done.refused:
+        print(f"memsvc: {key.tenant}/{key.session} is there already and differs: not imported", file=sys.stderr)
+    print(
+        f"{done.imported} sessions imported, {done.replaced} replaced, {done.skipped} already there, "
+        f"{len(done.refused)} refused; {done.lines} lines of the books, {done.known} already there"
+    )
+    return 1 if done.refused else 0
+
+
+async def _purged(store: Store, args: argparse.Namespace) -> int:
+    from memsvc.service.deletion import purge
+    from memsvc.wire.requests import read_moment
+
+    try:
+        since = read_moment(args.inactive_since)
+    except (ValueError, OverflowError):
+        print("memsvc: --inactive-since takes unix seconds, or a time such as 2026-05-01T12:00:00Z", file=sys.stderr)
+        return 2
+    number = await purge(store, args.tenant, since, now=time.time(), forget=lambda key: None, dry=args.dry_run)
+    print(f"{number} sessions {'would be ' if args.dry_run else ''}deleted")
+    return 0
