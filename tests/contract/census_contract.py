@@ -138,7 +138,7 @@ class CensusContract(IdleContract):
         held = line("h", 4, held=True)
         assert await store.book(held)
         await store.settle(replace(held, micros=3, held=False))
-        assert [one.micros for one in await lines(store) if one.id == "h"] == [3]
+        assert [one.micros for one in await lines(store) if one.id == held.id] == [3]
 
     async def test_nobody_elses_cursor(self, store: Store) -> None:
         for cursor in ("", "x", "é", "bnVsbA==", "e30="):

@@ -100,7 +100,7 @@ async def _call(server: Server, place: Place, batch: Batch, taken: Onto, known: 
         "drafts": [d is not None and (d.tokens, len(d.raw), False if d.id is None else d.id) for d in drafts],
     }
     indexes = (place.index, place.user_index(user))
-    names = [*place.of("hgeira"), place.shared("due"), *indexes]
+    names = [*place.of("hgeira"), place.shared("due"), place.shared("all"), *indexes]
     blobs = (codec.packed_draft(d) if d is not None else b"" for d in drafts)
     answer: list[Any] = await server.write(
         place.shard, "append", names, _pack(asked), taken.header, taken.settings, taken.instead_of, *blobs

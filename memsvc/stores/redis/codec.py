@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
 import msgspec
 
 from memsvc.core.model import TOMBSTONE, Draft, Entry, Format, Key, Session, Settings, Summary, System
-from memsvc.core.money import Line
+from memsvc.core.money import Line, Usage
 from memsvc.stores.redis.keys import fingerprint, user_token
 
 COUNTED = tuple(f.name for f in fields(Session) if f.name not in ("key", "uid", "settings"))
@@ -33,6 +34,7 @@ _DUE_AT = AT["due_at"]
 ENTRY_PREFIX = struct.Struct(">IIIIQQQ")
 """Before each message: seq, epoch, revision, and of the live messages up to it number, tokens and bytes; tip."""
 MARK = struct.Struct(">QQQ")
+FINGERPRINT_CHARS = len(fingerprint())
 REDACTED = -1
 """Stands for the tokens of a redacted message."""
 _SETTINGS_TYPE = tuple[
@@ -170,8 +172,25 @@ def packed_line(line: Line) -> bytes:
     """A line of the ledger without its place and whether it is held, which the script puts in front."""
     used = line.usage
     tokens = (used.input, used.output, used.cache_read, used.cache_write, used.cache_write_long)
-    told = (line.id, line.at, line.feature, line.provider, line.model)
+    told = (line.key.tenant, line.id, line.at, line.feature, line.provider, line.model)
     return _encode((*told, *map(bounded, tokens), bounded(line.micros), bounded(line.revision)))
+
+
+_OWNED = struct.Struct(">cQI")
+"""Before each line: `1` if it is held, the uid of its session, the size of its figure in a limit, which follows."""
+
+
+def line_of(stored: bytes) -> tuple[int, Callable[[str], Line]]:
+    """A stored line: the uid of its session, and the line for that session's name."""
+    held, uid, size = _OWNED.unpack_from(stored)
+    tenant, id, at, feature, provider, model, *figures = _header(memoryview(stored)[_OWNED.size + size :])
+    *tokens, micros, revision = figures
+
+    def line(session: str) -> Line:
+        usage = Usage(*tokens)
+        return Line(id, Key(tenant, session), at, feature, provider, model, usage, micros, held == b"1", revision)
+
+    return uid, line
 
 
 def spent_key(feature: str, at: float) -> bytes:

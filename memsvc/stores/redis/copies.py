@@ -50,7 +50,7 @@ class Staging:
         user, before = user_token(key.tenant, new.settings.user), self._seen.held(key).user
         for _ in range(ROUNDS):
             indexes = (place.index, place.user_index(user), place.user_index(before))
-            shared = (place.shared("due"), place.shared("claimed"))
+            shared = map(place.shared, ("due", "claimed", "all"))
             names = [*place.staged(), *place.of("eixsphgcrad"), *shared, *indexes]
             asked = {"token": token, "over": over, "chain": chain, "name": place.name}
             asked |= {"user_before": before, "tip": draw()}

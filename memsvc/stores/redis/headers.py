@@ -109,4 +109,4 @@ class Headers:
 
 def _keys(place: Place, user: str, before: str) -> list[str]:
     indexes = (place.index, place.user_index(user), place.user_index(before))
-    return [*place.of("hg"), place.shared("due"), *indexes]
+    return [*place.of("hg"), place.shared("due"), place.shared("all"), *indexes]

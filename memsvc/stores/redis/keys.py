@@ -13,6 +13,7 @@ of a session      P:T:h:<name>  header (packed)            P:T:g:<name>  setting
 being put together  P:T:y:<name>!, and e i x s p under the same name: gone after an hour
 of a shard        P:T:due       queue: zset by due time    P:T:claimed   claimed jobs: zset by claim time
                   P:T:t:<tenant>  sessions by activity     P:T:u:<user>  the same of one user
+                  P:T:all       sessions: zset by uid      P:T:lines     of the books: zset, lexical
                   P:T:l:<tenant>  ledger: hash id -> line  P:T:k:<tenant>  ids of the tenant's books -> shard
                   P:T:touch     written to be waited for
 of the store      P:{m0}:schema

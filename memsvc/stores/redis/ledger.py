@@ -31,7 +31,7 @@ class Books:
         if await self._marked(line, place.shard) != place.shard:
             return False
         limit = () if most_micros is None else (codec.spent_key(line.feature, since), most_micros)
-        answer = await self._write("book", line, place.shard, True, "1" if line.key.session else "0", *limit)
+        answer = await self._write("book", line, place.shard, True, "1" if line.key.session else "0", limit)
         if answer in (PASSES, GONE):
             shard, index = self._keys.book(line.key.tenant, line.id)
             await self._server.commands(shard, ("HDEL", index, line.id))
@@ -44,7 +44,7 @@ class Books:
         place = self._keys.place(line.key)
         if await self._marked(line, place.shard) != place.shard:
             return False
-        return await self._write("book", line, place.shard, line.held, "0") == BOOKED
+        return await self._write("book", line, place.shard, line.held) == BOOKED
 
     async def settle(self, line: Line) -> None:
         """Put what a call came to in the place of its worst case, or book it."""
@@ -55,13 +55,14 @@ class Books:
         at, index = self._keys.book(line.key.tenant, line.id)
         return int(await self._server.write(at, "mark_line", [index], line.id, shard))
 
-    async def _write(self, script: str, line: Line, shard: int, held: bool, *more: bytes | str | int) -> int:
-        place = self._keys.place(line.key)
+    async def _write(
+        self, script: str, line: Line, shard: int, held: bool, must: str = "0", limit: tuple[bytes | int, ...] = ()
+    ) -> int:
+        place, base = self._keys.place(line.key), self._keys.base(shard)
         if shard == place.shard:
-            names = [*place.of("h"), place.ledger, *place.of("q")]
+            names = [*place.of("h"), place.ledger, *place.of("q"), f"{base}lines"]
         else:  # of another session: its figures stay at the worst
-            base = self._keys.base(shard)
-            names = [f"{base}h:-", f"{base}l:{place.tenant}", f"{base}q:-"]
+            names = [f"{base}h:-", f"{base}l:{place.tenant}", f"{base}q:-", f"{base}lines"]
         own = "1" if line.id.startswith(OWN) else "0"
-        args = (line.id, "1" if held else "0", codec.packed_spent(line), codec.packed_line(line), own)
-        return int(await self._server.write(shard, script, names, *args, *more))
+        args = (line.id, "1" if held else "0", codec.packed_spent(line), codec.packed_line(line), own, must)
+        return int(await self._server.write(shard, script, names, *args, place.tenant + line.id, *limit))

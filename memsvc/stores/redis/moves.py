@@ -145,18 +145,19 @@ class Moves:
         if answer == 1:
             raise rules.no_message(key, seq)
 
-    async def delete(self, key: Key) -> bool:
-        """Remove a session and all that hangs on it; False if there was none. What its calls cost
-        stays in the books, without its name."""
+    async def delete(self, key: Key, before: float | None) -> bool:
+        """Remove a session and all that hangs on it; False if there was none, or it was active since `before`.
+        What its calls cost stays in the books, without its name."""
         where = self._keys.place(key)
-        user = self._seen.held(key).user
+        user, moment = self._seen.held(key).user, "" if before is None else repr(before)
         for _ in range(ROUNDS):
             indexes = (where.index, where.user_index(user))
-            names = [where.shared("due"), where.shared("claimed"), *indexes]
+            names = [*map(where.shared, ("due", "claimed", "all")), *indexes]
             names += [*where.staged(), *where.of("hgeiraxscpqd")]
-            answer = await self._server.write(where.shard, "delete", names, where.name, user)
+            answer = await self._server.write(where.shard, "delete", names, where.name, user, moment)
             if isinstance(answer, int):
-                self._seen.forget(key)
+                if answer:
+                    self._seen.forget(key)
                 return answer == 1
             user = answer[1].decode()
         raise _hurried()

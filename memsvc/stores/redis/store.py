@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
 from memsvc.core.money import Line, Sent
 from memsvc.stores.redis.append import append
+from memsvc.stores.redis.census import Census
 from memsvc.stores.redis.checks import Persistence, check_servers
 from memsvc.stores.redis.copies import Staging
 from memsvc.stores.redis.headers import Headers
@@ -50,6 +51,7 @@ class RedisStore:
         self._reading = Reading(self._server, self._keys, self._seen)
         self._moves = Moves(self._server, self._keys, self._seen, self._headers)
         self._listing = Listing(self._server, self._keys, self._seen, self._headers)
+        self._census = Census(self._server, self._keys, self._headers)
         self._staging = Staging(self._server, self._keys, self._seen)
         self._jobs = Jobs(self._server, self._keys)
         self._books = Books(self._server, self._keys)
@@ -131,9 +133,9 @@ class RedisStore:
         """The pinned live messages, in seq order."""
         return await self._reading.pins(key)
 
-    async def delete(self, key: Key) -> bool:
-        """Remove the session and all that hangs on it."""
-        return await self._moves.delete(key)
+    async def delete(self, key: Key, *, before: float | None = None) -> bool:
+        """Remove the session and all that hangs on it, unless it was active since `before`."""
+        return await self._moves.delete(key, before)
 
     async def sessions(
         self,
@@ -162,6 +164,26 @@ class RedisStore:
     async def discard(self, key: Key, token: str) -> None:
         """Give an attempt up."""
         await self._staging.discard(key, token)
+
+    # --- census ----------------------------------------------------------------
+
+    async def every(
+        self, *, tenant: str | None = None, after: str | None = None, limit: int = 100
+    ) -> tuple[list[Session], str | None]:
+        """All sessions, page by page."""
+        return await self._census.every(tenant, after, bounded(limit))
+
+    async def idle(
+        self, tenant: str, *, before: float, after: str | None = None, limit: int = 100
+    ) -> tuple[list[Session], str | None]:
+        """Sessions that were not active since `before`, page by page."""
+        return await self._census.idle(tenant, before, after, bounded(limit))
+
+    async def lines(
+        self, *, tenant: str | None = None, after: str | None = None, limit: int = 100
+    ) -> tuple[list[Line], str | None]:
+        """All lines of the books, page by page."""
+        return await self._census.lines(tenant, after, bounded(limit))
 
     # --- queue -----------------------------------------------------------------
 

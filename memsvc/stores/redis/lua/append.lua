@@ -1,12 +1,12 @@
 -- Appends a batch: all of it or nothing.
--- KEYS header settings log ids replays ages due tenant-index user-index
+-- KEYS header settings log ids replays ages due all tenant-index user-index
 -- ARGV what is asked (packed, see log.py), header and settings to take on ('' = none), the header that these
 --      stand in for ('' = they begin the session), then the messages
 -- Gives {'no'} if the session is not there and there is nothing to begin it with; {'stale', header, settings}
 -- if the header must be changed by who knows the rules; {'reused'}; {'at', log_revision}; {'user', token};
 -- {'replay', header, settings, seqs, tokens, revision, log_revision, epoch};
 -- {'done', header, settings, seqs, tokens, duplicate, due}.
-local H, SETTINGS, LOG, IDS, REPLAYS, AGES, DUE, INDEX, USER = unpack(KEYS)
+local H, SETTINGS, LOG, IDS, REPLAYS, AGES, DUE, ALL, INDEX, USER = unpack(KEYS)
 local asked, taken_on, new_settings, instead_of = cmsgpack.unpack(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local REPLAYS_KEPT, REPLAY_S, PURGE_STEP = 10000, 86400, 8
 
@@ -93,6 +93,7 @@ if stored then
     call('SET', SETTINGS, new_settings)
   end
   due = s[F.soft_tokens] and context_tokens(s) > s[F.soft_tokens]
+  if not old then call('ZADD', ALL, s[F.uid], asked.name) end
   ask_if_due(DUE, s, asked.name, asked.at)
   raw = save(H, s)
   index(INDEX, USER, s)

@@ -1,10 +1,11 @@
 -- Shows what was staged as a session.
 -- KEYS of what is staged: meta log ids ranges summaries pins; of the session: log ids ranges summaries pins header
---      settings chain replays ages gone; of the shard: due claimed tenant-index user-index user-index-before
+--      settings chain replays ages gone; of the shard: due claimed all
+--      tenant-index user-index user-index-before
 -- ARGV what is asked (packed, see copies.py), the header, its settings
 -- Gives {'lost'} without such an attempt; {'exists'}; {'user', token} of the session that is there; {'done', header}.
 local H, SETTINGS, CHAIN, REPLAYS, AGES, GONE = unpack(KEYS, 12, 17)
-local DUE, CLAIMED, INDEX, USER, USER_BEFORE = unpack(KEYS, 18, 22)
+local DUE, CLAIMED, ALL, INDEX, USER, USER_BEFORE = unpack(KEYS, 18, 23)
 local asked, s = cmsgpack.unpack(ARGV[1]), cmsgpack.unpack(ARGV[2])
 
 local found = call('GET', KEYS[1])
@@ -43,6 +44,7 @@ s[F.summary_epoch], s[F.summary_tokens], s[F.cut] = epoch, tokens, cut
 s[F.tail_tokens], s[F.tail_bytes] = m.tokens - covered.tokens, m.bytes - covered.bytes
 s[F.tip], s[F.prefix_tip], s[F.put_tip] = sums(LOG, RANGES, m.last).tip, asked.tip, asked.tip
 call('SET', SETTINGS, ARGV[3])
+call('ZADD', ALL, s[F.uid], asked.name)
 ask_if_due(DUE, s, asked.name, s[F.updated_at])
 local raw = save(H, s)
 index(INDEX, USER, s)

@@ -1,6 +1,6 @@
 -- Puts what a held call came to in the place of its worst case; books it where no such line is.
--- KEYS header ledger spent
--- ARGV id, '0', the figure as it is sorted, the line, '1' if it counts in a limit
+-- KEYS header ledger spent lines
+-- ARGV id, '0', the figure as it is sorted, the line, '1' if it counts in a limit, -, the name among all lines
 -- Gives 1, or 0 if it is settled already.
 local id, figure = ARGV[1], ARGV[3]
 local s = header(KEYS[1])
@@ -16,5 +16,6 @@ if found then
   end
 end
 call('HSET', KEYS[2], id, '0' .. struct.pack('>I8I4', uid, #figure) .. figure .. ARGV[4])
+call('ZADD', KEYS[4], 0, ARGV[7])
 if s and ARGV[5] == '1' then call('ZADD', KEYS[3], 0, figure) end
 return 1
