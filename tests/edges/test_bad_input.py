@@ -371,6 +371,8 @@ async def test_session_names(api: Api, name: str, hint: str) -> None:
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 async def test_seqs(api: Api, method: str, seq: str) -> None:
     (await api.call(method, f"{S}/pins/{seq}")).problem(400, "seq")
+    if method == "DELETE":
+        (await api.call(method, f"{S}/messages/{seq}")).problem(400, "seq")
 
 
 UNKNOWN = [
@@ -385,6 +387,8 @@ UNKNOWN = [
     ("POST", "/truncate", {"after_seq": 1}),
     ("PUT", "/pins/1", None),
     ("DELETE", "/pins/1", None),
+    ("DELETE", "/messages/1", None),
+    ("POST", "/fork", {"to": "other"}),
 ]
 
 
@@ -395,6 +399,7 @@ async def test_unknown_sessions(api: Api, method: str, path: str, body: Any) -> 
 
 async def test_unknown_messages(api: Api) -> None:
     (await api.call("PUT", f"{S}/pins/2")).problem(404, code="not_found")
+    (await api.call("DELETE", f"{S}/messages/2")).problem(404, code="not_found")
 
 
 async def test_a_limit_that_cannot_hold_what_must_stay(api: Api) -> None:

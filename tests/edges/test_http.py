@@ -201,7 +201,7 @@ async def test_unknown_paths(api: Api, method: str, path: str) -> None:
         ("GET", f"{S}/messages", "POST"),
         ("OPTIONS", f"{S}/messages", "POST"),
         ("GET", f"{S}/pins/1", "DELETE, PUT"),
-        ("DELETE", "/v1/sessions", "GET, HEAD"),
+        ("PATCH", "/v1/sessions", "DELETE, GET, HEAD"),
         ("TRACE", "/healthz", "GET, HEAD"),
     ],
 )
@@ -276,3 +276,34 @@ def test_every_row_has_a_route() -> None:
     app = create_app(cast("Memory", None), keys=None, max_body_bytes=1)
     routes = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource}
     assert {(call.method, call.path) for call in CALLS} <= routes
+
+
+async def test_forks(api: Api) -> None:
+    await api.ok("POST", f"{S}/messages", {"messages": [HI, {"role": "assistant", "content": "Yes?"}]})
+    made = await api.ok("POST", f"{S}/fork", {"to": "a/b é", "after_seq": 1})
+    assert (made["session"], made["messages"], made["last_seq"]) == ("a/b é", 1, 1)
+    assert [m["message"] for m in await api.messages("a%2Fb%20%C3%A9")] == [HI]
+    (await api.call("POST", f"{S}/fork", {"to": "a/b é"})).problem(409, code="session_exists")
+    for body, field in (
+        ({}, "to"),
+        ({"to": ""}, "to"),
+        ({"to": "x\n"}, "to"),
+        ({"to": "x", "after_seq": -1}, "after_seq"),
+    ):
+        (await api.call("POST", f"{S}/fork", body)).problem(400, field)
+
+
+async def test_redaction(api: Api) -> None:
+    sent = {"messages": [HI, {"role": "assistant", "content": "a secret"}]}
+    await api.ok("POST", f"{S}/messages", sent, headers={"Idempotency-Key": "k"})
+    etag = (await api.call("GET", f"{S}/context")).headers["ETag"]
+    for _ in range(2):
+        after = await api.ok("DELETE", f"{S}/messages/2")
+        assert (after["messages"], after["last_seq"], after["log_revision"]) == (1, 2, 2)
+    answer = await api.call("GET", f"{S}/context", headers={"If-None-Match": etag})
+    assert answer.status == 200
+    assert b"secret" not in answer.body
+    gone = (await api.messages())[1]
+    assert (gone["seq"], gone["redacted"], gone["message"], gone["tokens"]) == (2, True, {"type": "redacted"}, 0)
+    assert (await api.ok("POST", f"{S}/messages", sent, headers={"Idempotency-Key": "k"}))["duplicate"]
+    assert len(await api.messages()) == 2

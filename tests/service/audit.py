@@ -100,7 +100,8 @@ async def check(world: World, written: list[bytes], key: Key = KEY) -> None:
     """All of it."""
     await check_log(world, written, key)
     await check_coverage(world, key)
-    if written and any(not r["superseded"] for r in await world.history(key)):
+    live = [r["message"] for r in await world.history(key) if not r["superseded"]]
+    if any(m.get("type") != "reasoning" for m in live):  # an edit may leave nothing else: there is nothing to send
         await check_context(world, key, "openai")
         await check_context(world, key, "anthropic")
         await check_context(world, key, "responses")
