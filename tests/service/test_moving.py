@@ -17,9 +17,11 @@ from memsvc.ports import Store
 from memsvc.service.export import digest_of, export
 from memsvc.service.requests import UsageRequest
 from memsvc.service.restore import Restored, restore
+from memsvc.stores import open_store
 from memsvc.stores.sqlite import SQLiteStore
 from tests.contract.census_contract import every, lines
 from tests.contract.making import batch, log, say
+from tests.contract.servers import Nodes
 from tests.faults.test_crash_at_every_await import FAULTS, Dies, Faulty
 from tests.service.audit import check
 from tests.service.test_fork import Moving, grown
@@ -75,7 +77,8 @@ async def same(one: Any, other: Any) -> None:
         assert await one.pins(key) == await other.pins(key)
         there = await other.head(key)
         assert _plain(there) == _plain(session)
-    assert await lines(one) == await lines(other)
+    told = [sorted(await lines(store), key=lambda line: (line.key.tenant, line.id)) for store in (one, other)]
+    assert told[0] == told[1]
 
 
 def _plain(session: Session) -> dict[str, Any]:
@@ -101,6 +104,30 @@ async def test_a_store_moves_without_loss(target: SQLiteStore) -> None:
             assert await there.summaries(key) == await w.summaries(key)
             await there.memory.truncate(key, 7)
         await check(there, [*raws, *request(*chat(10, tag="n")).messages])
+
+
+async def test_a_store_moves_to_a_cluster_and_back(target: SQLiteStore, valkey_cluster: Nodes, prefix: str) -> None:
+    cluster = open_store(f"{valkey_cluster.url}?prefix={prefix}")
+    await cluster.open()
+    try:
+        async with world() as w:
+            raws = await fill(w)
+            await w.work()
+            assert await restore(cluster, await told(w.store)) == Restored(imported=4, lines=3)
+            await same(w.store, cluster)
+            assert await proof(cluster) == await proof(w.store)
+            there = build(cluster, clock=w.clock)
+            for key in (KEY, ODD):
+                assert await there.context(key, format="anthropic") == await w.context(key, format="anthropic")
+            assert await restore(target, await told(cluster)) == Restored(imported=4, lines=3)
+            await same(cluster, target)
+            assert await proof(target) == await proof(w.store)
+            for one in (w, there, build(target, clock=w.clock)):
+                await one.append(*chat(10, tag="n"))
+                await one.work()
+                await check(one, [*raws, *request(*chat(10, tag="n")).messages])
+    finally:
+        await cluster.close()
 
 
 async def test_again_it_changes_nothing(target: SQLiteStore) -> None:
