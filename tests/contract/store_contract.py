@@ -10,6 +10,7 @@ from tests.contract.census_contract import CensusContract
 from tests.contract.copies_contract import CopiesContract
 from tests.contract.ledger_contract import LedgerContract, SentContract
 from tests.contract.moves_contract import CommitContract, DeleteContract, PinContract, TruncateContract
+from tests.contract.payload_contract import PayloadContract
 from tests.contract.queue_contract import QueueContract
 from tests.contract.read_contract import CounterContract, HeaderContract, ListContract, LoadContract
 from tests.contract.redact_contract import RedactContract
@@ -23,5 +24,9 @@ class Reads(HeaderContract, LoadContract, ListContract, CounterContract):
     """What reads."""
 
 
-class StoreContract(Log, CopiesContract, CensusContract, QueueContract, LedgerContract, SentContract, Reads):
+class Whole(PayloadContract, CopiesContract, CensusContract):
+    """What takes a session, or a store, as one."""
+
+
+class StoreContract(Log, Whole, QueueContract, LedgerContract, SentContract, Reads):
     """Everything that `ports.py` promises."""

@@ -26,9 +26,10 @@ from memsvc.stores.sqlite.connect import APPLICATION_ID, open_writer
 from memsvc.stores.sqlite.readers import NotHere
 from tests.contract.copies_contract import HEADER, TO, stage
 from tests.contract.making import KEY, OTHER, batch, compact, draft, line, log, must, say, sound, texts
+from tests.contract.payload_contract import PICTURE, shown
 from tests.contract.store_contract import StoreContract
 
-TABLES = ("sessions", "messages", "summaries", "pins", "replays", "jobs")
+TABLES = ("payloads", "sessions", "messages", "summaries", "pins", "replays", "jobs")
 
 
 @pytest.fixture
@@ -332,7 +333,7 @@ async def test_a_file_of_version_1_is_brought_up_to_date(path: str) -> None:
     assert await store.book(line("r"))
     assert await store.sent(KEY, 1) == Sent(1, 0, 1, 20)
     assert (await say(store)).seqs == (3,)
-    assert await run(store, lambda db: db.execute("PRAGMA user_version").get) == 4
+    assert await run(store, lambda db: db.execute("PRAGMA user_version").get) == 5
     await store.close()
 
 
@@ -442,3 +443,16 @@ async def test_a_copy_under_way_outlives_a_start(path: str) -> None:
     assert (await store.publish(TO, "t", HEADER, (3, 8))).last_seq == 6
     await store.close()
     await other.close()
+
+
+async def test_a_picture_that_comes_again_takes_no_room(store: SQLiteStore) -> None:
+    for _ in range(20):
+        await store.append(KEY, batch(shown(PICTURE)))
+    size = "SELECT sum(length(data)), (SELECT sum(length(raw)) FROM messages) FROM payloads"
+    data, frames = await run(store, lambda db: db.execute(size).fetchone())
+    assert (data, frames < 2_000) == (len(PICTURE), True)
+    for seq in range(1, 20):
+        await store.redact(KEY, seq, at=2.0)
+    assert (await run(store, lambda db: db.execute(size).fetchone()))[0] == len(PICTURE)
+    await store.redact(KEY, 20, at=2.0)
+    assert (await run(store, lambda db: db.execute(size).fetchone()))[0] is None

@@ -10,14 +10,17 @@ import msgspec
 from memsvc.core.model import Appended, Batch, Key, Session
 from memsvc.errors import Unavailable
 from memsvc.stores import rules
+from memsvc.stores.payloads import pack
 from memsvc.stores.redis import codec
 from memsvc.stores.redis.headers import draw
 from memsvc.stores.redis.keys import Keys, Place
+from memsvc.stores.redis.payloads import told
 from memsvc.stores.redis.seen import Seen
 from memsvc.stores.redis.server import Server
 
 ROUNDS = 8
 """Most beginnings of an append whose session is changed under it."""
+_NOTHING = pack(b"")
 _pack = msgspec.msgpack.Encoder().encode
 
 
@@ -84,7 +87,7 @@ async def _call(server: Server, place: Place, batch: Batch, taken: Onto, known: 
     stamp, user = known
     first = batch.system_draft if batch.system is not None else None
     drafts = (first, *batch.drafts)
-    asked = {
+    asked: dict[str, Any] = {
         "key": batch.idempotency_key,
         "digest": batch.digest.hex(),
         "if_log_revision": batch.if_log_revision,
@@ -99,10 +102,14 @@ async def _call(server: Server, place: Place, batch: Batch, taken: Onto, known: 
         "adopted": taken.adopted,
         "drafts": [d is not None and (d.tokens, len(d.raw), False if d.id is None else d.id) for d in drafts],
     }
+    packed = [pack(d.raw) if d is not None else _NOTHING for d in drafts]
+    has, hashes, payloads = told(packed)
+    if hashes:
+        asked |= {"has": has, "hashes": hashes}
     indexes = (place.index, place.user_index(user))
-    names = [*place.of("hgeira"), place.shared("due"), place.shared("all"), *indexes]
-    blobs = (codec.packed_draft(d) if d is not None else b"" for d in drafts)
+    names = [*place.of("hgeirabo"), place.shared("due"), place.shared("all"), *indexes]
+    blobs = (codec.packed_draft(d, p) if d is not None else b"" for d, p in zip(drafts, packed, strict=True))
     answer: list[Any] = await server.write(
-        place.shard, "append", names, _pack(asked), taken.header, taken.settings, taken.instead_of, *blobs
+        place.shard, "append", names, _pack(asked), taken.header, taken.settings, taken.instead_of, *blobs, *payloads
     )
     return answer

@@ -11,6 +11,7 @@ import msgspec
 
 from memsvc.core.model import TOMBSTONE, Draft, Entry, Format, Key, Session, Settings, Summary, System
 from memsvc.core.money import Line, Usage
+from memsvc.stores.payloads import Cut, Packed
 from memsvc.stores.redis.keys import fingerprint, user_token
 
 COUNTED = tuple(f.name for f in fields(Session) if f.name not in ("key", "uid", "settings"))
@@ -43,7 +44,7 @@ _SETTINGS_TYPE = tuple[
 _encode = msgspec.msgpack.Encoder().encode
 _header = msgspec.msgpack.Decoder(list[Any]).decode
 _settings = msgspec.msgpack.Decoder(_SETTINGS_TYPE).decode
-_body = msgspec.msgpack.Decoder(tuple[str, int, float, str | None, bytes]).decode
+_body = msgspec.msgpack.Decoder(tuple[str, int, float, str | None, bytes | tuple[bytes, list[Cut]]]).decode
 _SUMMARY = tuple(f.name for f in fields(Summary))
 
 
@@ -119,18 +120,16 @@ def settings_of(raw: bytes) -> Settings:
     return Settings(format, model, prompt, tools, policy, metadata, user, n_system, n_tools)
 
 
-def packed_draft(draft: Draft) -> bytes:
-    """A message without the numbers that the store gives it."""
-    return _encode((draft.format, draft.tokens, draft.at, draft.id, draft.raw))
+def packed_draft(draft: Draft, packed: Packed) -> bytes:
+    """A message without the numbers that the store gives it, and without its payloads."""
+    return _encode((draft.format, draft.tokens, draft.at, draft.id, _text(packed)))
 
 
-def entry_of(stored: bytes, superseded: bool = False) -> Entry:
-    """A stored message."""
-    seq, epoch, revision, *_ = ENTRY_PREFIX.unpack_from(stored)
-    format, tokens, at, id, raw = _body(memoryview(stored)[ENTRY_PREFIX.size :])
-    if tokens == REDACTED:
-        return Entry(seq, raw, _format(format), 0, at, id, epoch, revision, True, True)
-    return Entry(seq, raw, _format(format), tokens, at, id, epoch, revision, superseded)
+def packed_entry(entry: Entry, packed: Packed) -> bytes:
+    """The same of a message from another log."""
+    if entry.redacted:
+        return packed_tombstone(entry)
+    return _encode((entry.format, entry.tokens, entry.at, entry.id, _text(packed)))
 
 
 def packed_tombstone(entry: Entry) -> bytes:
@@ -138,11 +137,26 @@ def packed_tombstone(entry: Entry) -> bytes:
     return _encode((entry.format, REDACTED, entry.at, entry.id, TOMBSTONE))
 
 
-def packed_entry(entry: Entry) -> bytes:
-    """A message from another log, without the numbers that the store gives it."""
-    if entry.redacted:
-        return packed_tombstone(entry)
-    return _encode((entry.format, entry.tokens, entry.at, entry.id, entry.raw))
+def _text(packed: Packed) -> bytes | tuple[bytes, tuple[Cut, ...]]:
+    return (packed.frame, packed.cuts) if packed.cuts else packed.frame
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message as it was read; `cuts` name the payloads that are missing in `entry.raw`."""
+
+    entry: Entry
+    cuts: list[Cut]
+
+
+def stored_of(stored: bytes) -> Stored:
+    """A stored message."""
+    seq, epoch, revision, *_ = ENTRY_PREFIX.unpack_from(stored)
+    format, tokens, at, id, text = _body(memoryview(stored)[ENTRY_PREFIX.size :])
+    gone = tokens == REDACTED
+    raw, cuts = (text, []) if isinstance(text, bytes) else text
+    place = (seq, raw, _format(format), 0 if gone else tokens, at, id, epoch, revision)
+    return Stored(Entry(*place, superseded=gone, redacted=gone), cuts)
 
 
 def _format(name: str) -> Format:

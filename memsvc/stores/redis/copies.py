@@ -9,9 +9,11 @@ import msgspec
 
 from memsvc.core.model import Key, Part, Session
 from memsvc.errors import Conflict, Unavailable
+from memsvc.stores.payloads import pack
 from memsvc.stores.redis import codec
 from memsvc.stores.redis.headers import draw
 from memsvc.stores.redis.keys import Keys, user_token
+from memsvc.stores.redis.payloads import told
 from memsvc.stores.redis.seen import LEAST_BYTES, Seen
 from memsvc.stores.redis.server import Server
 
@@ -37,8 +39,11 @@ class Staging:
             for e in part.entries
         ]
         asked = {"token": token, "after": part.after, "entries": entries, "pins": part.pins, "tip": draw()}
-        asked |= {"summaries": [s.epoch for s in part.summaries], "ttl": STALE_S}
-        blobs = (*map(codec.packed_entry, part.entries), *map(codec.packed_summary, part.summaries))
+        packed = [pack(e.raw) for e in part.entries]
+        has, hashes, payloads = told(packed)
+        asked |= {"summaries": [s.epoch for s in part.summaries], "ttl": STALE_S, "has": has, "hashes": hashes}
+        messages = map(codec.packed_entry, part.entries, packed)
+        blobs = (*messages, *payloads, *map(codec.packed_summary, part.summaries))
         if not await self._server.write(place.shard, "stage", place.staged(), _pack(asked), *blobs):
             raise _lost()
 
@@ -51,7 +56,7 @@ class Staging:
         for _ in range(ROUNDS):
             indexes = (place.index, place.user_index(user), place.user_index(before))
             shared = map(place.shared, ("due", "claimed", "all"))
-            names = [*place.staged(), *place.of("eixsphgcrad"), *shared, *indexes]
+            names = [*place.staged(), *place.of("eixspbohgcrad"), *shared, *indexes]
             asked = {"token": token, "over": over, "chain": chain, "name": place.name}
             asked |= {"user_before": before, "tip": draw()}
             header = codec.packed_header(new, stamp)

@@ -10,7 +10,8 @@ of a session      P:T:h:<name>  header (packed)            P:T:g:<name>  setting
                   P:T:s:<name>  summaries: zset by epoch   P:T:c:<name>  the chain in force: zset by to_seq
                   P:T:x:<name>  superseded ranges: zset    P:T:p:<name>  pins: zset by seq
                   P:T:q:<name>  spent: zset, lexical       P:T:d:<name>  redacted in the live log: zset by seq
-being put together  P:T:y:<name>!, and e i x s p under the same name: gone after an hour
+                  P:T:b:<name>  payloads: hash by hash     P:T:o:<name>  how many messages have each: hash
+being put together  P:T:y:<name>!, and e i x s p b o under the same name: gone after an hour
 of a shard        P:T:due       queue: zset by due time    P:T:claimed   claimed jobs: zset by claim time
                   P:T:t:<tenant>  sessions by activity     P:T:u:<user>  the same of one user
                   P:T:all       sessions: zset by uid      P:T:lines     of the books: zset, lexical
@@ -77,7 +78,7 @@ class Place:
 
     def staged(self) -> list[str]:
         """Keys of what is put together out of sight under this name: what is known of it, then its parts."""
-        return [f"{self.base}{letter}:{self.name}!" for letter in "yeixsp"]
+        return [f"{self.base}{letter}:{self.name}!" for letter in "yeixspbo"]
 
     def shared(self, name: str) -> str:
         """A key of the shard."""

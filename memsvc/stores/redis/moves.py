@@ -17,6 +17,7 @@ from memsvc.stores import rules
 from memsvc.stores.redis import codec
 from memsvc.stores.redis.headers import Headers, draw
 from memsvc.stores.redis.keys import Keys
+from memsvc.stores.redis.payloads import entries
 from memsvc.stores.redis.reading import bounded
 from memsvc.stores.redis.scripts import place
 from memsvc.stores.redis.seen import Seen
@@ -113,14 +114,15 @@ class Moves:
             if seq < 1 or not stored or not stored[2]:
                 raise NotFound(f"no message with seq {seq} in session {key.session!r}")
             found = stored[2][0]
-            gone = codec.entry_of(found)
+            (gone,) = await entries(self._server, where, [found])
             if gone.redacted:
                 return old
             held = self._seen.held(key)
             asked = {"seq": seq, "at": at, "name": where.name, "user": user, "tip": draw(), "stamp": held.stamp}
-            asked |= {"tokens": gone.tokens, "size": len(gone.raw)}
+            hashes = sorted({bytes(name).hex() for _, name in codec.stored_of(found).cuts})
+            asked |= {"tokens": gone.tokens, "size": len(gone.raw), "hashes": hashes}
             asked |= {"seen": _rated(old), "set": {**_rated(renewed(old)), **_set({"last_error": None})}}
-            names = [*where.of("hgexscprd"), where.shared("due"), where.index, where.user_index(user)]
+            names = [*where.of("hgexscprdbo"), where.shared("due"), where.index, where.user_index(user)]
             answer = await self._server.write(
                 where.shard, "redact", names, _pack(asked), found, codec.packed_tombstone(gone)
             )
@@ -153,7 +155,7 @@ class Moves:
         for _ in range(ROUNDS):
             indexes = (where.index, where.user_index(user))
             names = [*map(where.shared, ("due", "claimed", "all")), *indexes]
-            names += [*where.staged(), *where.of("hgeiraxscpqd")]
+            names += [*where.staged(), *where.of("hgeiraxscpqdbo")]
             answer = await self._server.write(where.shard, "delete", names, where.name, user, moment)
             if isinstance(answer, int):
                 if answer:

@@ -13,6 +13,7 @@ from memsvc.errors import Unavailable
 from memsvc.stores import rules
 from memsvc.stores.redis import codec
 from memsvc.stores.redis.keys import Keys
+from memsvc.stores.redis.payloads import entries as whole_entries
 from memsvc.stores.redis.seen import Held, Seen
 from memsvc.stores.redis.server import Server
 
@@ -77,7 +78,7 @@ class Reading:
         kind, raw, settings, summary, entries, last = answer
         session, header = self._seen.header(key, held, raw, settings)
         made = codec.summary_of(summary) if summary is not None else None
-        tail = tuple([codec.entry_of(e) for e in entries])
+        tail = tuple(await whole_entries(self._server, place, entries))
         return Window(session, made, tail, partial=kind == b"part", mark=header.mark()), last
 
     async def entries(self, key: Key, *, after: int, upto: int | None, limit: int) -> list[Entry]:
@@ -103,7 +104,7 @@ class Reading:
                 return None
             seen = uid, epoch
             gone = [tuple(map(int, r.split(b":"))) for r in ranges]
-            made = [codec.entry_of(e) for e in entries]
+            made = await whole_entries(self._server, place, entries)
             found += [replace(e, superseded=True) if any(a < e.seq <= b for a, b in gone) else e for e in made]
             ended = ended or len(found) >= limit
         return found
@@ -122,7 +123,7 @@ class Reading:
         answer = await self._server.read(place.shard, "pins", place.of("hep"))
         if not answer:
             raise rules.no_session(key)
-        return [codec.entry_of(e) for e in answer[0]]
+        return await whole_entries(self._server, place, answer[0])
 
     async def sent(self, key: Key, revision: int) -> Sent | None:
         """The size of the context that a fetch at `revision` got, None if nothing is known of it."""

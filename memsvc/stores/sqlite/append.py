@@ -9,14 +9,17 @@ import orjson
 
 from memsvc.core.model import Appended, Batch, Draft, Key, Session
 from memsvc.stores import rules
-from memsvc.stores.sqlite import jobs, rows
+from memsvc.stores.sqlite import jobs, payloads, rows
 
 REPLAYS_KEPT = 10_000
 REPLAY_S = 24 * 3600.0
 PURGE_STEP = 8
 """Old idempotency records removed per append: more than one, so that they cannot pile up."""
 
-_INSERT = "INSERT INTO messages (pos, raw, format, tokens, at, id, epoch, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = (
+    "INSERT INTO messages (pos, raw, cuts, size, format, tokens, at, id, epoch, revision) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 # Only the oldest few are looked at: an append's work never grows with what is kept.
 _PURGE = (
     "DELETE FROM replays WHERE uid = ?1 AND key IN (SELECT key FROM (SELECT key, at FROM replays "
@@ -78,7 +81,10 @@ def _store(db: apsw.Connection, session: Session, fresh: list[tuple[int, Draft]]
     uid, epoch = session.uid, session.epoch
     db.executemany(
         _INSERT,
-        [(rows.pos(uid, n), d.raw, d.format, d.tokens, d.at, d.id, epoch, revision) for n, d in fresh],
+        [
+            (rows.pos(uid, n), *payloads.columns(db, uid, d.raw), d.format, d.tokens, d.at, d.id, epoch, revision)
+            for n, d in fresh
+        ],
     )
     tokens = sum(d.tokens for _, d in fresh)
     return replace(

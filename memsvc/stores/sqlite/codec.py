@@ -27,7 +27,10 @@ SESSION_COLUMNS = ", ".join(SESSION)
 _SETTINGS_FROM = 3
 _COUNTED_FROM = _SETTINGS_FROM + len(SETTINGS)
 
-ENTRY_COLUMNS = "pos & 4294967295, raw, format, tokens, at, id, epoch, revision, superseded, redacted"
+ENTRY_COLUMNS = (
+    "pos & 4294967295, iif(cuts IS NULL, raw, whole_message(pos >> 32, raw, cuts)), "
+    "format, tokens, at, id, epoch, revision, superseded, redacted"
+)
 SUMMARY = tuple(f.name for f in fields(Summary))
 SUMMARY_COLUMNS = ", ".join(SUMMARY)
 

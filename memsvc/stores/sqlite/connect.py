@@ -10,6 +10,7 @@ from importlib.resources import files
 import apsw
 
 from memsvc.errors import Unavailable
+from memsvc.stores.sqlite import payloads
 
 MEMORY = ":memory:"
 BUSY_MS = 5_000
@@ -60,6 +61,7 @@ def open_writer(path: str) -> apsw.Connection:
     with translated():
         connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
         try:
+            payloads.teach(connection)
             connection.set_busy_timeout(BUSY_MS)
             if path != MEMORY:
                 _use_wal(connection)
@@ -93,6 +95,7 @@ def open_reader(path: str, *, busy_ms: int) -> apsw.Connection:
     """A connection to a file that stands already; it cannot write. Raises Unavailable."""
     with translated():
         connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE)
+        payloads.teach(connection)
         connection.set_busy_timeout(busy_ms)
         for pragma in ("query_only=1", "temp_store=MEMORY", "cache_size=-4000"):
             connection.execute(f"PRAGMA {pragma}")

@@ -131,5 +131,5 @@ def delete(db: apsw.Connection, key: Key, before: float | None) -> bool:
 def erase(db: apsw.Connection, uid: int) -> None:
     """Remove all that stands under a uid."""
     db.execute("DELETE FROM messages WHERE pos > ? AND pos <= ?", (rows.pos(uid, 0), rows.last_pos(uid)))
-    for table in ("summaries", "pins", "replays", "jobs", "sessions"):
+    for table in ("payloads", "summaries", "pins", "replays", "jobs", "sessions"):
         db.execute(f"DELETE FROM {table} WHERE uid = ?", (uid,))

@@ -11,9 +11,9 @@ import orjson
 from memsvc.core.model import TOMBSTONE, Entry, Key, Session, Summary
 from memsvc.core.policy import renewed
 from memsvc.errors import NotFound
-from memsvc.stores.sqlite import jobs, moves, rows
+from memsvc.stores.sqlite import jobs, moves, payloads, rows
 
-_ERASE = "UPDATE messages SET raw = ?, tokens = 0, superseded = 1, redacted = 1 WHERE pos = ?"
+_ERASE = "UPDATE messages SET raw = ?, cuts = NULL, size = NULL, tokens = 0, superseded = 1, redacted = 1 WHERE pos = ?"
 _ANSWERED = (
     "SELECT key, answer FROM replays WHERE uid = ? "
     "AND EXISTS (SELECT 1 FROM json_each(CAST(answer AS TEXT), '$.seqs') WHERE value = ?)"
@@ -29,7 +29,10 @@ def redact(db: apsw.Connection, key: Key, seq: int, at: float) -> Session:
     gone = found[0]
     if gone.redacted:
         return old
+    cuts = db.execute("SELECT cuts FROM messages WHERE pos = ?", (rows.pos(old.uid, seq),)).get
     db.execute(_ERASE, (TOMBSTONE, rows.pos(old.uid, seq)))
+    if cuts is not None:
+        payloads.forget(db, old.uid, (rows.pos(old.uid, 0), rows.last_pos(old.uid)), bytes(cuts))
     db.execute("DELETE FROM pins WHERE uid = ? AND seq = ?", (old.uid, seq))
     current = moves.newest_within(db, old, seq - 1)
     db.execute("DELETE FROM summaries WHERE uid = ? AND to_seq >= ?", (old.uid, seq))

@@ -35,7 +35,7 @@ _SUMMARY = f"SELECT {SUMMARY_COLUMNS} FROM summaries WHERE uid = ? AND epoch = ?
 _TAIL = f"SELECT {ENTRY_COLUMNS} FROM messages WHERE pos > ? AND pos <= ? AND superseded = 0 ORDER BY pos"
 _RANGE = f"SELECT {ENTRY_COLUMNS} FROM messages WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT ?"
 _SUMS = (
-    "SELECT count(*), ifnull(sum(tokens), 0), ifnull(sum(length(raw)), 0) FROM messages "
+    "SELECT count(*), ifnull(sum(tokens), 0), ifnull(sum(ifnull(size, length(raw))), 0) FROM messages "
     "WHERE pos > ? AND pos <= ? AND superseded = 0"
 )
 

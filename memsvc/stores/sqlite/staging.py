@@ -12,7 +12,7 @@ import apsw
 
 from memsvc.core.model import Entry, Key, Part, Session, Summary
 from memsvc.errors import Conflict
-from memsvc.stores.sqlite import jobs, ledger, moves, rows
+from memsvc.stores.sqlite import jobs, ledger, moves, payloads, rows
 from memsvc.stores.sqlite.codec import SUMMARY_COLUMNS, summary_row
 
 STALE_S = 3600
@@ -21,8 +21,8 @@ STALE_S = 3600
 _STAGED = "SELECT uid, last_seq FROM staged WHERE tenant = ? AND sid = ? AND token = ?"
 _BEGIN = "INSERT INTO staged (uid, tenant, sid, token, last_seq, touched) VALUES (?, ?, ?, ?, 0, unixepoch())"
 _ENTRY = (
-    "INSERT INTO messages (pos, raw, format, tokens, at, id, epoch, revision, superseded, redacted) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO messages (pos, raw, cuts, size, format, tokens, at, id, epoch, revision, superseded, redacted) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _SUMMARY = (
     f"INSERT OR REPLACE INTO summaries (uid, parent, {SUMMARY_COLUMNS}) "
@@ -39,7 +39,7 @@ def stage(db: apsw.Connection, key: Key, token: str, part: Part) -> None:
     if part.after != last and (not part.entries or part.entries[-1].seq > last):
         raise _lost()
     fresh = [e for e in part.entries if e.seq > last]
-    db.executemany(_ENTRY, [_entry_row(uid, e) for e in fresh])
+    db.executemany(_ENTRY, [_entry_row(db, uid, e) for e in fresh])
     db.executemany(_SUMMARY, [(uid, *summary_row(s)) for s in part.summaries])
     db.executemany("INSERT OR IGNORE INTO pins (uid, seq) VALUES (?, ?)", [(uid, seq) for seq in part.pins])
     change = "UPDATE staged SET last_seq = ?, touched = unixepoch() WHERE uid = ?"
@@ -98,9 +98,10 @@ def _begin(db: apsw.Connection, key: Key, token: str) -> int:
     return uid
 
 
-def _entry_row(uid: int, e: Entry) -> tuple[object, ...]:
+def _entry_row(db: apsw.Connection, uid: int, e: Entry) -> tuple[object, ...]:
     place = rows.pos(uid, e.seq)
-    return (place, e.raw, e.format, e.tokens, e.at, e.id, e.epoch, e.revision, e.superseded, e.redacted)
+    kept = payloads.columns(db, uid, e.raw)
+    return (place, *kept, e.format, e.tokens, e.at, e.id, e.epoch, e.revision, e.superseded, e.redacted)
 
 
 def _header(db: apsw.Connection, key: Key, uid: int, last: int, session: Session, current: Summary | None) -> Session:

@@ -1,12 +1,12 @@
 -- Appends a batch: all of it or nothing.
--- KEYS header settings log ids replays ages due all tenant-index user-index
+-- KEYS header settings log ids replays ages payloads payload-counts due all tenant-index user-index
 -- ARGV what is asked (packed, see log.py), header and settings to take on ('' = none), the header that these
---      stand in for ('' = they begin the session), then the messages
+--      stand in for ('' = they begin the session), then the messages, then their payloads
 -- Gives {'no'} if the session is not there and there is nothing to begin it with; {'stale', header, settings}
 -- if the header must be changed by who knows the rules; {'reused'}; {'at', log_revision}; {'user', token};
 -- {'replay', header, settings, seqs, tokens, revision, log_revision, epoch};
 -- {'done', header, settings, seqs, tokens, duplicate, due}.
-local H, SETTINGS, LOG, IDS, REPLAYS, AGES, DUE, ALL, INDEX, USER = unpack(KEYS)
+local H, SETTINGS, LOG, IDS, REPLAYS, AGES, PAYLOADS, COUNTS, DUE, ALL, INDEX, USER = unpack(KEYS)
 local asked, taken_on, new_settings, instead_of = cmsgpack.unpack(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local REPLAYS_KEPT, REPLAY_S, PURGE_STEP = 10000, 86400, 8
 
@@ -79,6 +79,7 @@ if stored then
     scores[#scores + 1] = seq
     scores[#scores + 1] = struct.pack('>I4I4I4I4I8I8I8', seq, s[F.epoch], revision, s[F.messages],
       s[F.live_tokens], s[F.live_bytes], asked.tip) .. ARGV[n + 4]
+    if asked.hashes then keep(PAYLOADS, COUNTS, asked.hashes, asked.has[n], 4 + #drafts) end
     if id then
       named[#named + 1] = id
       named[#named + 1] = seq

@@ -158,3 +158,10 @@ local function point(s, chain, log, ranges, gone, asked, bound)
   s[F.tip], s[F.prefix_tip], s[F.put_tip] = sums(log, ranges, s[F.last_seq]).tip, asked.tip, asked.tip
   for place, value in pairs(asked.set) do s[place] = value end
 end
+
+local function keep(payloads, counts, hashes, has, from)  -- payloads of one message; they stand in ARGV after `from`
+  for _, n in ipairs(has) do
+    call('HSETNX', payloads, hashes[n], ARGV[from + n])
+    call('HINCRBY', counts, hashes[n], 1)
+  end
+end

@@ -1,11 +1,11 @@
 -- Shows what was staged as a session.
--- KEYS of what is staged: meta log ids ranges summaries pins; of the session: log ids ranges summaries pins header
---      settings chain replays ages gone; of the shard: due claimed all
+-- KEYS of what is staged: meta log ids ranges summaries pins payloads payload-counts; of the session: log ids ranges
+--      summaries pins payloads payload-counts header settings chain replays ages gone; of the shard: due claimed all
 --      tenant-index user-index user-index-before
 -- ARGV what is asked (packed, see copies.py), the header, its settings
 -- Gives {'lost'} without such an attempt; {'exists'}; {'user', token} of the session that is there; {'done', header}.
-local H, SETTINGS, CHAIN, REPLAYS, AGES, GONE = unpack(KEYS, 12, 17)
-local DUE, CLAIMED, ALL, INDEX, USER, USER_BEFORE = unpack(KEYS, 18, 23)
+local H, SETTINGS, CHAIN, REPLAYS, AGES, GONE = unpack(KEYS, 16, 21)
+local DUE, CLAIMED, ALL, INDEX, USER, USER_BEFORE = unpack(KEYS, 22, 27)
 local asked, s = cmsgpack.unpack(ARGV[1]), cmsgpack.unpack(ARGV[2])
 
 local found = call('GET', KEYS[1])
@@ -21,22 +21,22 @@ if old then
   call('ZREM', DUE, asked.name)
   call('ZREM', CLAIMED, asked.name)
 end
-call('UNLINK', unpack(KEYS, 7, 17))
+call('UNLINK', unpack(KEYS, 9, 21))
 call('DEL', KEYS[1])
-for n = 2, 6 do
+for n = 2, 8 do
   if call('EXISTS', KEYS[n]) == 1 then
-    call('RENAME', KEYS[n], KEYS[n + 5])
-    call('PERSIST', KEYS[n + 5])
+    call('RENAME', KEYS[n], KEYS[n + 7])
+    call('PERSIST', KEYS[n + 7])
   end
 end
 for _, one in ipairs(asked.chain) do
-  local blob = call('ZRANGEBYSCORE', KEYS[10], one, one)[1]
+  local blob = call('ZRANGEBYSCORE', KEYS[12], one, one)[1]
   if blob then
     local summary = cmsgpack.unpack(string.sub(blob, 5))
     call('ZADD', CHAIN, summary[3], one .. ':' .. summary[5])
   end
 end
-local LOG, RANGES = KEYS[7], KEYS[9]
+local LOG, RANGES = KEYS[9], KEYS[11]
 s[F.last_seq], s[F.messages], s[F.live_tokens], s[F.live_bytes] = m.last, m.messages, m.tokens, m.bytes
 local epoch, tokens, cut = current(CHAIN)
 local covered = sums(LOG, RANGES, cut)

@@ -1,9 +1,9 @@
 -- Erases one message, every summary that covers it, and what idempotency records tell of it.
--- KEYS header settings log ranges summaries chain pins replays gone due tenant-index user-index
+-- KEYS header settings log ranges summaries chain pins replays gone payloads payload-counts due tenant-index user-index
 -- ARGV what is asked (packed, see moves.py), the message as it was read, what takes the place of its text
 -- Gives {} without the session; {'stale', header, settings} if the message or what the asked factor was made from
 -- has changed; {'user', token}; {'done', header, settings}.
-local H, SETTINGS, LOG, RANGES, SUMMARIES, CHAIN, PINS, REPLAYS, GONE, DUE, INDEX, USER = unpack(KEYS)
+local H, SETTINGS, LOG, RANGES, SUMMARIES, CHAIN, PINS, REPLAYS, GONE, PAYLOADS, COUNTS, DUE, INDEX, USER = unpack(KEYS)
 local asked, found, body = cmsgpack.unpack(ARGV[1]), ARGV[2], ARGV[3]
 local seq = asked.seq
 
@@ -18,6 +18,12 @@ end
 call('ZREM', LOG, found)
 call('ZADD', LOG, seq, string.sub(found, 1, 40) .. body)
 call('ZREM', PINS, seq)
+for _, hash in ipairs(asked.hashes) do
+  if call('HINCRBY', COUNTS, hash, -1) <= 0 then
+    call('HDEL', PAYLOADS, hash)
+    call('HDEL', COUNTS, hash)
+  end
+end
 local later = false
 local from, to = range_below(RANGES, seq)
 if not from or seq > to then  -- it was live

@@ -1,8 +1,8 @@
 -- Adds a part to a session that is being put together out of sight.
--- KEYS meta log ids ranges summaries pins (of what is staged)
--- ARGV what is asked (packed, see copies.py), then the messages, then the summaries
+-- KEYS meta log ids ranges summaries pins payloads payload-counts (of what is staged)
+-- ARGV what is asked (packed, see copies.py), then the messages, their payloads, the summaries
 -- Gives 1, or 0 for a part that does not follow, or of an attempt that was ended.
-local META, LOG, IDS, RANGES, SUMMARIES, PINS = unpack(KEYS)
+local META, LOG, IDS, RANGES, SUMMARIES, PINS, PAYLOADS, COUNTS = unpack(KEYS)
 local asked = cmsgpack.unpack(ARGV[1])
 
 local found = call('GET', META)
@@ -31,13 +31,14 @@ for n, e in ipairs(entries) do
     end
     call('ZADD', LOG, seq, struct.pack('>I4I4I4I4I8I8I8', seq, epoch, revision, m.messages, m.tokens, m.bytes,
       asked.tip) .. ARGV[n + 1])
+    keep(PAYLOADS, COUNTS, asked.hashes, asked.has[n], 1 + #entries)
     if id then call('HSET', IDS, id, seq) end
     m.last, m.count = seq, m.count + 1
   end
 end
 for n, epoch in ipairs(asked.summaries) do
   call('ZREMRANGEBYSCORE', SUMMARIES, epoch, epoch)
-  call('ZADD', SUMMARIES, epoch, ARGV[1 + #entries + n])
+  call('ZADD', SUMMARIES, epoch, ARGV[1 + #entries + #asked.hashes + n])
 end
 for _, seq in ipairs(asked.pins) do call('ZADD', PINS, seq, seq) end
 call('SET', META, cmsgpack.pack(m))
