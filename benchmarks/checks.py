@@ -31,10 +31,16 @@ def context_faults(context: Json, previous: Json | None, format: Format, limits:
     if role_of(messages[-1]) == "assistant":
         yield "invalid", "messages: ends with the assistant where a call is due"
     if previous is not None:
-        yield from _against(previous, context)
+        yield from prefix_faults(previous, context)
+    yield from token_faults(context)
     tokens = context["tokens"]
     if tokens["context"] > limits["max_tokens"]:
         yield "budget", f"tokens.context {tokens['context']} over max_tokens {limits['max_tokens']}"
+
+
+def token_faults(context: Json) -> Iterator[Fault]:
+    """Sums that do not add up."""
+    tokens = context["tokens"]
     parts = sum(tokens[k] for k in ("system", "tools", "summary", "tail"))
     if parts != tokens["context"]:
         yield "mismatch", f"tokens.context {tokens['context']} is not the sum of its parts {parts}"
@@ -48,7 +54,8 @@ def request_faults(context: Json, format: Format) -> list[str]:
     return violations({k: context[k] for k in names if k in context}, format)
 
 
-def _against(previous: Json, context: Json) -> Iterator[Fault]:
+def prefix_faults(previous: Json, context: Json) -> Iterator[Fault]:
+    """What changed of a context fetched earlier that its successor must repeat."""
     for count in ("epoch", "revision", "log_revision"):
         if context[count] < previous[count]:
             yield "break", f"{count} went back from {previous[count]} to {context[count]}"

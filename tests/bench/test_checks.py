@@ -36,7 +36,7 @@ def test_a_changed_prefix_is_a_break_only_within_an_epoch() -> None:
 
 def test_the_system_prompt_is_held_across_epochs() -> None:
     before, after = context("a", system="s"), context("x", system="t", epoch=1, to=3)
-    assert [k for k, _ in checks._against(before, after)] == ["break"]
+    assert [k for k, _ in checks.prefix_faults(before, after)] == ["break"]
     first, second = context("a"), context("x", epoch=1, to=3)
     first["messages"].insert(0, {"role": "system", "content": "s"})
     second["messages"].insert(0, {"role": "system", "content": "t"})
