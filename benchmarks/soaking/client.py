@@ -164,7 +164,7 @@ class Writer:
         """Fetch a context and judge it by what can be judged at once."""
         before, etag = self._last.get(format, (None, None))
         headers = {"If-None-Match": etag} if etag and self._rng.random() < 0.3 else {}
-        floor, begun = self._book.top, time.monotonic()
+        begun = time.monotonic()
         answer = await self._calls.until("GET", self._book.session, f"/context?format={format}", headers=headers)
         if answer.status == 304 and before is not None:
             context = before
@@ -179,7 +179,7 @@ class Writer:
             self._expected(answer, {404, 422})
             return
         self._tally.done["contexts"] += 1
-        self._book.fetched.append(boiled_down(context, format, floor, begun))
+        self._book.fetched.append(boiled_down(context, format, begun))
 
     # --- everything else ---------------------------------------------------------
 
@@ -246,9 +246,9 @@ class Writer:
         self._book.faults.append((kind, reason))
 
 
-def boiled_down(context: Json, format: Format, floor: int, begun: float) -> Fetched:
+def boiled_down(context: Json, format: Format, begun: float) -> Fetched:
     """What the oracle keeps of a context: how far its summary reaches, and the marks of its tail."""
     covered = context["covers"]["to"] if context["covers"] else 0
     said = (leaf for message in context["messages"] for leaf in leaves(message) if "<conversation_summary" not in leaf)
     tail = tuple(mark for leaf in said for mark in MARK.findall(leaf))
-    return Fetched(format, begun, time.monotonic(), floor, covered, tail)
+    return Fetched(format, begun, time.monotonic(), covered, tail)

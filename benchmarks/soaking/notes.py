@@ -53,7 +53,6 @@ class Fetched:
     """A context that was fetched, boiled down.
 
     Attributes:
-        floor: the newest live seq that was acknowledged before it was asked for; 0 = none.
         covered: the last seq that its summary stands for; 0 = none.
         tail: the marks of its verbatim messages, in order.
     """
@@ -61,7 +60,6 @@ class Fetched:
     format: Format
     begun: float
     done: float
-    floor: int
     covered: int
     tail: tuple[str, ...]
 
@@ -81,6 +79,7 @@ class Book:
     Attributes:
         solo: one writer, who also cuts; else several that only append.
         faults: (kind, reason) of what was wrong at the moment it was seen.
+        top: about where the log ends; messages below it may have been cut off.
     """
 
     session: str
@@ -99,7 +98,7 @@ class Book:
         self.top = max(self.top, seq)
 
     def cut_to(self, after_seq: int) -> None:
-        """A truncation is about to be sent: nothing above it need be there any more."""
+        """A truncation is about to be sent: nothing above it may be counted on any more."""
         self.top = min(self.top, after_seq)
         self.pins = {seq: pin for seq, pin in self.pins.items() if seq <= after_seq}
 

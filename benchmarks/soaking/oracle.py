@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from benchmarks.corpus import Json
@@ -32,6 +33,7 @@ KINDS = {
     "stuck": "a compaction that did not come to its end once all was quiet",
 }
 """What can be wrong; every count must be 0."""
+NEVER = float("inf")
 PIN_S = 10.0
 """A summary made so long after a pin was acknowledged quotes it, however long it took to write."""
 
@@ -44,8 +46,9 @@ def account(book: Book, truth: Truth) -> Iterator[Fault]:
     yield from _cut_off(book, truth.log)
     yield from _ranges(book, truth)
     yield from _pinned(book, truth)
+    lives = _lives(book, truth.log)
     for fetched in (*book.fetched, *truth.contexts):
-        yield from _context(book, truth.log, fetched)
+        yield from _context(book, lives, fetched)
 
 
 def mark_of(raw: bytes) -> str:
@@ -113,7 +116,7 @@ def _cut_off(book: Book, log: Sequence[Stored]) -> Iterator[Fault]:
             continue
         if stored.superseded and _first_cut(book, said, stored.seq) is None:
             yield "cuts", f"seq {stored.seq} is superseded and no truncation reached it"
-        if not stored.superseded and _surely_cut(book, said, stored.seq):
+        if not stored.superseded and _surely_cut(book, said, stored.seq) < NEVER:
             yield "cuts", f"seq {stored.seq} is live after a truncation below it"
 
 
@@ -124,14 +127,11 @@ def _first_cut(book: Book, said: Said, seq: int) -> float | None:
     return min(times, default=None)
 
 
-def _surely_cut(book: Book, said: Said, seq: int, before: float = float("inf")) -> bool:
-    """Whether a truncation that was answered by then came after the message was acknowledged."""
+def _surely_cut(book: Book, said: Said, seq: int) -> float:
+    """When the first truncation was answered that was sent after the message was acknowledged."""
     if said.state != "acked":
-        return False
-    return any(
-        cut.after_seq < seq and said.done <= cut.begun and cut.done < float("inf") and cut.done <= before
-        for cut in book.cuts
-    )
+        return NEVER
+    return min((cut.done for cut in book.cuts if cut.after_seq < seq and said.done <= cut.begun), default=NEVER)
 
 
 # --- summaries -------------------------------------------------------------------
@@ -188,33 +188,53 @@ def _pinned(book: Book, truth: Truth) -> Iterator[Fault]:
 # --- contexts --------------------------------------------------------------------
 
 
-def _context(book: Book, log: Sequence[Stored], fetched: Fetched) -> Iterator[Fault]:
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """A stored message: known to be there from `since`, perhaps cut off from `until` on, surely from `gone` on."""
+
+    seq: int
+    since: float
+    until: float
+    gone: float
+
+
+def _lives(book: Book, log: Sequence[Stored]) -> dict[str, _Life]:
+    lives = {}
+    for stored in log:
+        said = book.said.get(mark_of(stored.raw))
+        if said is not None:
+            first = _first_cut(book, said, stored.seq) if stored.superseded else None
+            until = NEVER if first is None else first
+            since = said.done if said.state == "acked" else NEVER
+            lives[said.mark] = _Life(stored.seq, since, until, _surely_cut(book, said, stored.seq))
+    return lives
+
+
+def _context(book: Book, lives: dict[str, _Life], fetched: Fetched) -> Iterator[Fault]:
     """(1..covered, tail) must be all that was live, each message once."""
     where = f"a context in {fetched.format} that covers 1..{fetched.covered}"
-    place = {mark_of(m.raw): m.seq for m in log}
-    strangers = [mark for mark in fetched.tail if mark not in place]
+    strangers = [mark for mark in fetched.tail if mark not in lives]
     if strangers:
         yield "lost", f"{where} shows {strangers[0]}, which the history has not"
-    seqs = [place[mark] for mark in fetched.tail if mark in place]
-    if len(set(seqs)) < len(seqs):
+    tail = [lives[mark] for mark in fetched.tail if mark in lives]
+    seqs = [life.seq for life in tail]
+    shown = set(seqs)
+    if len(shown) < len(seqs):
         yield "context", f"{where} has a message twice"
-    if book.solo and any(b <= a for a, b in pairwise(seqs)):
+    if book.solo and any(b < a for a, b in pairwise(seqs)):
         yield "context", f"{where} is out of order"
     if any(seq <= fetched.covered for seq in seqs):
         yield "context", f"{where} has seq {min(seqs)} in its tail too"
     top = max(seqs, default=fetched.covered)
-    if top < fetched.floor:
-        yield "context", f"{where} ends at seq {top}, {fetched.floor} was acknowledged before"
-    shown = set(seqs)
-    for stored in log[fetched.covered : max(top, fetched.covered)]:
-        said = book.said.get(mark_of(stored.raw))
-        if said is None:
-            continue
-        first = _first_cut(book, said, stored.seq) if stored.superseded else None
-        if stored.seq not in shown and (first is None or first > fetched.done):
-            yield "context", f"{where} has no seq {stored.seq}"
-        elif stored.seq in shown and _surely_cut(book, said, stored.seq, before=fetched.begun):
-            yield "context", f"{where} shows seq {stored.seq}, which was cut off before"
+    for life in lives.values():
+        live = life.until > fetched.done and life.seq > fetched.covered
+        if live and life.since <= fetched.begun and life.seq > top:
+            yield "context", f"{where} ends at seq {top}, {life.seq} was acknowledged before"
+        elif live and life.seq < top and life.seq not in shown:
+            yield "context", f"{where} has no seq {life.seq}"
+    for life in tail:
+        if life.gone <= fetched.begun:
+            yield "context", f"{where} shows seq {life.seq}, which was cut off before"
 
 
 # --- recovery --------------------------------------------------------------------

@@ -231,7 +231,7 @@ async def _truth(book: Book, calls: Calls) -> Truth:
         begun = time.monotonic()
         answer = await calls.until("GET", book.session, f"/context?format={format}")
         if answer.ok:
-            contexts.append(boiled_down(answer.body, format, book.top, begun))
+            contexts.append(boiled_down(answer.body, format, begun))
         elif answer.code != "empty_context":
             book.faults.append(("answers", f"the last context in {format}: {answer.status} {answer.code}"))
     if (await calls.until("GET", book.session)).body["epoch"] != session["epoch"]:
