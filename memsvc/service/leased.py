@@ -13,7 +13,7 @@ from memsvc.ports import Queue
 from memsvc.service.compact import Compactor, Outcome
 
 BACKOFF_S = (2.0, 10.0, 60.0, 300.0, 1800.0)
-"""Pause before the next try of a failed compaction, by number of failures."""
+"""Pause before the next try of a failed compaction, by number of failures; where the store was away, the first."""
 LEASE_PARTS = 3
 """A lease is renewed when so much of it is over."""
 WAIT_STEP_S = 0.05
@@ -95,6 +95,9 @@ class Leased:
         except NotFound as gone:
             await self._queue.finish(job)
             return Ended(error=gone)
+        except Unavailable as away:  # nothing is wrong with the job, however often: it waits for the store alone
+            await self._back_off(job, away.code, away.detail, pause=BACKOFF_S[0])
+            return Ended(error=away)
         except MemsvcError as failed:
             await self._back_off(job, failed.code, failed.detail)
             return Ended(error=failed)
@@ -105,8 +108,8 @@ class Leased:
         await self._queue.finish(job, reason=outcome.reason, error=outcome.error)
         return Ended(outcome)
 
-    async def _back_off(self, job: Job, code: str, detail: str) -> None:
-        retry_at = self._clock() + BACKOFF_S[min(job.attempts, len(BACKOFF_S)) - 1]
+    async def _back_off(self, job: Job, code: str, detail: str, *, pause: float | None = None) -> None:
+        retry_at = self._clock() + (pause or BACKOFF_S[min(job.attempts, len(BACKOFF_S)) - 1])
         self._sink(CompactionFailed(job.key.tenant, job.key.session, code, job.attempts, retry_at))
         await self._queue.finish(job, state="backoff", reason=code, error=detail, retry_at=retry_at)
 

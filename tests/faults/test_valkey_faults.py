@@ -13,6 +13,8 @@ import pytest
 from memsvc.errors import Unavailable
 from memsvc.ports import Store
 from memsvc.stores import open_store
+from memsvc.stores.redis.checks import check_servers
+from memsvc.stores.redis.keys import Keys
 from tests.contract.making import KEY, batch, draft, log, must, say, sound
 from tests.contract.servers import Process, cluster, running, watched
 from tests.processes.running import until
@@ -203,3 +205,20 @@ async def test_a_cluster_goes_on_when_a_primary_dies(tmp_path: Path) -> None:
             assert await stored(store) == told
             assert len(told) == 50
             await sound(store)
+
+
+class Reading:
+    """A server that still reads its file: it answers INFO, and says of itself that it keeps no such file."""
+
+    def servers(self) -> list[int]:
+        return [0]
+
+    async def ask(self, shard: int, command: tuple[str, ...]) -> bytes:
+        return b"loading:1\r\naof_enabled:0\r\n"
+
+
+async def test_a_server_that_still_reads_its_file_is_not_taken_for_one_without() -> None:
+    said: list[str] = []
+    with pytest.raises(Unavailable, match="still reading"):
+        await check_servers(Reading(), Keys("memsvc"), "warn", said.append)  # type: ignore[arg-type]
+    assert said == []

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from memsvc.core.asking import Reply, SummaryRequest
-from memsvc.core.model import Job
+from memsvc.core.model import Job, Key, Known, Window
+from memsvc.errors import Unavailable
 from memsvc.observe import Event
+from memsvc.service.leased import BACKOFF_S
 from memsvc.stores.sqlite import SQLiteStore
 from memsvc.worker import Worker
-from tests.service.world import Clock, World, build, chat
+from tests.service.world import KEY, Clock, World, build, chat
 
 LEASE_S = 0.06
 """Real seconds between two looks at the lease are a third of it; the leases themselves are the clock's."""
@@ -97,4 +99,30 @@ async def test_a_stopping_worker_stops_its_summarizer() -> None:
     await slow.stopped.wait()
     await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
+    await store.close()
+
+
+class Away(SQLiteStore):
+    """A store that cannot be read for a while."""
+
+    away = False
+
+    async def load(self, key: Key, known: Known | None = None) -> Window:
+        if self.away:
+            raise Unavailable("the store is away", retry_after=1)
+        return await super().load(key, known)
+
+
+async def test_a_compaction_goes_on_soon_after_the_store_is_back_however_often_it_was_away() -> None:
+    store = Away(":memory:")
+    await store.open()
+    w = build(store, clock=Clock())
+    await w.append(*chat(12))
+    store.away = True
+    for _ in range(len(BACKOFF_S) + 1):
+        assert await w.worker.run_due() == 1
+        w.clock.pass_(BACKOFF_S[0])
+    store.away = False
+    assert await w.worker.run_due() == 1
+    assert (await w.memory.get(KEY))["epoch"] == 1
     await store.close()

@@ -20,6 +20,8 @@ async def check_servers(server: Server, keys: Keys, persistence: Persistence, wa
     """Raises Unavailable where the store must not be used; warns where one should know."""
     for shard in server.servers():
         told = await _told(server, shard)
+        if told.get("loading", "0") != "0":  # while it reads its file it says that it keeps none
+            raise Unavailable("the server is still reading its data", retry_after=1)
         _eviction(told)
         if persistence != "off":
             for amiss in _persistence(told):
