@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from memsvc.core.access import ApiKey
 from memsvc.core.asking import Reply, SummaryRequest
 from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
 from memsvc.core.money import Line, Sent, Usage
@@ -218,7 +219,48 @@ class Ledger(Protocol):
         ...
 
 
-class Store(Log, Copies, Census, Queue, Ledger, Protocol):
+class Keys(Protocol):
+    """API keys of all tenants. None is ever taken out: one that was revoked still says that keys are on."""
+
+    async def add_key(self, key: ApiKey) -> bool:
+        """Keep a new key. False, and no change, if its id is taken."""
+        ...
+
+    async def key(self, id: str) -> ApiKey | None:
+        """The key with this id, whatever its state, or None. Cheap: one row."""
+        ...
+
+    async def keys(self, tenant: str | None = None) -> list[ApiKey]:
+        """A tenant's keys, or everybody's, whatever their state, oldest first."""
+        ...
+
+    async def change_key(self, seen: ApiKey, new: ApiKey) -> bool:
+        """Put `new` in the place of `seen`, of which only `expires_at` and `revoked_at` may differ.
+        False, and no change, if another state than `seen` is stored."""
+        ...
+
+
+class SealedKeys(Protocol):
+    """Tenants' keys for model providers, as bytes that only `service.vault` can read."""
+
+    async def put_sealed(self, tenant: str, provider: str, sealed: bytes) -> None:
+        """Keep them, in the place of those that are there."""
+        ...
+
+    async def sealed(self, tenant: str, provider: str) -> bytes | None:
+        """Them, or None."""
+        ...
+
+    async def remove_sealed(self, tenant: str, provider: str) -> bool:
+        """Forget them for good. False if there are none."""
+        ...
+
+    async def sealed_names(self, tenant: str | None = None) -> list[tuple[str, str]]:
+        """(tenant, provider) of all that is kept, of one tenant or everybody, in order."""
+        ...
+
+
+class Store(Log, Copies, Census, Queue, Ledger, Keys, SealedKeys, Protocol):
     """One engine that is all of them; `ping` raises Unavailable when it cannot serve."""
 
     async def open(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from tests.contract.append_contract import AppendContract
 from tests.contract.census_contract import CensusContract
 from tests.contract.copies_contract import CopiesContract
+from tests.contract.keys_contract import KeysContract, SealedKeysContract
 from tests.contract.ledger_contract import LedgerContract, SentContract
 from tests.contract.moves_contract import CommitContract, DeleteContract, PinContract, TruncateContract
 from tests.contract.payload_contract import PayloadContract
@@ -28,5 +29,9 @@ class Whole(PayloadContract, CopiesContract, CensusContract):
     """What takes a session, or a store, as one."""
 
 
-class StoreContract(Log, Whole, QueueContract, LedgerContract, SentContract, Reads):
+class Access(KeysContract, SealedKeysContract):
+    """Who may ask."""
+
+
+class StoreContract(Log, Whole, Access, QueueContract, LedgerContract, SentContract, Reads):
     """Everything that `ports.py` promises."""

@@ -17,7 +17,8 @@ of a shard        P:T:due       queue: zset by due time    P:T:claimed   claimed
                   P:T:all       sessions: zset by uid      P:T:lines     of the books: zset, lexical
                   P:T:l:<tenant>  ledger: hash id -> line  P:T:k:<tenant>  ids of the tenant's books -> shard
                   P:T:touch     written to be waited for
-of the store      P:{m0}:schema
+of the store      P:{m0}:schema            P:{m0}:keys   API keys: hash id -> key
+                  P:{m0}:sealed            encrypted keys for providers: hash
 ```
 """
 
@@ -135,3 +136,13 @@ class Keys:
     def schema(self) -> str:
         """The schema's version."""
         return f"{self.base(0)}schema"
+
+    @property
+    def access(self) -> str:
+        """The API keys."""
+        return f"{self.base(0)}keys"
+
+    @property
+    def sealed(self) -> str:
+        """Encrypted keys for providers."""
+        return f"{self.base(0)}sealed"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from memsvc.core.access import ApiKey
 from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
 from memsvc.core.money import Line, Sent
+from memsvc.stores.redis.access import AccessKeys
 from memsvc.stores.redis.append import append
 from memsvc.stores.redis.census import Census
 from memsvc.stores.redis.checks import Persistence, check_servers
@@ -17,6 +19,7 @@ from memsvc.stores.redis.ledger import Books
 from memsvc.stores.redis.listing import Listing
 from memsvc.stores.redis.moves import Moves
 from memsvc.stores.redis.reading import Reading, bounded
+from memsvc.stores.redis.sealed import SealedKeys
 from memsvc.stores.redis.seen import Seen
 from memsvc.stores.redis.server import Server, Waiting
 from memsvc.stores.redis.topology import topology
@@ -55,6 +58,8 @@ class RedisStore:
         self._staging = Staging(self._server, self._keys, self._seen)
         self._jobs = Jobs(self._server, self._keys)
         self._books = Books(self._server, self._keys)
+        self._access = AccessKeys(self._server, self._keys)
+        self._sealed = SealedKeys(self._server, self._keys)
 
     async def open(self) -> None:
         """Connect, check the servers' settings and the schema. Raises Unavailable."""
@@ -237,3 +242,39 @@ class RedisStore:
     async def sent(self, key: Key, revision: int) -> Sent | None:
         """The size of the context that a fetch at `revision` got, None if nothing is known of it."""
         return await self._reading.sent(key, revision)
+
+    # --- keys ------------------------------------------------------------------
+
+    async def add_key(self, key: ApiKey) -> bool:
+        """Keep a new key; False if its id is taken."""
+        return await self._access.add(key)
+
+    async def key(self, id: str) -> ApiKey | None:
+        """The key with this id, or None."""
+        return await self._access.one(id)
+
+    async def keys(self, tenant: str | None = None) -> list[ApiKey]:
+        """A tenant's keys, or everybody's, oldest first."""
+        return await self._access.many(tenant)
+
+    async def change_key(self, seen: ApiKey, new: ApiKey) -> bool:
+        """Put `new` in the place of `seen`; False if that is not what is stored."""
+        return await self._access.change(seen, new)
+
+    # --- keys for providers ----------------------------------------------------
+
+    async def put_sealed(self, tenant: str, provider: str, sealed: bytes) -> None:
+        """Keep an encrypted key."""
+        await self._sealed.put(tenant, provider, sealed)
+
+    async def sealed(self, tenant: str, provider: str) -> bytes | None:
+        """An encrypted key, or None."""
+        return await self._sealed.one(tenant, provider)
+
+    async def remove_sealed(self, tenant: str, provider: str) -> bool:
+        """Forget one; False if there is none."""
+        return await self._sealed.remove(tenant, provider)
+
+    async def sealed_names(self, tenant: str | None = None) -> list[tuple[str, str]]:
+        """(tenant, provider) of all of them, in order."""
+        return await self._sealed.names(tenant)

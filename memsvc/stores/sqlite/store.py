@@ -27,6 +27,7 @@ from memsvc.core.money import Line, Sent
 from memsvc.errors import Unavailable
 from memsvc.stores import rules
 from memsvc.stores.sqlite import append, census, jobs, ledger, listing, moves, redact, rows, staging
+from memsvc.stores.sqlite.access import AccessKeys
 from memsvc.stores.sqlite.codec import (
     ENTRY_COLUMNS,
     SUMMARY_COLUMNS,
@@ -43,7 +44,7 @@ NEAR_BYTES = 64_000
 """A tail up to this is read on the event loop: handing it to a thread would take longer."""
 
 
-class SQLiteStore:
+class SQLiteStore(AccessKeys):
     """Implements `ports.Store`. `path` is a file, or `:memory:` for a private one that ends with it.
 
     Writes go through one thread. Small reads run right on the event loop, those that may be
