@@ -74,7 +74,7 @@ bench: $(VENV)/.dev
 # One file for every system and Python from 3.11 on, with hashes, without the address of a registry.
 COMPILE = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade
-EXTRAS = --extra anthropic --extra openai --extra redis
+EXTRAS = --extra anthropic --extra openai --extra redis --extra encryption
 lock: | $(VENV)/bin/python
 	@$(PIP) uv
 	@$(COMPILE) $(EXTRAS) pyproject.toml -o requirements.txt

@@ -87,8 +87,9 @@ def test_the_sentence(env: dict[str, str], sentence: str, tmp_path: Path) -> Non
         ({"MEMSVC_PRT": "1"}, ["MEMSVC_PRT in the environment", "did you mean MEMSVC_PORT?"]),
         ({"MEMSVC_ZZZZZZZZ": "1"}, ["MEMSVC_ZZZZZZZZ", "no setting"]),
         ({"MEMSVC_STORE": "mysql://me:secret@host/x"}, ["MEMSVC_STORE", "sqlite:///", "mysql://***@host"]),
-        ({"MEMSVC_HOST": "0.0.0.0"}, ["'0.0.0.0'", "MEMSVC_API_KEYS", "127.0.0.1"]),
-        ({"MEMSVC_HOST": "example.test"}, ["'example.test'", "MEMSVC_API_KEYS"]),
+        ({"MEMSVC_ENCRYPTION_KEY": "secret"}, ["MEMSVC_ENCRYPTION_KEY", "32 bytes as base64"]),
+        ({"MEMSVC_RATE_BURST": "5"}, ["rate_burst", "MEMSVC_RATE_PER_S"]),
+        ({"MEMSVC_RATE_PER_S": "0"}, ["MEMSVC_RATE_PER_S", "above 0"]),
         ({"MEMSVC_KEEP_TOKENS": "31000"}, ["MEMSVC_THRESHOLD_TOKENS", "32000", "31000 + 2000"]),
         ({"MEMSVC_MAX_TOKENS": "9000"}, ["MEMSVC_MAX_TOKENS", "9000", "8000 + 2000"]),
         ({"MEMSVC_API_KEYS": KEY}, ["MEMSVC_API_KEYS", "JSON object"]),
@@ -146,8 +147,13 @@ def test_what_others_put_into_the_environment_is_let_be(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
-def test_loopback_needs_no_key(host: str, tmp_path: Path) -> None:
-    assert load_config(env={"MEMSVC_HOST": host}, cwd=tmp_path).host == host
+def test_what_is_reachable_from_here_alone(host: str) -> None:
+    assert Config(host=host).only_here
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.test", "localhost.example.test", "127.0.0.1.x"])
+def test_what_is_reachable_from_elsewhere(host: str) -> None:
+    assert not Config(host=host).only_here
 
 
 def test_manual_mode_needs_no_room_under_the_threshold(tmp_path: Path) -> None:

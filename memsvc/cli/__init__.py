@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from memsvc import __version__
 from memsvc.cli import moving, serving
+from memsvc.cli.keys import add_keys_command, run_keys
+from memsvc.cli.provider_keys import add_provider_keys_command, run_provider_keys
 from memsvc.config import ConfigError, load_config
 
 _OVERRIDES = ("store", "host", "port")
@@ -25,6 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from memsvc.demo import run_demo
 
             return asyncio.run(run_demo())
+        case "keys":
+            return asyncio.run(run_keys(config, args))
+        case "provider-keys":
+            return asyncio.run(run_provider_keys(config, args))
         case "worker":
             return serving.work(config)
         case "serve":
@@ -57,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     purge.add_argument("--dry-run", action="store_true", help="only count them")
     for command in (serve, worker, export, load, purge):
         command.add_argument("--store", metavar="URL", help="where conversations live (default: sqlite:///memsvc.db)")
+    add_keys_command(commands)
+    add_provider_keys_command(commands)
     commands.add_parser("demo", help="play a sample conversation and show history against context")
     return parser
 

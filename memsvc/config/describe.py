@@ -27,6 +27,8 @@ def allowed(name: str) -> str:
         return 'a JSON object like {"a-long-random-key": "tenant"}, in the file a table'
     if name == "summarizers":
         return f"a comma-separated list (in the file a list) of {SUMMARIZERS}"
+    if name == "encryption_key":
+        return "a secret: 32 bytes as base64"
     if name.endswith("_api_key"):
         return "a secret"
     if name.endswith("_base_url"):

@@ -7,7 +7,6 @@ is allowed.
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import json
 import os
 import re
@@ -114,7 +113,7 @@ def _sentence(name: str, given: object, place: str, error: ErrorDetails) -> str:
     what = own_words or f"must be {allowed(name)}"
     if name == "mode" and given in ("economic", "shadow"):
         what += f"; {given} comes with a later version"
-    shown = "given" if "api_key" in name else f"given as {_shown(given)}"  # never a key
+    shown = "given" if "_key" in name else f"given as {_shown(given)}"  # never a key
     return f"{name} ({PREFIX}{name.upper()}), {shown} in {place}, {what}."
 
 
@@ -149,17 +148,5 @@ def _together(config: Config) -> Iterable[str]:
                 f"summarizers (MEMSVC_SUMMARIZERS) has {name!r} and there is no key for it: set {upper}_API_KEY or "
                 f"MEMSVC_{upper}_API_KEY, or MEMSVC_{upper}_BASE_URL for a server that needs none."
             )
-    if not config.api_keys and not _loopback(config.host):
-        yield (
-            f"host (MEMSVC_HOST), {config.host!r}, is reachable from other machines and no api_keys are set: set "
-            'MEMSVC_API_KEYS to {"a-long-random-key": "tenant"}, or bind 127.0.0.1.'
-        )
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    if config.rate_burst is not None and config.rate_per_s is None:
+        yield "rate_burst (MEMSVC_RATE_BURST) says nothing without rate_per_s (MEMSVC_RATE_PER_S): set both."

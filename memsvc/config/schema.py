@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from typing import Annotated, Literal
@@ -33,7 +34,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    host: str = Field("127.0.0.1", min_length=1, description="Address to bind. Anything but loopback needs api_keys.")
+    host: str = Field("127.0.0.1", min_length=1, description="Address to bind. Anything but loopback needs a key.")
     port: int = Field(8080, ge=0, le=65535, description="Port to bind; 0 = any free one.")
     store: str = Field(
         "sqlite:///memsvc.db", description=f"Where conversations live: {STORES}; rediss:// is the same through TLS."
@@ -87,7 +88,18 @@ class Config(BaseModel):
     )
     api_keys: dict[SecretStr, str] = Field(
         default_factory=dict,
-        description="API keys and the tenant of each. Unset = no key is asked for, and only loopback can be bound.",
+        description="API keys with every scope, and the tenant of each; `memsvc keys create` makes more. Without a key "
+        "here or in the store none is asked for, and only loopback can be bound.",
+    )
+    encryption_key: SecretStr | None = Field(
+        None,
+        description="Encrypts what `memsvc provider-keys` stores: 32 random bytes as base64. Without it they are lost.",
+    )
+    rate_per_s: Seconds | None = Field(
+        None, gt=0, description="Requests a second that each tenant may make of this process. Unset = any number."
+    )
+    rate_burst: int | None = Field(
+        None, gt=0, description="Requests that may come at once. Unset = those of one second, at least 1."
     )
     summarizers: tuple[str, ...] = Field(
         (),
@@ -170,6 +182,13 @@ class Config(BaseModel):
             raise ValueError(f"must be {STORES}")
         return url
 
+    @field_validator("encryption_key")
+    @classmethod
+    def _32_bytes(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and _key_bytes(key) is None:
+            raise ValueError("must be 32 bytes as base64, such as `openssl rand -base64 32` prints")
+        return key
+
     @field_validator("api_keys")
     @classmethod
     def _good_keys(cls, keys: dict[SecretStr, str]) -> dict[SecretStr, str]:
@@ -188,9 +207,31 @@ class Config(BaseModel):
         """The store's URL as it may be printed: without user, password and parameters."""
         return re.sub(r"//[^/]*@", "//", self.store.partition("?")[0])
 
+    @property
+    def only_here(self) -> bool:
+        """Whether `host` is reachable from this machine alone."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def encryption_bytes(self) -> bytes | None:
+        """The key that encrypts, in the clear; never log this. None = not set."""
+        return None if self.encryption_key is None else _key_bytes(self.encryption_key)
+
     def tenant_keys(self) -> dict[str, str]:
         """Keys in the clear, for the HTTP face alone; never log this."""
         return {key.get_secret_value(): tenant for key, tenant in self.api_keys.items()}
+
+
+def _key_bytes(key: SecretStr) -> bytes | None:
+    try:
+        found = base64.b64decode(key.get_secret_value(), validate=True)
+    except ValueError:
+        return None
+    return found if len(found) == 32 else None
 
 
 def own_server(url: str) -> bool:

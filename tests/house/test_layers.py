@@ -30,7 +30,7 @@ CORE_LIBRARIES = {"orjson", "msgspec"}
 """Pure functions over bytes: what the core may use beside the standard library."""
 
 IMPURE = {"asyncio", "time", "os", "random", "secrets", "socket", "threading", "subprocess", "datetime", "pathlib"}
-LAZY = {"anthropic", "openai", "tiktoken", "toktok", "uvloop", "aiohttp", "orjson", "genai_prices"}
+LAZY = {"anthropic", "openai", "tiktoken", "toktok", "uvloop", "aiohttp", "orjson", "genai_prices", "cryptography"}
 """Heavy or optional: may be imported inside functions (so may the package's own edges in cli)."""
 OPTIONAL = {"stores/__init__.py": "memsvc.stores.redis"}
 """Parts of the package whose library need not be installed: only this module imports them, inside a function."""
