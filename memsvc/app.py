@@ -15,6 +15,7 @@ from memsvc.observe import Sink, StoreNotice, log_sink
 from memsvc.ports import Counter, Ledger, Prices, Store
 from memsvc.prices import FixedPrices, GenaiPrices
 from memsvc.service import Memory
+from memsvc.service.holders import Holders
 from memsvc.stores import open_store
 from memsvc.tokens import build_counter
 from memsvc.worker import Worker
@@ -30,6 +31,7 @@ class App:
     Attributes:
         memory: what the faces call; set by `open`.
         worker: runs compactions in the background; set by `open`.
+        holders: whose the store's API keys are.
     """
 
     memory: Memory
@@ -39,7 +41,8 @@ class App:
         self.config = config
         self._clock = clock
         self._sink = log_sink()
-        self._store = _store(config, self._sink)
+        self._store = store_of(config, self._sink)
+        self.holders = Holders(self._store, clock=clock, monotonic=time.monotonic)
         self._prices = GenaiPrices()  # loads its list with the first question
         self._written: list[WrittenSummarizer] = []
 
@@ -92,7 +95,8 @@ class App:
         await self._store.close()
 
 
-def _store(config: Config, sink: Sink) -> Store:
+def store_of(config: Config, sink: Sink) -> Store:
+    """The store that the settings name, not open yet. Raises ConfigError."""
     try:
         return open_store(
             config.store,

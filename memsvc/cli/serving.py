@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -14,6 +15,11 @@ from memsvc import __version__
 from memsvc.config import Config, ConfigError
 from memsvc.errors import MemsvcError
 from memsvc.tokens import VocabularyError
+
+_NO_KEYS = (
+    "host (MEMSVC_HOST), {!r}, is reachable from other machines and there are no keys: make one with"
+    " `memsvc keys create --tenant NAME`, set MEMSVC_API_KEYS, or bind 127.0.0.1."
+)
 
 
 def wrong(text: str) -> int:
@@ -69,7 +75,6 @@ async def _serve_until_stopped(config: Config, *, child: bool) -> int:
     from aiohttp import web
 
     from memsvc.app import build
-    from memsvc.server import create_app
 
     stopped = _stop_signal(child=child)
     try:
@@ -79,7 +84,9 @@ async def _serve_until_stopped(config: Config, *, child: bool) -> int:
     if status := await _opened(app, config):
         return status
     try:
-        server = create_app(app.memory, keys=config.tenant_keys() or None, max_body_bytes=config.max_body_bytes)
+        if status := await _may_listen(app, config):
+            return status
+        server = _server(app, config)
         runner = web.AppRunner(server, access_log=None, handle_signals=False, shutdown_timeout=config.shutdown_s)
         await runner.setup()
         try:
@@ -96,6 +103,29 @@ async def _serve_until_stopped(config: Config, *, child: bool) -> int:
     finally:
         await app.close()
     return 0
+
+
+async def _may_listen(app: Any, config: Config) -> int:
+    """0, or the status to end with: other machines are let in by keys alone."""
+    try:
+        if config.only_here or config.api_keys or await app.holders.any():
+            return 0
+    except MemsvcError as failed:
+        print(f"memsvc: cannot start on {config.shown_store}: {failed}", file=sys.stderr)
+        return 1
+    return wrong(_NO_KEYS.format(config.host))
+
+
+def _server(app: Any, config: Config) -> Any:
+    """The HTTP application over an open App."""
+    from memsvc.server import create_app
+    from memsvc.server.gate import Gate
+    from memsvc.server.rates import Rates
+
+    gate = Gate(config.tenant_keys() or None, app.holders, required=not config.only_here)
+    rate, burst = config.rate_per_s, config.rate_burst
+    rates = None if rate is None else Rates(rate, burst, clock=time.monotonic)
+    return create_app(app.memory, gate=gate, rates=rates, max_body_bytes=config.max_body_bytes)
 
 
 async def _work_until_stopped(config: Config) -> int:

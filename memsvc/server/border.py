@@ -10,29 +10,28 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from memsvc.core.access import ALL_SCOPES, Caller
 from memsvc.core.model import Key
-from memsvc.errors import MemsvcError, MethodNotAllowed, NotFound
+from memsvc.errors import Forbidden, MemsvcError, MethodNotAllowed, NotFound
 from memsvc.observe import RequestFailed, Sink, log_sink, places, quiet_logger
 from memsvc.server import reply
 from memsvc.server.body import Bodies
-from memsvc.server.gate import Gate, Keys, Loopback
+from memsvc.server.gate import Gate
 from memsvc.server.handlers import Handler, Handlers
 from memsvc.server.paths import name_in_path
-from memsvc.wire import CALLS, Call, Scope, check_name
+from memsvc.server.rates import Rates
+from memsvc.wire import CALLS, Call, check_name
 
 if TYPE_CHECKING:
     from memsvc.service import Memory
 
 Entrance = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Caller = Callable[[web.Request], Key]
-"""Says whose request it is, or refuses it."""
-
 _NOBODY = Key("", "")
 _BODY_UNREAD = (408, 413, 415)
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
@@ -41,39 +40,40 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 def create_app(
     memory: Memory,
     *,
-    keys: Mapping[str, str] | None,
+    gate: Gate,
     max_body_bytes: int,
     body_timeout_s: float = 60.0,
     clock_monotonic: Callable[[], float] = time.monotonic,
     sink: Sink | None = None,
+    rates: Rates | None = None,
 ) -> web.Application:
     """The HTTP application over `memory`. Run it with `access_log=None`.
 
     Args:
-        keys: key -> tenant. None = no keys: one tenant, and only requests from this machine are
-            answered. An empty mapping lets nobody in.
+        gate: says who is asking.
         max_body_bytes: longer bodies are answered with 413.
         body_timeout_s: a body that takes longer to arrive is answered with 408.
         clock_monotonic: seconds, for durations.
         sink: where failures are reported; None = the log.
+        rates: how fast a tenant may ask; None = as fast as it likes.
     """
-    gate: Gate = Loopback() if keys is None else Keys(keys)
     bodies = Bodies(max_body_bytes, body_timeout_s)
-    border = Border(gate, bodies, clock_monotonic, sink or log_sink())
+    border = Border(gate, rates, bodies, clock_monotonic, sink or log_sink())
     # Inflating is off altogether: even a refused body would be inflated while it is drained.
     app = web.Application(handler_args={"auto_decompress": False, "logger": quiet_logger("memsvc.http")})
     handlers = Handlers(memory, bodies)
     for call in CALLS:
         border.add(app, call, getattr(handlers, call.name))
-    app.router.add_route("*", "/{path:.*}", border.guarded(_nowhere, "?", _anybody))
+    app.router.add_route("*", "/{path:.*}", border.guarded(_nowhere, None))
     return app
 
 
 class Border:
     """Credentials in, errors out."""
 
-    def __init__(self, gate: Gate, bodies: Bodies, clock: Callable[[], float], sink: Sink) -> None:
+    def __init__(self, gate: Gate, rates: Rates | None, bodies: Bodies, clock: Callable[[], float], sink: Sink) -> None:
         self._gate = gate
+        self._rates = rates
         self._bodies = bodies
         self._clock = clock
         self._sink = sink
@@ -81,28 +81,27 @@ class Border:
         self._numbers = itertools.count(1)
         # A conversation is asked for again and again: its name is checked once.
         self._key = functools.lru_cache(maxsize=4_096)(_checked_key)
-        self._callers: dict[Scope, Caller] = {
-            "public": _anybody,
-            "tenant": self._tenant,
-            "session": self._session,
-        }
 
     def add(self, app: web.Application, call: Call, handler: Handler) -> None:
         """Make a row of the table a route."""
         # Anything but `/` may stand in a name; if something is wrong with it, `check_name` says what.
         path = re.sub(r"\{(\w+)\}", r"{\1:[^/]*}", call.path)
-        entrance = self.guarded(handler, call.name, self._callers[call.scope])
+        entrance = self.guarded(handler, call)
         for method in ("GET", "HEAD") if call.method == "GET" else (call.method,):
             app.router.add_route(method, path, entrance, expect_handler=self._expected)
 
-    def guarded(self, handler: Handler, name: str, caller: Caller) -> Entrance:
-        """`handler` behind the border. A wrapper, no middleware: the hot path is one call shorter."""
+    def guarded(self, handler: Handler, call: Call | None) -> Entrance:
+        """`handler` behind the border; None = for whatever matches no row. A wrapper, no middleware: the hot
+        path is one call shorter."""
+        row = call if call is not None and call.scope != "public" else None
+        name = "?" if call is None else call.name
 
         async def entrance(request: web.Request) -> web.StreamResponse:
             began = self._clock()
             request_id = self._request_id(request)
             try:
-                return _signed(await handler(request, caller(request)), request_id)
+                key = _NOBODY if row is None else self._admitted(request, row, await self._caller(request))
+                return _signed(await handler(request, key), request_id)
             except MemsvcError as error:
                 failure, bug = error, None
             except Exception as error:
@@ -113,11 +112,19 @@ class Border:
 
         return entrance
 
-    def _tenant(self, request: web.Request) -> Key:
-        return Key(self._gate.tenant(request.headers), "")
+    async def _caller(self, request: web.Request) -> Caller:
+        return self._gate.caller(request.headers) or await self._gate.ask(request.headers)
 
-    def _session(self, request: web.Request) -> Key:
-        return self._key(self._gate.tenant(request.headers), name_in_path(request, "sid", "session"))
+    def _admitted(self, request: web.Request, call: Call, caller: Caller) -> Key:
+        """Tenant and session ("" where a call is about none) that the request is about. Raises RateLimited,
+        Forbidden, InvalidRequest."""
+        if self._rates is not None:
+            self._rates.take(caller.tenant)
+        if caller.scopes is not ALL_SCOPES:
+            _check_scopes(call, caller, request)
+        if call.scope == "tenant":
+            return Key(caller.tenant, "")
+        return self._key(caller.tenant, name_in_path(request, "sid", "session"))
 
     async def _expected(self, request: web.Request) -> web.StreamResponse | None:
         """`Expect: 100-continue`: refuse before the body is sent, or ask for it."""
@@ -141,10 +148,6 @@ class Border:
         error = failure.code if bug is None else type(bug).__name__
         where = () if bug is None else places(bug.__traceback__)
         self._sink(RequestFailed(request_id, name, failure.status, error, round(seconds, 6), where))
-
-
-def _anybody(_request: web.Request) -> Key:
-    return _NOBODY
 
 
 def _signed(response: web.StreamResponse, request_id: str) -> web.StreamResponse:
@@ -171,6 +174,14 @@ async def _nowhere(request: web.Request, _key: Key) -> web.Response:
         allow = ", ".join(sorted(allowed))
         raise MethodNotAllowed(f"This path takes {allow}, not {request.method[:20]}.", allow=allow)
     raise NotFound("There is no such path here; /openapi.json lists them all.", code="no_such_path")
+
+
+def _check_scopes(call: Call, caller: Caller, request: web.Request) -> None:
+    for scope in (call.needs, *(needed for name, needed in call.needs_with.items() if name in request.query)):
+        if scope not in caller.scopes:
+            raise Forbidden(
+                f"This key lacks the scope `{scope}`, which this call needs.", code="scope_missing", scope=scope
+            )
 
 
 def _checked_key(tenant: str, session: str) -> Key:

@@ -1,52 +1,89 @@
-"""Who is asking: from a request's headers to a tenant, or a refusal."""
+"""Who is asking: from a request's headers to a tenant and what may be done there, or a refusal.
+
+Keys are on when the settings name any, when the store has ever had one (one that ended counts), or when the service
+was told so because it listens on more than loopback. Once on they stay on until the process ends. While they are
+off there is one tenant, and only programs on this machine are answered.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from typing import Protocol
 
 from multidict import CIMultiDictProxy
 
+from memsvc.core.access import ApiKey, Caller, digest_of, fits, id_of
 from memsvc.core.model import DEFAULT_TENANT
 from memsvc.errors import Forbidden, Unauthorized
+from memsvc.service.holders import Holders
 
 Headers = CIMultiDictProxy[str]
 
 _LOOPBACK = r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?"
 _HOST = re.compile(_LOOPBACK, re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://" + _LOOPBACK, re.IGNORECASE)
+_HERE = Caller(DEFAULT_TENANT)
 
 
-class Gate(Protocol):
-    """Lets a request in."""
+class Gate:
+    """Lets a request in.
 
-    def tenant(self, headers: Headers) -> str:
-        """The tenant these headers speak for. Raises Unauthorized or Forbidden."""
-        ...
+    Args:
+        settings: key -> tenant; they may do everything. None = there are none; an empty mapping lets nobody in.
+        holders: the keys of the store; None = it has none.
+        required: keys are on, whether there is one or not.
+    """
 
+    def __init__(
+        self, settings: Mapping[str, str] | None = None, holders: Holders | None = None, *, required: bool = False
+    ) -> None:
+        self._given = {digest_of(key): (digest_of(key), Caller(tenant)) for key, tenant in (settings or {}).items()}
+        self._on = required or settings is not None
+        self._holders = holders
+        self._loopback = _Loopback()
 
-class Keys:
-    """Each key stands for a tenant. Only hashes are kept, and they are compared in constant time."""
+    def caller(self, headers: Headers) -> Caller | None:
+        """Whom these headers speak for, as far as is known without waiting; None = `ask` the store.
 
-    def __init__(self, keys: Mapping[str, str]) -> None:
-        self._by_digest = {_digest(key): (_digest(key), tenant) for key, tenant in keys.items()}
+        Raises Unauthorized or Forbidden."""
+        key = _sent(headers)
+        if self._given and (caller := self._by_settings(key)):
+            return caller
+        holders, id = self._holders, id_of(key)
+        if holders is None:
+            return self._without(key, headers, on=self._on)
+        if id is not None:  # also while keys are off: the first request with the first key is its tenant's
+            found = holders.known(id)
+            return None if found is None else _holder(found[0], key, holders.now())
+        on = self._on or holders.any_known()
+        return None if on is None else self._without(key, headers, on=on)
 
-    def tenant(self, headers: Headers) -> str:
-        """The tenant of the key in `Authorization: Bearer` or `x-api-key`. Raises Unauthorized."""
-        key = _bearer(headers.get("Authorization", "")) or headers.get("x-api-key", "")
+    async def ask(self, headers: Headers) -> Caller:
+        """The same after a look into the store. Raises Unavailable too."""
+        holders = self._holders
+        assert holders is not None, "where no store has keys, nothing is left to ask"
+        key = _sent(headers)
+        id = id_of(key)
+        if id is None:
+            return self._without(key, headers, on=await holders.any())
+        return _holder(await holders.one(id), key, holders.now())
+
+    def _by_settings(self, key: str) -> Caller | None:
+        digest = digest_of(key)
+        stored, caller = self._given.get(digest, (b"", None))
+        return caller if hmac.compare_digest(stored, digest) else None
+
+    def _without(self, key: str, headers: Headers, *, on: bool) -> Caller:
+        """For a request that brings no key, or none of a stored key's form."""
+        if not on:
+            return self._loopback.caller(headers)
         if not key:
             raise Unauthorized("No key was sent; send `Authorization: Bearer <key>` or `x-api-key: <key>`.")
-        digest = _digest(key)
-        stored, tenant = self._by_digest.get(digest, (b"", ""))
-        if not hmac.compare_digest(stored, digest):
-            raise Unauthorized("The key is not known here; check that it was copied whole and not revoked.")
-        return tenant
+        raise _unknown()
 
 
-class Loopback:
+class _Loopback:
     """No keys: one tenant, and only programs on this machine.
 
     A web page must not reach the service through a visitor's browser: neither under a name of its
@@ -56,7 +93,7 @@ class Loopback:
     def __init__(self) -> None:
         self._good_host = "localhost"
 
-    def tenant(self, headers: Headers) -> str:
+    def caller(self, headers: Headers) -> Caller:
         """The one tenant. Raises Forbidden unless the request is meant for, and comes from, here."""
         host = headers.get("Host", "")
         if host != self._good_host and _HOST.fullmatch(host) is None:
@@ -73,13 +110,20 @@ class Loopback:
                 "web page, or configure keys.",
                 field="Origin",
             )
-        return DEFAULT_TENANT
+        return _HERE
 
 
-def _bearer(value: str) -> str:
-    scheme, _, key = value.partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""
+def _holder(stored: ApiKey | None, key: str, now: float) -> Caller:
+    # One answer for all that is wrong: whether an id exists, or ended, is nobody else's business.
+    if not fits(stored, key, now) or stored is None:
+        raise _unknown()
+    return stored.caller
 
 
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+def _unknown() -> Unauthorized:
+    return Unauthorized("The key is not known here; check that it was copied whole and has not ended.")
+
+
+def _sent(headers: Headers) -> str:
+    scheme, _, key = headers.get("Authorization", "").partition(" ")
+    return (key.strip() if scheme.lower() == "bearer" else "") or headers.get("x-api-key", "")

@@ -68,10 +68,18 @@ def _operation(call: Call) -> dict[str, Any]:
     }
     if call.scope == "public":
         operation["security"] = []
+    else:
+        operation["description"] = _needs(call)
+        operation["security"] = [{name: [call.needs]} for name in _SECURITY]
     if call.body is not None:
         content = _content(call.body, BODIES.get(call.name))
         operation["requestBody"] = {"required": call.body_required, "content": {"application/json": content}}
     return operation
+
+
+def _needs(call: Call) -> str:
+    more = "".join(f", with `{name}` also `{scope}`" for name, scope in call.needs_with.items())
+    return f"Where keys are on, the key needs the scope `{call.needs}`{more}."
 
 
 def _parameters(call: Call) -> Iterator[dict[str, Any]]:

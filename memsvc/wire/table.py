@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from memsvc.core.access import Access
 from memsvc.wire import replies as out
 from memsvc.wire import requests as take
 
@@ -36,6 +37,8 @@ class Call:
         headers: request headers that mean something here.
         replies: success statuses, each with its model; None = no body.
         errors: statuses of problem documents it may answer with, besides those every call shares.
+        needs: the scope that a key must have for it; of public calls nobody asks.
+        needs_with: query parameter -> the scope that it needs beside.
     """
 
     name: str
@@ -48,6 +51,8 @@ class Call:
     body: type[take.Body] | None = None
     headers: tuple[Param, ...] = ()
     errors: tuple[int, ...] = ()
+    needs: Access = "write"
+    needs_with: Mapping[str, Access] = field(default_factory=dict)
 
     @property
     def body_required(self) -> bool:
@@ -96,6 +101,7 @@ CALLS: tuple[Call, ...] = (
         query=take.ContextQuery,
         headers=(IF_NONE_MATCH,),
         errors=(404, 422),
+        needs="read",
     ),
     Call(
         "append",
@@ -108,6 +114,7 @@ CALLS: tuple[Call, ...] = (
         body=take.AppendMessages,
         headers=(IDEMPOTENCY_KEY, IF_MATCH),
         errors=(409, 422),
+        needs_with={"context": "read"},
     ),
     Call(
         "get",
@@ -117,6 +124,7 @@ CALLS: tuple[Call, ...] = (
         "session",
         {200: out.SessionReply},
         errors=(404,),
+        needs="read",
     ),
     Call(
         "put",
@@ -144,6 +152,7 @@ CALLS: tuple[Call, ...] = (
         "Delete every session of one person and everything derived from them.",
         "tenant",
         {204: None},
+        needs="admin",
     ),
     Call(
         "list_sessions",
@@ -153,6 +162,7 @@ CALLS: tuple[Call, ...] = (
         "tenant",
         {200: out.SessionPage},
         query=take.ListQuery,
+        needs="read",
     ),
     Call(
         "delete_inactive",
@@ -162,6 +172,7 @@ CALLS: tuple[Call, ...] = (
         "tenant",
         {200: out.Deleted},
         query=take.InactiveQuery,
+        needs="admin",
     ),
     Call(
         "history",
@@ -172,6 +183,7 @@ CALLS: tuple[Call, ...] = (
         {200: out.HistoryPage},
         query=take.HistoryQuery,
         errors=(404,),
+        needs="read",
     ),
     Call(
         "summaries",
@@ -182,6 +194,7 @@ CALLS: tuple[Call, ...] = (
         {200: out.SummaryPage},
         query=take.SummariesQuery,
         errors=(404,),
+        needs="read",
     ),
     Call(
         "compact",
@@ -258,6 +271,7 @@ CALLS: tuple[Call, ...] = (
         "tenant",
         {200: out.CountReply},
         body=take.CountTokens,
+        needs="read",
     ),
     Call("healthz", "GET", "/healthz", "The process answers.", "public", {200: out.Health}),
     Call("readyz", "GET", "/readyz", "The store is reachable.", "public", {200: out.Health}, errors=(503,)),

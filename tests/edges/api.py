@@ -14,6 +14,7 @@ from aiohttp import web
 from yarl import URL
 
 from memsvc.server import create_app
+from memsvc.server.gate import Gate
 from memsvc.wire.replies import Problem
 
 MAX_BODY = 200_000
@@ -91,7 +92,8 @@ class Api:
 @asynccontextmanager
 async def serving(memory: Any, **options: Any) -> AsyncIterator[Api]:
     """A server over `memory` on a free port, with a client."""
-    given = {"keys": None, "max_body_bytes": MAX_BODY, **options}
+    gate = options.pop("gate", None) or Gate(options.pop("keys", None))
+    given = {"gate": gate, "max_body_bytes": MAX_BODY, **options}
     runner = web.AppRunner(create_app(memory, **given), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -9,7 +9,7 @@ import pytest
 from memsvc.app import default_policy
 from memsvc.config import Config
 from memsvc.llm import LocalSummarizer
-from memsvc.ports import Counter, Prices
+from memsvc.ports import Counter, Prices, Store
 from memsvc.prices import GenaiPrices
 from memsvc.service import Memory
 from memsvc.stores import open_store
@@ -32,16 +32,22 @@ def prices() -> Prices:
 
 
 @pytest.fixture
-async def memory(counter: Counter, prices: Prices) -> AsyncIterator[Memory]:
-    """A service with an empty store and no worker."""
+async def store() -> AsyncIterator[Store]:
+    """An empty store."""
     store = open_store("sqlite://:memory:")
     await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def memory(store: Store, counter: Counter, prices: Prices) -> AsyncIterator[Memory]:
+    """A service with an empty store and no worker."""
     summarizers = [LocalSummarizer(counter.count)]
     defaults = default_policy(Config())
     memory = Memory(store, counter, summarizers, defaults=defaults, clock=lambda: NOW, prices=prices)
     yield memory
     await memory.drain()
-    await store.close()
 
 
 @pytest.fixture

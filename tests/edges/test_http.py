@@ -15,6 +15,7 @@ from memsvc.core.model import Key
 from memsvc.errors import InvalidRequest, MemsvcError, RateLimited, SummarizerError, Unavailable
 from memsvc.observe import RequestFailed
 from memsvc.server import create_app
+from memsvc.server.gate import Gate
 from memsvc.service import Memory
 from memsvc.service.requests import ContextRequest
 from memsvc.wire import CALLS
@@ -273,7 +274,7 @@ async def test_an_error_that_cannot_be_printed_is_still_an_answer() -> None:
 
 
 def test_every_row_has_a_route() -> None:
-    app = create_app(cast("Memory", None), keys=None, max_body_bytes=1)
+    app = create_app(cast("Memory", None), gate=Gate(), max_body_bytes=1)
     routes = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource}
     assert {(call.method, call.path) for call in CALLS} <= routes
 
