@@ -40,6 +40,9 @@ def test_every_endpoint_is_documented() -> None:
     page = _read("docs/api.md")
     missing = [f"{c.method} {c.path}" for c in CALLS if f"{c.method} {c.path}" not in page]
     assert not missing, f"docs/api.md lacks {missing}"
+    for call in (c for c in CALLS if c.scope != "public"):
+        row = next(line for line in page.splitlines() if f"`{call.method} {call.path}`" in line)
+        assert row.split(" | ")[1].startswith(f"`{call.needs}`"), row
 
 
 def test_every_law_names_a_test_that_exists() -> None:
