@@ -142,8 +142,9 @@ async def _kill(plan: Plan, place: Place, kept: list[Kept], tally: Tally, writer
     begun = time.monotonic()
     try:
         while len(tally.kills) < plan.kills or time.monotonic() - begun < plan.seconds:
-            left = max(0.0, plan.seconds - (time.monotonic() - begun)) / max(1, plan.kills - len(tally.kills))
-            await asyncio.sleep(rng.uniform(0.05, 2 * left + 0.05))
+            left = (plan.seconds - (time.monotonic() - begun)) / max(1, plan.kills - len(tally.kills))
+            pace = max(left, plan.seconds / max(1, plan.kills) / 2)  # late or not, something has to live in between
+            await asyncio.sleep(rng.uniform(0.05, 2 * pace))
             broken = next((w for w in writers if w.done()), None)
             if broken is not None:
                 broken.result()
