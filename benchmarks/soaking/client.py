@@ -249,6 +249,13 @@ class Writer:
 def boiled_down(context: Json, format: Format, begun: float) -> Fetched:
     """What the oracle keeps of a context: how far its summary reaches, and the marks of its tail."""
     covered = context["covers"]["to"] if context["covers"] else 0
-    said = (leaf for message in context["messages"] for leaf in leaves(message) if "<conversation_summary" not in leaf)
-    tail = tuple(mark for leaf in said for mark in MARK.findall(leaf))
+    tail = tuple(mark for message in context["messages"] for mark in _marks(message))
     return Fetched(format, begun, time.monotonic(), covered, tail)
+
+
+def _marks(message: Json) -> list[str]:
+    said = (leaf for leaf in leaves(message) if "<conversation_summary" not in leaf)
+    marks = [mark for leaf in said for mark in MARK.findall(leaf)]
+    if "tool_calls" in message:  # has no order of its own for what was said and what was called
+        marks.sort(key=lambda mark: int(mark.rpartition(".")[2]))
+    return marks

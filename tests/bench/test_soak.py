@@ -210,6 +210,12 @@ def test_the_marks_of_a_tail_are_those_outside_the_summary() -> None:
     assert (found.covered, found.tail) == (1, ("s.a.2", "s.a.3", "s.a.4"))
 
 
+def test_calls_stand_behind_the_text_of_their_message_though_they_came_before() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "look", "arguments": '{"q": "[#s.a.9]"}'}}
+    messages = [{"role": "assistant", "content": "[#s.a.10]", "tool_calls": [call]}]
+    assert boiled_down({"covers": None, "messages": messages}, "openai", 0.0).tail == ("s.a.9", "s.a.10")
+
+
 def test_a_small_soak_loses_nothing() -> None:
     found = soak.run(soak.arguments(["--quick", "--seed", "11"]))
     assert found["shown"] == []
