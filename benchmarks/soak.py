@@ -75,6 +75,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     made = report.stamp()
     folder = args.logs or Path(tempfile.mkdtemp(prefix="memsvc-soak-"))
     folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise SystemExit(f"{folder} is not empty: what an earlier soak left would be counted")
     store = place(args.store, folder.resolve(), fsync=args.fsync, wait=args.wait_replicas)
     try:
         store.start()
