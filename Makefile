@@ -11,7 +11,7 @@ FIND_PYTHON = for p in $(CANDIDATES); do \
 	then echo "$$p"; break; fi; done
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help run demo test lint format docs bench soak lock clean
+.PHONY: help run demo test lint format docs bench soak mutants lock clean
 
 help:
 	@echo "make run     serve on http://127.0.0.1:8080 (SQLite, local summarizer, no key)"
@@ -22,6 +22,7 @@ help:
 	@echo "make docs    write the generated pages"
 	@echo "make bench   measure; DATA='folder ...' for your own conversations"
 	@echo "make soak    kill -9 everything under load, account for every message; ARGS='--store cluster'"
+	@echo "make mutants plant bugs, and see that a test notices each"
 	@echo "make lock    renew the pinned requirements"
 	@echo "make clean   remove what the others made"
 
@@ -72,8 +73,15 @@ bench: $(VENV)/.dev
 	@$(PY) -m benchmarks.latency
 	@if [ -n "$(DATA)" ]; then $(PY) -m benchmarks.compression --data $(DATA); fi
 
+# Deliberate bugs; each must be noticed by the test named for it. About ten minutes.
+mutants: $(VENV)/.dev
+	@$(PY) -m benchmarks.mutants $(ARGS)
+
 soak: $(VENV)/.dev
 	@$(PY) -m benchmarks.soak $(ARGS)
+
+mutants: $(VENV)/.dev
+	@$(PY) -m benchmarks.mutants $(ARGS)
 
 # One file for every system and Python from 3.11 on, with hashes, without the address of a registry.
 COMPILE = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
