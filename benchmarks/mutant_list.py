@@ -54,7 +54,7 @@ MUTANTS = (
         "core/turns.py",
         "                    current.end = end\n    _leave_open",
         "                    pass\n    _leave_open",
-        "tests/laws/test_law3_valid.py -k after_a_cut",
+        "tests/core/test_turns.py",
     ),
     Mutant(
         "a cut behind an open group",
@@ -312,6 +312,6 @@ MUTANTS = (
         "        except Lost:\n"
         "            await asyncio.sleep(1.5)\n"
         "            return await self._settled(self._script(shard, self._scripts[script], keys, args, wait=True))\n",
-        "tests/faults/test_valkey_faults.py -k frozen",
+        "tests/faults/test_valkey_faults.py -k not_sent_again",
     ),
 )

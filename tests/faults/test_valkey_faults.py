@@ -69,6 +69,24 @@ async def test_a_frozen_server_is_unavailable_in_time_and_an_append_is_stored_on
         await sound(store)
 
 
+async def test_an_append_that_was_not_answered_is_not_sent_again(server: Process) -> None:
+    async with opened(f"{server.url}?timeout_s=0.3") as store:
+        await say(store, 3)
+        server.freeze()
+        appending = asyncio.create_task(store.append(KEY, batch(draft("once"))))  # no key, no id: twice would be two
+        await asyncio.wait({appending}, timeout=1.0)
+        server.thaw()
+        with pytest.raises(Unavailable):
+            await appending
+        await until(lambda: _has(store, 4))  # it was on its way, and the server has read it now
+        await say(store)
+        assert [e.raw for e in await log(store)].count(draft("once").raw) == 1
+
+
+async def _has(store: Store, number: int) -> bool:
+    return len(await log(store)) >= number
+
+
 async def test_what_was_acknowledged_survives_a_kill_of_the_server(server: Process) -> None:
     told: list[str] = []
     async with opened(server.url) as store:
