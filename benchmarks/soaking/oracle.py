@@ -221,8 +221,10 @@ def _context(book: Book, lives: dict[str, _Life], fetched: Fetched) -> Iterator[
     shown = set(seqs)
     if len(shown) < len(seqs):
         yield "context", f"{where} has a message twice"
-    if book.solo and any(b < a for a, b in pairwise(seqs)):
-        yield "context", f"{where} is out of order"
+    # What was given up may have taken effect behind what was said next, and a result stands with its call.
+    known = [life.seq for life in tail if life.since < NEVER]
+    if book.solo and any(b < a for a, b in pairwise(known)):
+        yield "context", f"{where} is out of order: {known}"
     if any(seq <= fetched.covered for seq in seqs):
         yield "context", f"{where} has seq {min(seqs)} in its tail too"
     top = max(seqs, default=fetched.covered)
