@@ -24,6 +24,7 @@ _SENTENCES: Mapping[str, str] = {
     "bool_type": "must be true or false",
     "too_short": "must not be empty",
     "too_long": "has {actual_length} items; at most {max_length} are taken at once",
+    "too_many": "has too many members; at most {max_length} are taken",
     "string_too_short": "must not be empty",
     "string_too_long": "is too long; at most {max_length} characters are taken",
     "greater_than": "must be more than {gt}",
@@ -118,10 +119,12 @@ def _refusal(model: type[BaseModel], error: ValidationError, noun: str, under: s
     field = path_of((*above, *location)) or "body"
     if first["type"] == "extra_forbidden":
         return InvalidRequest(_unknown(model, location, noun, field), field=field)
+    if first["type"] == "too_long" and first["ctx"].get("actual_length") is None:  # an object: nothing of it is a list
+        first = {**first, "type": "too_many"}
     known = _SENTENCES.get(first["type"])
     what = known.format_map(first.get("ctx", {})) if known else first["msg"]
     sentence = f"`{field}` {what}. {_description(model, location)}".rstrip()
-    kind = TooLarge if first["type"] == "too_long" else InvalidRequest
+    kind = TooLarge if first["type"] in ("too_long", "too_many") else InvalidRequest
     return kind(sentence, field=field)
 
 

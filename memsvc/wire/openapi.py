@@ -87,9 +87,10 @@ def _parameters(call: Call) -> Iterator[dict[str, Any]]:
         if f"{{{name}}}" in call.path:
             yield _parameter(param, "path", required=True)
     if call.query is not None:
-        for name, schema in call.query.model_json_schema()["properties"].items():
-            about = schema.pop("description", "")
-            yield _parameter(Param(name, about, _without_null(schema)), "query", required=False)
+        whole = call.query.model_json_schema()
+        for name, schema in whole["properties"].items():
+            about, required = schema.pop("description", ""), name in whole.get("required", ())
+            yield _parameter(Param(name, about, _without_null(schema)), "query", required=required)
     for param in call.headers:
         yield _parameter(param, "header", required=False)
 
@@ -107,8 +108,10 @@ def _parameter(param: Param, place: str, *, required: bool) -> dict[str, Any]:
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     """A query string has no null: an absent parameter is absent."""
     choices = [choice for choice in schema.pop("anyOf", ()) if choice != {"type": "null"}]
-    for choice in choices:
-        schema.update(choice)
+    if len(choices) == 1:
+        schema.update(choices[0])
+    elif choices:
+        schema["anyOf"] = choices
     if schema.get("default", ...) is None:
         del schema["default"]
     schema.pop("title", None)

@@ -76,6 +76,11 @@ def _digits(value: Any) -> Any:
     return value
 
 
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 5.0 is a whole one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _system(value: Any) -> Any:
     blocks = isinstance(value, list) and all(isinstance(block, dict) for block in value)
     if not (isinstance(value, str) or blocks):
@@ -103,18 +108,28 @@ def _moment(value: Any) -> Any:
     return value
 
 
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
+PLAIN = {"pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"}
+"""For JSON Schema: no control characters; see `unprintable`."""
+_SAYS_PLAIN: Any = PLAIN
+_CURSOR: Any = {"pattern": "^[A-Za-z0-9_=-]+$"}
+Name = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=_SAYS_PLAIN), AfterValidator(_plain)]
 FormatName = Annotated[Format, BeforeValidator(_offered), WithJsonSchema({"enum": list(FORMATS_OFFERED)})]
 ModeName = Annotated[Mode, BeforeValidator(_offered), WithJsonSchema({"enum": list(MODES_OFFERED)})]
-Feature = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_plain)]
+Feature = Annotated[str, Field(min_length=1, max_length=100, json_schema_extra=_SAYS_PLAIN), AfterValidator(_plain)]
 Object = dict[str, Any]
+_SYSTEM_BLOCK = {
+    "type": "object",
+    "required": ["type", "text"],
+    "properties": {"type": {"enum": ["text", "input_text"]}, "text": {"type": "string"}},
+}
 System = Annotated[
     Any,
     AfterValidator(_system),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}}]}),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": _SYSTEM_BLOCK}]}),
 ]
 Moment = Annotated[float, Field(ge=0, le=END_OF_TIME)]
-Count = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Count = Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_whole)]
 # The bounds stand before the reader of digits: only so do they reach the JSON schema.
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(_digits)]
 After = Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(_digits)]
@@ -161,7 +176,7 @@ class ReportUsage(Body):
     """What a model call used, for the books and for how the provider counts."""
 
     id: Name = Field(description="The provider's response id, 1 to 200 characters; a call is booked once.")
-    revision: int | None = Field(
+    revision: Whole | None = Field(
         None,
         ge=0,
         le=MAX_NUMBER,
@@ -200,7 +215,7 @@ class Compact(Body):
 
     force: bool = Field(False, description="Compact although the context is below its threshold.")
     keep_tokens: Count | None = Field(None, description="Keep at least so much verbatim, this time only.")
-    wait_ms: int = Field(
+    wait_ms: Whole = Field(
         10_000, ge=0, le=MAX_WAIT_MS, description="Answer 202 if it is not done after so many milliseconds."
     )
 
@@ -208,14 +223,14 @@ class Compact(Body):
 class Truncate(Body):
     """Cut the log off after a message, to edit or generate again."""
 
-    after_seq: int = Field(ge=0, le=MAX_NUMBER, description="The last seq that stays; 0 cuts off everything.")
+    after_seq: Whole = Field(ge=0, le=MAX_NUMBER, description="The last seq that stays; 0 cuts off everything.")
 
 
 class Fork(Body):
     """Begin another session with the past of this one."""
 
     to: Name = Field(description="The new session's name, 1 to 200 characters; no session has it yet.")
-    after_seq: int | None = Field(
+    after_seq: Whole | None = Field(
         None, ge=0, le=MAX_NUMBER, description="The last seq that they share. Default: all of them."
     )
 
@@ -233,13 +248,13 @@ class CountTokens(Body):
 class ListQuery(Query):
     """Which sessions to list."""
 
-    prefix: Annotated[str, Field(max_length=200), AfterValidator(_plain)] = Field(
+    prefix: Annotated[str, Field(max_length=200, json_schema_extra=_SAYS_PLAIN), AfterValidator(_plain)] = Field(
         "", description="Only sessions whose name begins with this."
     )
     user: Name | None = Field(None, description="Only sessions with this `user` tag.")
-    after: Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_plain)] | None = Field(
-        None, description="The `next` of the page before."
-    )
+    after: (
+        Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=_CURSOR), AfterValidator(_plain)] | None
+    ) = Field(None, description="The `next` of the page before.")
     limit: Limit = Field(100, description=_LIMIT)
 
 

@@ -63,13 +63,15 @@ class Call:
 SID = Param(
     "sid",
     "The session's name: 1 to 200 characters, percent-encoded (`/` as `%2F`).",
-    {"type": "string", "minLength": 1, "maxLength": 200},
+    {"type": "string", "minLength": 1, "maxLength": 200, **take.PLAIN},
 )
-SEQ = Param("seq", "A message's number in its session.", {"type": "integer", "minimum": 1})
+SEQ = Param(
+    "seq", "A message's number in its session.", {"type": "integer", "minimum": 1, "maximum": 999_999_999_999_999}
+)
 USER = Param(
     "user",
     "The `user` tag of sessions: 1 to 200 characters, percent-encoded (`/` as `%2F`).",
-    {"type": "string", "minLength": 1, "maxLength": 200},
+    {"type": "string", "minLength": 1, "maxLength": 200, **take.PLAIN},
 )
 PATH_PARAMS: Mapping[str, Param] = {param.name: param for param in (SID, SEQ, USER)}
 
