@@ -341,3 +341,16 @@ TOLD: list[tuple[Json, Format | None]] = [
 @pytest.mark.parametrize(("message", "format"), TOLD)
 def test_a_format_is_told_by_what_only_it_has(message: Json, format: Format | None) -> None:
     assert guess((b'{"role":"user","content":"hi"}', json.dumps(message).encode())) == format
+
+
+@pytest.mark.parametrize("role", ["user", "assistant", "system", "developer"])
+def test_a_role_is_no_type_of_an_item(role: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        decode(orjson.dumps({"type": role, "call_id": "c1"}), "responses")
+    assert refused.value.extra["field"] == "message.type"
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_brackets_inside_a_string_nest_nothing(format: Format) -> None:
+    with pytest.raises(InvalidRequest):
+        decode(orjson.dumps("[" * 500), format)

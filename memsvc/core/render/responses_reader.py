@@ -48,6 +48,8 @@ def _type(item: Json, where: str) -> str:
             return "item_reference"
     if not isinstance(kind, str) or not kind:
         raise bad(f"{where}.type", f"must name an item of format responses, got {shown(kind)}")
+    if kind in ROLES:
+        raise bad(f"{where}.type", f"is a role, {shown(kind)}; a message has it as `role`")
     return kind
 
 

@@ -86,7 +86,7 @@ def too_deep(raw: bytes, limit: int = MAX_DEPTH) -> bool:
     if raw.count(b"{") + raw.count(b"[") <= limit:
         return False
     steps = _STRINGS.sub(b"", raw).translate(_STEPS, delete=_NO_BRACKETS)
-    return max(accumulate(memoryview(steps).cast("b"))) > limit
+    return max(accumulate(memoryview(steps).cast("b")), default=0) > limit  # brackets in strings alone are none
 
 
 def parse(raw: bytes, where: str) -> object:
