@@ -11,7 +11,7 @@ FIND_PYTHON = for p in $(CANDIDATES); do \
 	then echo "$$p"; break; fi; done
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help run demo test lint format docs bench soak mutants lock clean
+.PHONY: help run demo test lint format docs bench soak mutants fuzz api-fuzz lock clean
 
 help:
 	@echo "make run     serve on http://127.0.0.1:8080 (SQLite, local summarizer, no key)"
@@ -23,6 +23,7 @@ help:
 	@echo "make bench   measure; DATA='folder ...' for your own conversations"
 	@echo "make soak    kill -9 everything under load, account for every message; ARGS='--store cluster'"
 	@echo "make mutants plant bugs, and see that a test notices each"
+	@echo "make fuzz    a million damaged messages for the decoders; api-fuzz: schemathesis on the API"
 	@echo "make lock    renew the pinned requirements"
 	@echo "make clean   remove what the others made"
 
@@ -73,15 +74,23 @@ bench: $(VENV)/.dev
 	@$(PY) -m benchmarks.latency
 	@if [ -n "$(DATA)" ]; then $(PY) -m benchmarks.compression --data $(DATA); fi
 
-# Deliberate bugs; each must be noticed by the test named for it. About ten minutes.
 mutants: $(VENV)/.dev
 	@$(PY) -m benchmarks.mutants $(ARGS)
+
+fuzz: $(VENV)/.dev
+	@$(PY) -m benchmarks.fuzz $(ARGS)
+
+$(VENV)/.fuzz: requirements-fuzz.txt | $(VENV)/.dev
+	@echo "installing schemathesis"
+	@$(PIP) --require-hashes -r requirements-fuzz.txt
+	@touch $@
+
+api-fuzz: $(VENV)/.fuzz
+	@$(PY) -m benchmarks.api_fuzz $(ARGS)
 
 soak: $(VENV)/.dev
 	@$(PY) -m benchmarks.soak $(ARGS)
 
-mutants: $(VENV)/.dev
-	@$(PY) -m benchmarks.mutants $(ARGS)
 
 # One file for every system and Python from 3.11 on, with hashes, without the address of a registry.
 COMPILE = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -91,6 +100,7 @@ lock: | $(VENV)/bin/python
 	@$(PIP) uv
 	@$(COMPILE) $(EXTRAS) pyproject.toml -o requirements.txt
 	@$(COMPILE) $(EXTRAS) -c requirements.txt pyproject.toml requirements-dev.in -o requirements-dev.txt
+	@$(COMPILE) -c requirements-dev.txt requirements-fuzz.in -o requirements-fuzz.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
