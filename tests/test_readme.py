@@ -129,6 +129,6 @@ def test_shell_snippets_name_real_targets(server: str) -> None:
     # curl may be missing where tests run; what it would send is this.
     with urllib.request.urlopen(urllib.request.Request(url, body.encode(), method="POST")) as reply:
         assert json.load(reply)["context"]["messages"] == [{"role": "user", "content": "hello"}]
-    targets = set(re.findall(r"`?make (\w+)`?", README))
+    targets = set(re.findall(r"`?make ([\w-]+)`?", README))
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert not {t for t in targets if not re.search(rf"^{t}:", makefile, re.M)}
