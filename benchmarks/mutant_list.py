@@ -101,9 +101,8 @@ MUTANTS = (
     Mutant(
         "a forced compaction without a lease",
         "service/leased.py",
-        "        while (job := await self._queue.take(key, now=self._clock(), lease_s=self._lease_s)) is None:  "
-        "# noqa: ASYNC110\n            await asyncio.sleep(WAIT_STEP_S)\n",
-        "        job = Job(key, 0.0, 1)\n",
+        "            job = await self._taken(key)\n",
+        "            job = Job(key, 0.0, 1)\n",
         "tests/service/test_forced.py",
     ),
     Mutant(

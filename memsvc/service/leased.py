@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from memsvc.core.model import Job, Key
 from memsvc.errors import MemsvcError, NotFound, Unavailable
@@ -16,8 +17,8 @@ BACKOFF_S = (2.0, 10.0, 60.0, 300.0, 1800.0)
 """Pause before the next try of a failed compaction, by number of failures; where the store was away, the first."""
 LEASE_PARTS = 3
 """A lease is renewed when so much of it is over."""
-WAIT_STEP_S = 0.05
-"""Pause between looks at a job that another process holds: there is no event to wait for."""
+WAIT_STEPS_S = (0.05, 1.0)
+"""First and longest pause between looks at a job that another process holds: there is no event to wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Leased:
         self._clock = clock
         self._sink = sink
         self._lease_s = lease_s
+        self._turns: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
 
     async def claim(self) -> Job | None:
         """Take one job that is due."""
@@ -58,14 +60,22 @@ class Leased:
         """Compact a session at the caller's wish, due or not, once nobody else is at it.
 
         Raises NotFound, SummarizerError, and Unavailable where another process took the job over."""
-        while (job := await self._queue.take(key, now=self._clock(), lease_s=self._lease_s)) is None:  # noqa: ASYNC110
-            await asyncio.sleep(WAIT_STEP_S)
-        ended = await self.run(job, reason=reason, keep_tokens=keep_tokens)
+        turn = self._turns.setdefault(key, asyncio.Lock())  # however many ask here, one of them looks
+        async with turn:
+            job = await self._taken(key)
+            ended = await self.run(job, reason=reason, keep_tokens=keep_tokens)
         if ended.error is not None:
             raise ended.error
         if ended.outcome is None:
             raise Unavailable("another process has taken this compaction over; look at the session", retry_after=1)
         return ended.outcome
+
+    async def _taken(self, key: Key) -> Job:
+        pause = WAIT_STEPS_S[0]
+        while (job := await self._queue.take(key, now=self._clock(), lease_s=self._lease_s)) is None:
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, WAIT_STEPS_S[1])
+        return job
 
     async def run(self, job: Job, *, reason: str, keep_tokens: int | None = None) -> Ended:
         """Do a claimed compaction and give the job back. Raises Unavailable when the store is away."""

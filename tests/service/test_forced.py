@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from memsvc.core.asking import Reply, SummaryRequest
+from memsvc.core.model import Job, Key
 from memsvc.errors import NotFound, SummarizerError
 from memsvc.stores.sqlite import SQLiteStore
 from tests.service.world import KEY, Clock, Failing, World, build, chat
@@ -92,4 +93,26 @@ async def test_a_session_deleted_meanwhile() -> None:
     with pytest.raises(NotFound):
         await asked
     assert await store.next_due() is None
+    await store.close()
+
+
+async def test_however_many_ask_one_looks_at_the_queue() -> None:
+    class Counting(SQLiteStore):
+        taken = 0
+
+        async def take(self, key: Key, *, now: float, lease_s: float) -> Job | None:
+            self.taken += 1
+            return await super().take(key, now=now, lease_s=lease_s)
+
+    store, slow = Counting(":memory:"), Slow()
+    await store.open()
+    w = build(store, summarizers=[slow])
+    await w.append(*chat(12))
+    asked = [asyncio.create_task(w.compact(force=True, keep_tokens=n, wait_ms=1)) for n in range(1, 101)]
+    await slow.asked.wait()
+    await asyncio.gather(*asked)
+    assert store.taken == 1
+    slow.let.set()
+    await w.memory.drain(60.0)
+    assert slow.count <= 100
     await store.close()
