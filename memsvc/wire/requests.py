@@ -128,7 +128,8 @@ System = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": _SYSTEM_BLOCK}]}),
 ]
 Moment = Annotated[float, Field(ge=0, le=END_OF_TIME)]
-Whole = Annotated[int, BeforeValidator(_whole)]
+Number = Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(_whole)]
+Patience = Annotated[int, Field(ge=0, le=MAX_WAIT_MS), BeforeValidator(_whole)]
 Count = Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_whole)]
 # The bounds stand before the reader of digits: only so do they reach the JSON schema.
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(_digits)]
@@ -176,10 +177,8 @@ class ReportUsage(Body):
     """What a model call used, for the books and for how the provider counts."""
 
     id: Name = Field(description="The provider's response id, 1 to 200 characters; a call is booked once.")
-    revision: Whole | None = Field(
+    revision: Number | None = Field(
         None,
-        ge=0,
-        le=MAX_NUMBER,
         description="The `revision` of the context that was sent; without it nothing is learnt.",
     )
     provider: Name = Field(description="Who was called: `anthropic`, `openai`, ...")
@@ -215,24 +214,20 @@ class Compact(Body):
 
     force: bool = Field(False, description="Compact although the context is below its threshold.")
     keep_tokens: Count | None = Field(None, description="Keep at least so much verbatim, this time only.")
-    wait_ms: Whole = Field(
-        10_000, ge=0, le=MAX_WAIT_MS, description="Answer 202 if it is not done after so many milliseconds."
-    )
+    wait_ms: Patience = Field(10_000, description="Answer 202 if it is not done after so many milliseconds.")
 
 
 class Truncate(Body):
     """Cut the log off after a message, to edit or generate again."""
 
-    after_seq: Whole = Field(ge=0, le=MAX_NUMBER, description="The last seq that stays; 0 cuts off everything.")
+    after_seq: Number = Field(description="The last seq that stays; 0 cuts off everything.")
 
 
 class Fork(Body):
     """Begin another session with the past of this one."""
 
     to: Name = Field(description="The new session's name, 1 to 200 characters; no session has it yet.")
-    after_seq: Whole | None = Field(
-        None, ge=0, le=MAX_NUMBER, description="The last seq that they share. Default: all of them."
-    )
+    after_seq: Number | None = Field(None, description="The last seq that they share. Default: all of them.")
 
 
 class CountTokens(Body):
