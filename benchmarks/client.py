@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,11 +46,18 @@ class _History(msgspec.Struct):
 
 
 class Client:
-    """One tenant of one server."""
+    """One tenant of one server.
 
-    def __init__(self, url: str, http: aiohttp.ClientSession) -> None:
+    Args:
+        patience_s: how long a call is sent again while the service is away; appends carry a key, so that none
+            is stored twice. 0 = never.
+    """
+
+    def __init__(self, url: str, http: aiohttp.ClientSession, *, patience_s: float = 0.0) -> None:
         self._url = url.rstrip("/")
         self._http = http
+        self._patience_s = patience_s
+        self.sent_again = 0
 
     async def put(self, session: str, body: Json) -> Json:
         """Create or change a session."""
@@ -90,7 +99,11 @@ class Client:
 
     async def delete(self, session: str) -> None:
         """Remove the session."""
-        await self._bytes("DELETE", session, "")
+        try:
+            await self._bytes("DELETE", session, "")
+        except Refused as gone:
+            if gone.status != 404 or not self._patience_s:  # the first one was done, its answer was lost
+                raise
 
     async def _json(self, method: str, session: str, rest: str, body: bytes | None = None) -> Timed:
         raw, ms = await self._bytes(method, session, rest, body)
@@ -99,6 +112,21 @@ class Client:
     async def _bytes(self, method: str, session: str, rest: str, body: bytes | None = None) -> tuple[bytes, float]:
         url = f"{self._url}/v1/sessions/{quote(session, safe='')}{rest}"
         headers = {"content-type": "application/json"} if body is not None else {}
+        if self._patience_s and method == "POST":
+            headers["Idempotency-Key"] = uuid.uuid4().hex
+        end = time.monotonic() + self._patience_s
+        while True:
+            try:
+                return await self._once(method, url, headers, rest, body)
+            except (aiohttp.ClientConnectionError, Refused) as failed:
+                if time.monotonic() > end or (isinstance(failed, Refused) and failed.status != 503):
+                    raise
+            self.sent_again += 1
+            await asyncio.sleep(0.05)
+
+    async def _once(
+        self, method: str, url: str, headers: dict[str, str], rest: str, body: bytes | None
+    ) -> tuple[bytes, float]:
         started = time.perf_counter()
         async with self._http.request(method, url, data=body, headers=headers) as reply:
             raw = await reply.read()

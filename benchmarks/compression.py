@@ -151,6 +151,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="SECONDS",
         help="how long a model call is taken to last at most, while a compaction is due (default 2)",
     )
+    add("--patience", type=float, default=0.0, metavar="SECONDS", help="send a call again while the service is away")
     add("--jobs", type=int, default=1, help="conversations played at once (default 1)")
     add("--out", type=Path, default=report.RESULTS)
     return parser.parse_args(argv)
@@ -172,7 +173,7 @@ async def measure(
     headers = {"authorization": f"Bearer {key}"} if key else {}
     limits = aiohttp.TCPConnector(limit=args.jobs + 2)
     async with aiohttp.ClientSession(headers=headers, connector=limits) as http:
-        client = Client(url, http)
+        client = Client(url, http, patience_s=args.patience)
         return [(run, await _play(client, run, policies[run.policy], args)) for run in runs]
 
 
