@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,25 +45,28 @@ class Census:
 
     async def idle(self, tenant: str, before: float, after: str | None, limit: int) -> tuple[list[Session], str | None]:
         """A page of sessions that were not active since `before`, and the cursor of the next one."""
-        shard: int
-        shard, at, last = _any(place_of(after, [0, 0.0, ""]))
-        begin = "-inf" if after is None else repr(at)
+        place: tuple[int, float, str] = tuple(_any(place_of(after, [0, 0.0, ""])))
+        shard, at, last = place if after is not None else (0, -math.inf, "")
         found: list[tuple[list[int | float | str], Session]] = []
         skip = 0
         while shard < SHARDS and len(found) <= limit:
             index = f"{self._keys.base(shard)}t:{self._keys.tenant(tenant)}"
-            asked = ("ZRANGEBYSCORE", index, begin, f"({before!r}", "WITHSCORES", "LIMIT", skip, STEP)
+            asked = ("ZRANGEBYSCORE", index, repr(at), f"({before!r}", "WITHSCORES", "LIMIT", skip, STEP)
             (page,) = await self._server.spread([(shard, asked)])
-            fresh = [(n.decode(), float(t)) for n, t in page if begin == "-inf" or (float(t), n.decode()) > (at, last)]
+            fresh = [(n.decode(), float(t)) for n, t in page if (float(t), n.decode()) > (at, last)]
             names = [self._keys.place(Key(tenant, name[UID_DIGITS:])).name for name, _ in fresh]
             there = {s.uid: s for s in await self._sessions(shard, names)}
             for name, moment in fresh:
                 session = there.get(int(name[:UID_DIGITS], 16))
                 if session is not None and session.updated_at < before:
                     found.append(([shard, moment, name], session))
-            skip += STEP
             if len(page) < STEP:
-                shard, skip, begin = shard + 1, 0, "-inf"
+                shard, at, last, skip = shard + 1, -math.inf, "", 0
+                continue
+            # From the last one's moment on, not by a count of those before: some of them may have left meanwhile.
+            end, newest = float(page[-1][1]), page[-1][0].decode()
+            skip = skip + STEP if end == at else 0
+            at, last = end, max(last, newest) if end == at else newest
         page_of = [session for _, session in found[:limit]]
         return page_of, packed_place(found[limit - 1][0]) if len(found) > limit else None
 
