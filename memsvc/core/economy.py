@@ -99,11 +99,13 @@ class Move:
     Attributes:
         summary: the expected size of the new summary.
         saved: tokens that leave every later request.
-        need: what it costs on balance at the next call; below 0 it pays at once.
+        work: what the summarizer costs, and the detail that is lost.
+        need: what it costs on balance at the next call, `work` included; below 0 it pays at once.
     """
 
     summary: int
     saved: int
+    work: float
     need: float
 
 
@@ -135,7 +137,8 @@ def weighed(position: Position, market: Market, wishes: Wishes, *, cold: bool) -
     # nothing; after it has expired the question is whether to pay it at all.
     work = market.summarizer_input * (position.summary + INSTRUCTION_TOKENS) + market.summarizer_output * new
     read = market.summarizer_input * position.compactable if cold else 0.0
-    return Move(new, saved, work + read + move - stay + market.loss_micros)
+    work += read + market.loss_micros
+    return Move(new, saved, work, work + move - stay)
 
 
 def _price(size: int, cached: int, market: Market) -> float:

@@ -1,0 +1,143 @@
+"""The rent meter of a session, read off its log: what its calls have paid since its epoch began.
+
+A call is an assistant message, the first of a run; it was made at the time of the message before it. All of
+it follows from the messages of the tail, their times and the header, so that any process reads the same.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from memsvc.core.economy import Market, Move, Position, Wishes, due, keep_for, rent, weighed
+from memsvc.core.model import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A message of the tail, as far as the meter needs it.
+
+    Attributes:
+        assistant: it is a reply, or part of one.
+        leads: a cut may fall before it: it is no result of a call.
+    """
+
+    tokens: int
+    at: float
+    epoch: int
+    assistant: bool
+    leads: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the meter says at a moment.
+
+    Attributes:
+        due: a compaction pays.
+        reason: `rent`, or `cold` where the provider's cache has expired.
+        keep_tokens: what is to stay verbatim then.
+        need, paid: the price of compacting now and the rent so far, in millionths of a dollar.
+        saving: what it is expected to save, in millionths of a dollar, should the session go on for
+            as many calls as this epoch has seen.
+        cold_at: when the cache expires (unix seconds); None = there is nothing in it.
+    """
+
+    due: bool
+    reason: str
+    keep_tokens: int
+    need: float
+    paid: float
+    saving: float
+    cold_at: float | None
+
+
+class Meter:
+    """Takes the messages of a tail in order, and can be asked at any time.
+
+    Args:
+        session: the header; only what stands before the tail is taken from it.
+        behind: raw tokens of the live messages that its summary stands for.
+    """
+
+    def __init__(self, session: Session, behind: int, market: Market, wishes: Wishes) -> None:
+        self._market, self._wishes = market, wishes
+        self._epoch = session.epoch
+        self._start = Position(session.fixed_tokens, session.summary_tokens, 0, behind, 0, 0)
+        self._marks: list[Mark] = []
+        self._before: list[int] = [0]
+        self._sent = 0
+        self._called: float | None = None
+        self._returned = 0
+        self._calls = 0
+        self._paid = 0.0
+
+    def add(self, mark: Mark) -> None:
+        """The next message of the tail."""
+        first_of_run = mark.assistant and not (self._marks and self._marks[-1].assistant)
+        if first_of_run and self._marks:
+            self._call(self._marks[-1].at, counts=mark.epoch >= self._epoch)
+        self._marks.append(mark)
+        self._before.append(self._before[-1] + mark.tokens)
+
+    def look(self, now: float) -> Look:
+        """What it says at `now` (unix seconds), before the next call."""
+        cold = self._cold(now)
+        position, keep = self._position()
+        move = self._weighed(position, cold)
+        cold_at = None if self._called is None else self._called + self._market.ttl_s
+        pays = position.compactable > 0 and due(position, move, self._paid, self._wishes)
+        saving = move.saved * self._market.main.read * self._calls - move.need
+        return Look(pays, "cold" if cold else "rent", keep, move.need, self._paid, saving, cold_at)
+
+    def _call(self, at: float, *, counts: bool) -> None:
+        if counts:
+            cold = self._cold(at)
+            position, _ = self._position()
+            move = weighed(position, self._market, self._wishes, cold=cold)
+            self._paid += rent(position, move, self._market, cold=cold)
+            self._calls += 1
+            self._returned += cold
+            self._sent = position.size
+        else:  # under the prefix before: of that only system prompt and tools are cached still
+            self._sent = self._start.fixed
+        self._called = at
+
+    def _cold(self, now: float) -> bool:
+        return self._called is not None and now - self._called > self._market.ttl_s
+
+    def _position(self) -> tuple[Position, int]:
+        tail = self._before[-1]
+        position = replace(
+            self._start, tail=tail, sent=self._sent, compactable=self._compactable(self._wishes.keep_tokens)
+        )
+        keep = keep_for(position, self._market, self._wishes)
+        if keep > self._wishes.keep_tokens:
+            position = replace(position, compactable=self._compactable(keep))
+        return position, keep
+
+    def _compactable(self, keep: int) -> int:
+        """Tokens before the last place where a cut leaves at least `keep`."""
+        first = bisect_right(self._before, self._before[-1] - keep) - 1
+        while first > 0 and not (first < len(self._marks) and self._marks[first].leads):
+            first -= 1
+        return self._before[max(0, first)]
+
+    def _weighed(self, position: Position, cold: bool) -> Move:
+        """A compaction now. After the cache has expired it saves only if the session is taken up again, and
+        costs its summary in any case."""
+        move = weighed(position, self._market, self._wishes, cold=cold)
+        if not cold:
+            return move
+        work = move.work
+        chance = (self._returned + 1) / (self._returned + 2)
+        return replace(move, need=work + chance * (move.need - work))
+
+
+def read(session: Session, behind: int, market: Market, wishes: Wishes, marks: Sequence[Mark]) -> Meter:
+    """The meter of a tail."""
+    meter = Meter(session, behind, market, wishes)
+    for mark in marks:
+        meter.add(mark)
+    return meter
