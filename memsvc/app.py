@@ -15,6 +15,7 @@ from memsvc.observe import Sink, StoreNotice, log_sink
 from memsvc.ports import Counter, Ledger, Prices, Store
 from memsvc.prices import FixedPrices, GenaiPrices
 from memsvc.service import Memory
+from memsvc.service.economics import Economics
 from memsvc.service.holders import Holders
 from memsvc.stores import open_store
 from memsvc.tokens import build_counter
@@ -72,6 +73,7 @@ class App:
             sink=sink,
             cache_bytes=config.cache_bytes,
             prices=self._prices,
+            economics=economics_of(config, self._prices, self._clock),
             lease_s=config.lease_s,
         )
         self.worker = Worker(
@@ -153,6 +155,15 @@ def _price(config: Config, model: AnthropicModel | OpenAIModel, listed: Prices, 
             " and MEMSVC_SUMMARIZER_OUTPUT_USD (dollars per million tokens)."
         )
     return listed
+
+
+def economics_of(config: Config, listed: Prices, clock: Callable[[], float]) -> Economics:
+    """What decides in the economic mode: the price list, and the rates of the first model that writes summaries."""
+    rates = None
+    if config.summarizers:
+        model = _model(config, config.summarizers[0])
+        rates = _price(config, model, listed, clock()).rates(model.provider, model.name, at=clock())
+    return Economics(listed, clock=clock, summarizer=rates, loss_usd=config.loss_usd)
 
 
 def default_policy(config: Config) -> Policy:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from memsvc.core.access import ApiKey
 from memsvc.core.asking import Reply, SummaryRequest
+from memsvc.core.economy import Rates
 from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
 from memsvc.core.money import Line, Sent, Usage
 
@@ -291,6 +292,11 @@ class Prices(Protocol):
 
     def micros(self, provider: str, model: str, usage: Usage, *, at: float) -> int | None:
         """Millionths of a dollar for a call, rounded up; None = the price is unknown."""
+        ...
+
+    def rates(self, provider: str, model: str, *, at: float, long: bool = False) -> Rates | None:
+        """Dollars per million tokens of a short call; `long`: for writes to the cache with the longer lifetime.
+        None = unknown."""
         ...
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from memsvc.core.economy import Rates
 from memsvc.core.money import Usage
 from memsvc.core.policy import bare
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 MICROS = 1_000_000
 """Millionths in a dollar."""
+ASKED_TOKENS = 10_000
+"""A call of this size tells the price of a token to a ten-thousandth of a micro, and is below any tier."""
 NAMES_KEPT = 1_024
 """Names looked up and remembered, unknown ones too: callers choose them, so there is a bound."""
 
@@ -55,6 +59,24 @@ class GenaiPrices:
             return None  # known by name, without a price of its own
         return int((priced.total_price * MICROS).to_integral_value(ROUND_CEILING))
 
+    def rates(self, provider: str, model: str, *, at: float, long: bool = False) -> Rates | None:
+        """Dollars per million tokens; `long`: written to the cache with the longer lifetime. None = unknown."""
+        return _rates(lambda usage: self.micros(provider, model, usage, at=at), long=long)
+
+
+def _rates(micros: Callable[[Usage], int | None], *, long: bool) -> Rates | None:
+    """What single tokens cost, from what calls do."""
+    n = ASKED_TOKENS
+    calls = (
+        Usage(n, 0),
+        Usage(n, 0, cache_write=n, cache_write_long=n if long else None),
+        Usage(n, 0, cache_read=n),
+        Usage(0, n),
+    )
+    told = [micros(usage) for usage in calls]
+    known = [one / n for one in told if one is not None]
+    return Rates(*known) if len(known) == len(told) else None
+
 
 def _find(provider: str, model: str) -> tuple[Provider, ModelInfo] | None:
     """The list's entry for a model of a provider, None if it has none. Asks the list itself: its
@@ -83,3 +105,7 @@ class FixedPrices:
     def micros(self, provider: str, model: str, usage: Usage, *, at: float) -> int | None:
         """Millionths of a dollar, rounded up: dollars per million tokens are micros per token."""
         return math.ceil(usage.input * self._input + usage.output * self._output)
+
+    def rates(self, provider: str, model: str, *, at: float, long: bool = False) -> Rates:
+        """The same for every token of input, cached or not."""
+        return Rates(self._input, self._input, self._input, self._output)

@@ -21,7 +21,7 @@ _SERVERS = re.compile(r"rediss?(\+sentinel|\+cluster)?://\S+")
 SUMMARIZERS = "anthropic, anthropic:MODEL, openai, openai:MODEL or local"
 CONFIG_VARIABLE = "MEMSVC_CONFIG"
 
-Mode = Literal["threshold", "manual"]
+Mode = Literal["threshold", "economic", "manual"]
 Seconds = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -50,7 +50,10 @@ class Config(BaseModel):
     redis_wait_ms: int = Field(
         1_000, ge=1, le=60_000, description="Milliseconds they may take; then the answer is 503."
     )
-    mode: Mode = Field("threshold", description="When to compact: past the threshold, or only when asked.")
+    mode: Mode = Field(
+        "threshold",
+        description="When to compact: past the threshold; economic = also earlier, when it pays; or only when asked.",
+    )
     threshold_tokens: int = Field(
         32_000, gt=0, description="A context larger than this is compacted in the background."
     )
@@ -65,8 +68,15 @@ class Config(BaseModel):
     )
     max_bytes: int = Field(24 * 1024 * 1024, gt=0, description="Hard mark in bytes of a context.")
     cache_ttl: Literal["5m", "1h"] = Field("5m", description="Lifetime asked for in Anthropic cache marks.")
-    alpha: Seconds = Field(1.0, gt=0, description="Reserved for the economic mode.")
-    guard: Seconds = Field(0.5, ge=0, description="Reserved for the economic mode.")
+    alpha: Seconds = Field(
+        1.5, gt=0, description="Economic mode: rent paid, over the price of a compaction, at which it is made."
+    )
+    guard: Seconds = Field(
+        0.25, ge=0, description="Economic mode: the least it covers, as a share of what stays and the summary."
+    )
+    loss_usd: Seconds = Field(
+        0.0, ge=0, description="Economic mode: dollars that one compaction is taken to cost in lost detail."
+    )
     placement: Literal["user", "system_block"] = Field(
         "user", description="Where the summary goes: a user message, or a second system block."
     )

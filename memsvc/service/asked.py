@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from memsvc.core.model import Key, Session
+from memsvc.errors import NotFound
+from memsvc.ports import Log
 from memsvc.service.compact import Outcome
 from memsvc.service.leased import Leased
 from memsvc.service.requests import CompactRequest
 
 Asked = tuple[Key, bool, int | None]
+WAIT_STEP_S = 0.02
+"""Pause between looks at a compaction that another worker is running."""
 
 
 class AskedFor:
@@ -49,3 +54,20 @@ class AskedFor:
         self._running.pop(asked, None)
         if not task.cancelled():
             task.exception()  # looked at: who asked may have gone
+
+
+async def settled(log: Log, key: Key, timeout: float, clock: Callable[[], float]) -> None:
+    """Wait until no compaction is running or due soon, at most `timeout` seconds. Raises NotFound."""
+    try:
+        async with asyncio.timeout(timeout):
+            # The one who works may be another process: there is no event to wait for.
+            while True:
+                head = await log.head(key)
+                if head is None:
+                    raise NotFound(f"no session {key.session!r}")
+                soon = head.state == "queued" and (head.due_at or 0.0) <= clock() + timeout
+                if head.state != "running" and not soon:
+                    return
+                await asyncio.sleep(WAIT_STEP_S)
+    except TimeoutError:
+        return

@@ -17,19 +17,18 @@ from memsvc.core.model import Entry, Key, Policy, Session, Summary, Window
 from memsvc.core.policy import Cut
 from memsvc.core.render import RENDERER, decode_entry
 from memsvc.core.turns import Group, groups, speaks
-from memsvc.errors import CannotFit, Conflict, NotFound, SummarizerError
+from memsvc.errors import CannotFit, Conflict, SummarizerError
 from memsvc.observe import Compacted, Sink, SummarizerFailed
-from memsvc.ports import Counter, Log, Store, Summarizer
+from memsvc.ports import Counter, Store, Summarizer
 from memsvc.service.chain import PATIENCE_S, Chain, Wanted
 from memsvc.service.documents import limits
+from memsvc.service.economics import Economics
 
 EARLIER_TOKENS = 150_000
 """How far back a summarizer that selects from originals may look, newest first."""
 EARLIER_BYTES = 8 * 1024 * 1024
 """The same in bytes: images are few tokens and many bytes."""
 PAGE = 50
-WAIT_STEP_S = 0.02
-"""Pause between looks at a compaction that another worker is running."""
 MANY_ENTRIES = 1_000
 """More than this is parted into groups in a thread."""
 MANY_LOCKS = 10_000
@@ -42,12 +41,14 @@ class Outcome:
     Attributes:
         reason: the trigger when something changed, else why nothing did.
         error: what went wrong on the way, or what somebody has to do about it; None = nothing.
+        again: when to look again if no call comes before that (unix seconds); None = not by itself.
     """
 
     changed: bool
     reason: str
     epoch: int
     error: str | None = None
+    again: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class _Plan:
     policy: Policy
     parts: accept.Parts
     earlier: tuple[Entry, ...]
+    saving_usd: float | None = None
 
 
 class Compactor:
@@ -66,6 +68,7 @@ class Compactor:
 
     Args:
         summarizers: tried in order; the last one must be local (it never fails for long).
+        economics: says when it pays below the threshold; None = never.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Compactor:
         defaults: Policy,
         clock: Callable[[], float],
         sink: Sink,
+        economics: Economics | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._store = store
@@ -86,6 +90,7 @@ class Compactor:
         self._defaults = defaults
         self._clock = clock
         self._sink = sink
+        self._economics = economics or Economics(None, clock=clock)
         self._patience_s = patience_s
         self._locks: dict[Key, asyncio.Lock] = {}
         self._hard_locks: dict[Key, asyncio.Lock] = {}
@@ -103,15 +108,20 @@ class Compactor:
         session = window.session
         policy = self._limits(session)
         soft = rules.soft_mark(policy, session)
+        keep, saving = policy.keep_tokens if keep_tokens is None else keep_tokens, None
         if reason != "forced" and (soft is None or session.context_tokens <= soft):
-            return Outcome(False, "below_threshold", session.epoch)
+            advice = self._economics.read(session, policy, window.entries)
+            if advice is None or not advice.look.due:
+                again = advice.again if advice is not None else None
+                return Outcome(False, "below_threshold", session.epoch, again=again)
+            reason, saving = advice.look.reason, advice.look.saving / 1e6
+            keep = max(keep, advice.look.keep_tokens)
         parts = await _groups(window)
-        keep = policy.keep_tokens if keep_tokens is None else keep_tokens
         cut = rules.plan(session, parts, keep_tokens=keep, summary_tokens=policy.summary_tokens)
         if cut is None:
             return Outcome(False, "nothing_to_compact", session.epoch)
         plan = await self._gather(window, cut, policy)
-        return await self._write(plan, reason)
+        return await self._write(replace(plan, saving_usd=saving), reason)
 
     async def hard(self, seen: Session, *, rendered: int) -> Outcome:
         """Bring a context under its hard mark with the local summarizer, at once.
@@ -163,6 +173,7 @@ class Compactor:
             at=self._clock(),
             attempts=written.attempts,
             cost_usd=written.cost_usd,
+            predicted_saving_usd=plan.saving_usd,
             request_seq=request.seq if request is not None else None,
         )
         outcome = await self._commit(plan, summary, started)
@@ -277,22 +288,6 @@ class Compactor:
 
     def _limits(self, session: Session) -> Policy:
         return limits(session, self._defaults)
-
-
-async def settled(log: Log, key: Key, timeout: float) -> None:
-    """Wait until no compaction is queued or running, at most `timeout` seconds. Raises NotFound."""
-    try:
-        async with asyncio.timeout(timeout):
-            # The one who works may be another process: there is no event to wait for.
-            while True:
-                head = await log.head(key)
-                if head is None:
-                    raise NotFound(f"no session {key.session!r}")
-                if head.state not in ("queued", "running"):
-                    return
-                await asyncio.sleep(WAIT_STEP_S)
-    except TimeoutError:
-        return
 
 
 def _lock(locks: dict[Key, asyncio.Lock], key: Key) -> asyncio.Lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
@@ -115,7 +116,9 @@ class Leased:
             self._sink(WorkerFailed(type(bug).__name__, places(bug.__traceback__)))
             await self._back_off(job, "internal", type(bug).__name__)
             return Ended(error=bug)
-        await self._queue.finish(job, reason=outcome.reason, error=outcome.error)
+        if await self._queue.finish(job, reason=outcome.reason, error=outcome.error) and outcome.again is not None:
+            with contextlib.suppress(NotFound):
+                await self._queue.enqueue(job.key, due_at=outcome.again)
         return Ended(outcome)
 
     async def _back_off(self, job: Job, code: str, detail: str, *, pause: float | None = None) -> None:

@@ -15,13 +15,15 @@ from memsvc.errors import CannotFit, MemsvcError, NotFound
 from memsvc.observe import Sink
 from memsvc.ports import Counter, Prices, Store, Summarizer
 from memsvc.service import changes
-from memsvc.service.asked import AskedFor
-from memsvc.service.compact import Compactor, settled
+from memsvc.service.asked import AskedFor, settled
+from memsvc.service.compact import Compactor
 from memsvc.service.copies import fork
 from memsvc.service.deletion import delete_user, purge
 from memsvc.service.documents import append_document, history_rows, session_document, summary_document
+from memsvc.service.economics import Economics
 from memsvc.service.inbox import Inbox, Parsed, digest
 from memsvc.service.leased import Leased
+from memsvc.service.looks import Looks
 from memsvc.service.requests import (
     AppendRequest,
     CompactRequest,
@@ -50,6 +52,7 @@ class Memory:
         sink: where events go.
         cache_bytes: memory for rendered contexts.
         prices: what reported calls cost; None = every price is unknown.
+        economics: says when a compaction pays below the threshold; None = never.
         lease_s: a compaction that a caller asked for is taken over if nothing is heard of it for so long.
     """
 
@@ -65,6 +68,7 @@ class Memory:
         sink: Sink = lambda event: None,
         cache_bytes: int = 64 * 1024 * 1024,
         prices: Prices | None = None,
+        economics: Economics | None = None,
         lease_s: float = LEASE_S,
     ) -> None:
         self._store = store
@@ -73,7 +77,11 @@ class Memory:
         self._clock = clock
         self._wake = wake
         self._views = Views(store, defaults, cache_bytes)
-        self.compactor = Compactor(store, counter, summarizers, defaults=defaults, clock=clock, sink=sink)
+        economics = economics or Economics(None, clock=clock)
+        self.compactor = Compactor(
+            store, counter, summarizers, defaults=defaults, clock=clock, sink=sink, economics=economics
+        )
+        self.looks = Looks(store, economics, limits=self._views.limits, clock=clock, wake=wake)
         self._reports = Reports(store, prices, defaults=defaults, clock=clock, wake=wake)
         leased = Leased(store, self.compactor, clock=clock, sink=sink, lease_s=lease_s)
         self._asked_for = AskedFor(leased)
@@ -111,6 +119,8 @@ class Memory:
         appended = await self._store.append(key, batch)
         if appended.due:
             self._wake()
+        else:
+            self.looks.note(appended.session)
         reply = append_document(appended)
         if request.usage is not None:
             await self._reports.take_appended(appended, request.usage, reply)
@@ -132,7 +142,7 @@ class Memory:
     async def context(self, key: Key, request: ContextRequest) -> Rendered:
         """The context as finished JSON. Raises NotFound, or CannotFit with a `minimum`."""
         if request.wait_ms:
-            await settled(self._store, key, request.wait_ms / 1000)
+            await settled(self._store, key, request.wait_ms / 1000, self._clock)
         for _ in range(3):  # a compaction at the hard mark changes what there is to fetch
             held = await self._views.get(key, request.format, request.marks)
             if held.answer is not None and held.answered == (held.session.revision, request.max_tokens):
@@ -237,6 +247,7 @@ class Memory:
 
     async def drain(self, timeout_s: float = 30.0) -> None:
         """Wait at most so long for compactions that callers started, then cancel them."""
+        await self.looks.stop()
         await self._asked_for.drain(timeout_s)
 
     # --- helpers ---------------------------------------------------------------

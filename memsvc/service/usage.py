@@ -83,7 +83,7 @@ class Reports:
     def _line(self, session: Session, request: UsageRequest, report: Report, name: str) -> Line:
         at = self._clock() if request.at is None else request.at
         model = request.model or session.settings.model or UNKNOWN
-        provider = request.provider or _seller(session, report.vendor)
+        provider = request.provider or seller(session, report.vendor)
         micros = self._prices.micros(provider, model, report.usage, at=at) if self._prices is not None else None
         return Line(
             id=name,
@@ -126,7 +126,7 @@ def _birth(session: Session) -> str:
     return hashlib.blake2b(born, digest_size=12).hexdigest()
 
 
-def _seller(session: Session, vendor: Vendor | None) -> str:
+def seller(session: Session, vendor: Vendor | None = None) -> str:
     """Whose price list a report belongs to that does not say it: by the session's model, by the
     report's shape, by the session's format."""
     name = rules.bare(session.settings.model)

@@ -31,7 +31,7 @@ MAX_NUMBER = 2**53 - 1
 END_OF_TIME = 253_402_300_799
 """Last second of the year 9999."""
 
-NOT_YET = ("economic", "shadow")
+NOT_YET = ("shadow",)
 """Formats and policy modes of the contract that this version does not carry. Remove one to open it."""
 FORMATS_OFFERED = tuple(name for name in FORMATS if name not in NOT_YET)
 MODES_OFFERED = tuple(mode for mode in get_args(Mode) if mode not in NOT_YET)

@@ -16,6 +16,7 @@ from memsvc.observe import Event, Sink
 from memsvc.ports import Counter, Prices, Store, Summarizer
 from memsvc.service import Memory
 from memsvc.service.compact import Compactor
+from memsvc.service.economics import Economics
 from memsvc.service.requests import (
     AppendRequest,
     CompactRequest,
@@ -120,6 +121,7 @@ def build(
     cache_bytes: int = 1_000_000,
     patience_s: float | None = None,
     prices: Prices | None = None,
+    economics: Economics | None = None,
     sink: Sink = lambda event: None,
 ) -> World:
     """A Memory and a Worker on an open store. `sink` gets the events of the memory, `events` those of the worker."""
@@ -127,7 +129,15 @@ def build(
     counter = the_counter()
     chain = [LocalSummarizer(counter.count)] if summarizers is None else summarizers
     memory = Memory(
-        store, counter, chain, defaults=policy, clock=clock, sink=sink, cache_bytes=cache_bytes, prices=prices
+        store,
+        counter,
+        chain,
+        defaults=policy,
+        clock=clock,
+        sink=sink,
+        cache_bytes=cache_bytes,
+        prices=prices,
+        economics=economics,
     )
     events: list[Event] = []
     if patience_s is not None:

@@ -1,0 +1,144 @@
+"""The economic mode: compactions that pay, long before the threshold, and none that do not."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from memsvc.core.economy import Rates
+from memsvc.prices import GenaiPrices
+from memsvc.service.economics import LATE_S, Economics
+from tests.service.world import KEY, SMALL, Clock, Json, World, chat, said, user, words, world
+
+POLICY = replace(
+    SMALL,
+    mode="economic",
+    threshold_tokens=100_000,
+    max_tokens=150_000,
+    keep_tokens=600,
+    summary_tokens=500,
+    alpha=1.5,
+    guard=0.25,
+)
+TTL_S = 300.0
+SYSTEM = words(1_600, "rule")
+
+
+@contextlib.asynccontextmanager
+async def economic(model: str | None = "claude-sonnet-5-5", **settings: object) -> AsyncIterator[World]:
+    clock = Clock()
+    economics = Economics(GenaiPrices(), clock=clock, summarizer=Rates(0.1, 0.125, 0.01, 0.5))
+    async with world(policy=POLICY, clock=clock, economics=economics) as w:
+        await w.put(system=SYSTEM, format="anthropic", model=model, **settings)
+        yield w
+
+
+async def turn(w: World, text: str, *, after: float = 30.0) -> None:
+    """A question, its answer, and what the service does about them."""
+    w.clock.pass_(after)
+    await w.append(user(text))
+    await settle(w)
+    await w.append(said(f"answer to {text}"))
+    await settle(w)
+
+
+async def settle(w: World) -> None:
+    await w.memory.looks.settled()
+    await w.work()
+
+
+async def compaction(w: World) -> Json:
+    found: Json = (await w.memory.get(KEY))["compaction"]
+    return found
+
+
+def texts(number: int) -> list[str]:
+    return [str(m["content"]) for m in chat(number, 120) if m["role"] == "user"]
+
+
+async def test_a_long_hot_chat_is_compacted_when_its_rent_has_come_to_the_price() -> None:
+    async with economic() as w:
+        for text in texts(120):
+            await turn(w, text)
+        made = await w.summaries()
+        assert 4 <= len(made) <= 12
+        assert {s["reason"] for s in made} == {"rent"}
+        assert all(s["predicted_saving_usd"] > 0 for s in made)
+        assert (await w.memory.get(KEY))["tokens"]["ratio"] < 0.5
+        assert len(await w.history()) == 240
+
+
+async def test_a_short_hot_chat_is_left_alone() -> None:
+    async with economic() as w:
+        for text in texts(14):
+            await turn(w, text)
+        assert await w.summaries() == []
+
+
+async def test_when_the_cache_has_expired_it_is_compacted_before_anybody_comes_back() -> None:
+    async with economic() as w:
+        for text in texts(17):
+            await turn(w, text)
+        assert await w.summaries() == []
+        last = w.clock()
+        assert (await compaction(w))["due"] == last + TTL_S + LATE_S
+        w.clock.pass_(TTL_S)
+        assert await w.work() == 0
+        w.clock.pass_(LATE_S)
+        await w.work()
+        (made,) = await w.summaries()
+        assert made["reason"] == "cold"
+        assert (await compaction(w))["due"] is None
+
+
+async def test_a_session_that_goes_on_is_looked_at_again_when_its_cache_expires_later() -> None:
+    async with economic() as w:
+        for text in texts(17):
+            await turn(w, text)
+        due = (await compaction(w))["due"]
+        await turn(w, "one more", after=TTL_S - 10.0)
+        last = w.clock()
+        w.clock.now = due
+        await w.work()
+        assert await w.summaries() == []
+        assert (await compaction(w))["due"] == last + TTL_S + LATE_S
+        w.clock.now = last + TTL_S + LATE_S
+        await w.work()
+        assert [s["reason"] for s in await w.summaries()] == ["cold"]
+
+
+async def test_nobody_waits_for_a_compaction_that_is_due_when_the_cache_expires() -> None:
+    async with economic() as w:
+        for text in texts(17):
+            await turn(w, text)
+        assert (await compaction(w))["state"] == "queued"
+        assert (await w.context(wait_ms=60_000))["epoch"] == 0
+
+
+async def test_where_a_price_or_a_cache_is_unknown_only_the_threshold_counts() -> None:
+    for model in (None, "llama-4-70b", "gpt-99-unheard-of"):
+        async with economic(model) as w:
+            for text in texts(40):
+                await turn(w, text)
+            w.clock.pass_(1e6)
+            assert await w.work() == 0
+            assert await w.summaries() == []
+
+
+async def test_the_threshold_stays_a_promise() -> None:
+    async with economic(policy={"threshold_tokens": 2_600}) as w:
+        await w.append(*chat(20, 120))
+        await w.work()
+        assert [s["reason"] for s in await w.summaries()] == ["threshold"]
+
+
+async def test_it_costs_less_than_the_price_when_the_model_is_dearer() -> None:
+    """What a token costs decides how soon: a dear cache read pays for a compaction earlier."""
+    counts = []
+    for model in ("gpt-4o", "gpt-5"):
+        async with economic(model) as w:
+            for text in texts(60):
+                await turn(w, text)
+            counts.append(len(await w.summaries()))
+    assert counts[0] > counts[1]
