@@ -57,7 +57,7 @@ class AskedFor:
 
 
 async def settled(log: Log, key: Key, timeout: float, clock: Callable[[], float]) -> None:
-    """Wait until no compaction is running or due soon, at most `timeout` seconds. Raises NotFound."""
+    """Wait until no compaction is running or due, at most `timeout` seconds. Raises NotFound."""
     try:
         async with asyncio.timeout(timeout):
             # The one who works may be another process: there is no event to wait for.
@@ -65,8 +65,8 @@ async def settled(log: Log, key: Key, timeout: float, clock: Callable[[], float]
                 head = await log.head(key)
                 if head is None:
                     raise NotFound(f"no session {key.session!r}")
-                soon = head.state == "queued" and (head.due_at or 0.0) <= clock() + timeout
-                if head.state != "running" and not soon:
+                due = head.state == "queued" and (head.due_at or 0.0) <= clock()
+                if head.state != "running" and not due:
                     return
                 await asyncio.sleep(WAIT_STEP_S)
     except TimeoutError:
