@@ -88,14 +88,14 @@ MUTANTS = (
         "a worker that does not renew its lease",
         "service/leased.py",
         "                held = await self._queue.extend(job, now=self._clock(), lease_s=self._lease_s)\n",
-        "                held = job\n",
+        "                held = True\n",
         "tests/service/test_worker_lease.py",
     ),
     Mutant(
         "a worker that goes on without its lease",
         "service/leased.py",
-        "            if held is None:\n                return None\n            job = held\n",
-        "            job = held or job\n",
+        "            if not held:\n                return False\n",
+        "",
         "tests/service/test_worker_lease.py -k lost",
     ),
     Mutant(

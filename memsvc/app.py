@@ -88,10 +88,12 @@ class App:
         if work:
             self.worker.start()
 
-    async def close(self) -> None:
-        """Finish what runs (at most `shutdown_s`), then let go of the store."""
-        await self.worker.stop(self.config.shutdown_s)
-        await self.memory.drain(self.config.shutdown_s)
+    async def close(self, *, since: float | None = None) -> None:
+        """Finish what runs, at most until `shutdown_s` after `since` (monotonic; None = now), then let go of the
+        store."""
+        end = (time.monotonic() if since is None else since) + self.config.shutdown_s
+        await self.worker.stop(max(0.0, end - time.monotonic()))
+        await self.memory.drain(max(0.0, end - time.monotonic()))
         for summarizer in self._written:
             await summarizer.close()
         await self._store.close()

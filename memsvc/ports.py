@@ -185,8 +185,9 @@ class Queue(Protocol):
         """End a claimed job (or reschedule it). False and no change if the lease was lost."""
         ...
 
-    async def extend(self, job: Job, *, now: float, lease_s: float) -> Job | None:
-        """A claimed job with a lease that ends at `now + lease_s`; None if the lease was lost.
+    async def extend(self, job: Job, *, now: float, lease_s: float) -> bool:
+        """Let a claimed job become due again at `now + lease_s`; False if its lease was lost. What proves the
+        claim stays as it is: an answer that gets lost takes nothing from its holder.
         Called while a summarizer is at work, so that nobody else pays for the same summary."""
         ...
 

@@ -55,10 +55,14 @@ class Worker:
         """Begin working in the background."""
         self._tasks = [asyncio.create_task(self._loop()) for _ in range(self._concurrency)]
 
-    async def stop(self, timeout_s: float) -> None:
-        """Take no new job, let running ones finish for `timeout_s`, then cancel them."""
+    def retire(self) -> None:
+        """Take no new job; running ones go on."""
         self._stopping = True
         self._wake.set()
+
+    async def stop(self, timeout_s: float) -> None:
+        """Take no new job, let running ones finish for `timeout_s`, then cancel them."""
+        self.retire()
         if not self._tasks:
             return
         _, late = await asyncio.wait(self._tasks, timeout=timeout_s)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SCOPES: tuple[Access, ...] = ("read", "write")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+LONGEST_S = 100 * 365 * 86_400
 _DURATION = re.compile(r"([0-9]{1,9})([smhdw])")
 _HEAD = ("id", "tenant", "name", "scopes", "created", "expires", "state", "ends in")
 
@@ -36,7 +37,10 @@ def seconds(text: str) -> float:
     found = _DURATION.fullmatch(text)
     if found is None or not int(found[1]):
         raise argparse.ArgumentTypeError("must be a duration such as 30s, 15m, 1h, 90d or 2w")
-    return float(int(found[1]) * _UNITS[found[2]])
+    length = int(found[1]) * _UNITS[found[2]]
+    if length > LONGEST_S:
+        raise argparse.ArgumentTypeError("must be at most 100 years; without it a key is good for ever")
+    return float(length)
 
 
 def scopes(text: str) -> tuple[Access, ...]:
@@ -144,7 +148,12 @@ def _row(key: ApiKey, now: float) -> tuple[str, ...]:
 
 
 def _time(at: float | None) -> str:
-    return "" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if at is None:
+        return ""
+    try:
+        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):  # a year that no calendar has
+        return "never"
 
 
 def say(text: str, status: int = 0) -> int:

@@ -7,7 +7,7 @@ import asyncio
 import sys
 import time
 
-from memsvc.config import Config
+from memsvc.config import Config, ConfigError
 from memsvc.errors import MemsvcError
 from memsvc.ports import Store
 
@@ -18,9 +18,17 @@ def move(config: Config, args: argparse.Namespace) -> int:
 
 
 async def _moved(config: Config, args: argparse.Namespace) -> int:
-    from memsvc.stores import open_store
+    from memsvc.app import store_of
+    from memsvc.observe import Event, StoreNotice
 
-    store = open_store(config.store)
+    def notice(event: Event) -> None:  # not to standard output, where an export goes
+        print(f"memsvc: {event.text if isinstance(event, StoreNotice) else event}", file=sys.stderr)
+
+    try:
+        store = store_of(config, notice)
+    except ConfigError as wrong:
+        print(f"memsvc: {wrong}", file=sys.stderr)
+        return 2
     try:
         await store.open()
         return await {"export": _exported, "import": _imported, "purge": _purged}[args.command](store, args)

@@ -77,6 +77,7 @@ async def _serve_until_stopped(config: Config, *, child: bool) -> int:
     from memsvc.app import build
 
     stopped = _stop_signal(child=child)
+    since = None
     try:
         app = build(config)
     except ConfigError as refused:
@@ -99,9 +100,11 @@ async def _serve_until_stopped(config: Config, *, child: bool) -> int:
         print(f"memsvc {__version__} serves on {where}, store {config.shown_store}, summaries: {by}")
         sys.stdout.flush()
         await stopped.wait()
-        await runner.cleanup()  # answers what is under way, takes nothing new
+        since = time.monotonic()
+        app.worker.retire()
+        await runner.cleanup()  # answers what is under way, takes nothing new; may take `shutdown_s` twice
     finally:
-        await app.close()
+        await app.close(since=since)
     return 0
 
 

@@ -342,7 +342,7 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed compaction. `lease` (unix seconds) is also the proof of ownership."""
+    """A claimed compaction. `lease` (unix seconds, when it ended as it was claimed) is the proof of ownership."""
 
     key: Key
     lease: float

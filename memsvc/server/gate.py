@@ -87,7 +87,7 @@ class _Loopback:
     """No keys: one tenant, and only programs on this machine.
 
     A web page must not reach the service through a visitor's browser: neither under a name of its
-    own that resolves to this machine (the Host header tells) nor across origins (Origin tells).
+    own that resolves to this machine (the Host header tells) nor across origins (Origin tells, or Sec-Fetch-Site).
     """
 
     def __init__(self) -> None:
@@ -104,7 +104,11 @@ class _Loopback:
             )
         self._good_host = host  # the same in nearly every request
         origin = headers.get("Origin")
-        if origin is not None and _ORIGIN.fullmatch(origin) is None:
+        if origin is None:  # an image or a link of another site tells no origin
+            foreign = headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
+        else:
+            foreign = _ORIGIN.fullmatch(origin) is None
+        if foreign:
             raise Forbidden(
                 "Without keys no request from another origin is answered; call from a program, not from a "
                 "web page, or configure keys.",

@@ -14,8 +14,11 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 READY_S = 60.0
 """A process that has not said by then that it serves is taken for stuck."""
@@ -57,6 +60,7 @@ def reserve(host: str, port: int) -> socket.socket:
     try:
         if not hasattr(socket, "SO_REUSEPORT"):
             raise CannotBind("this system cannot share a port among processes; use --workers 1")
+        _check_free(family, host, port)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         held.bind((host, port))
     except OSError as taken:
@@ -66,6 +70,14 @@ def reserve(host: str, port: int) -> socket.socket:
         held.close()
         raise
     return held
+
+
+def _check_free(family: int, host: str, port: int) -> None:
+    """Raise OSError where somebody has the port: with SO_REUSEPORT another service of the same user, perhaps on
+    another store, would get a part of the connections without a word."""
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have just ended do not count
+        probe.bind((host, port))
 
 
 async def run(plan: Plan, stopped: asyncio.Event, tell: Callable[[int], None]) -> int:
@@ -79,7 +91,9 @@ async def run(plan: Plan, stopped: asyncio.Event, tell: Callable[[int], None]) -
         try:
             for child in children:
                 await child.start()
-            statuses = await asyncio.gather(*(child.ready() for child in children))
+            statuses = await _unless(stopped, asyncio.gather(*(child.ready() for child in children)))
+            if statuses is None:
+                return 0
             if any(statuses):
                 return next(status for status in statuses if status)
             tell(port)
@@ -131,9 +145,14 @@ class _Child:
             said = f"memsvc: process {self._process.pid} ended with status {self._process.returncode}"
             print(f"{said}; starting another in {pause:g} s", file=sys.stderr)
             await _either(asyncio.sleep(pause), stopped.wait())
-            if not stopped.is_set():
+            if stopped.is_set():
+                return
+            try:
                 await self.start()
-                await self.ready()
+            except OSError as failed:  # no memory or no process to be had: perhaps after the next pause
+                print(f"memsvc: no process could be started: {failed.strerror}", file=sys.stderr)
+                continue
+            await _either(self.ready(), stopped.wait())
 
     async def stop(self) -> None:
         """Let it finish what is under way, then end it."""
@@ -149,6 +168,17 @@ class _Child:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+async def _unless(stopped: asyncio.Event, wait: Awaitable[T]) -> T | None:
+    """What is waited for; None if `stopped` comes first."""
+    task = asyncio.ensure_future(wait)
+    await _either(asyncio.wait({task}), stopped.wait())
+    if task.done():
+        return task.result()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return None
 
 
 async def _either(*waits: object) -> None:

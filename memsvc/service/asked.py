@@ -14,6 +14,8 @@ from memsvc.service.leased import Leased
 from memsvc.service.requests import CompactRequest
 
 Asked = tuple[Key, bool, int | None]
+MOST_ASKED = 2
+"""Compactions of a session at once, all but one of them waiting: what comes then is told that one is running."""
 WAIT_STEP_S = 0.02
 """Pause between looks at a compaction that another worker is running."""
 
@@ -30,6 +32,8 @@ class AskedFor:
         asked = (session.key, request.force, request.keep_tokens)
         task = self._running.get(asked)
         if task is None:
+            if sum(key == session.key for key, _, _ in self._running) >= MOST_ASKED:
+                return 202, {"epoch": session.epoch, "changed": False, "reason": "running"}
             reason = "forced" if request.force else "threshold"
             task = asyncio.create_task(self._leased.now(session.key, reason=reason, keep_tokens=request.keep_tokens))
             self._running[asked] = task

@@ -41,7 +41,11 @@ async def fork(store: Source, key: Key, to: Key, after_seq: int | None, at: floa
             if await same(store, session):
                 current = links[-1] if links else None
                 header = forked(session, current, after_seq, at)
-                return await store.publish(to, token, header, tuple(one.epoch for one in links))
+                made = await store.publish(to, token, header, tuple(one.epoch for one in links))
+                if await same(store, session):
+                    return made
+                # What was erased there meanwhile must not live on here. Nobody was told of the copy yet.
+                await store.delete(to)
         finally:
             await store.discard(to, token)
     raise Conflict("the session is being edited or compacted all the time; try again", code="lost_race")

@@ -43,7 +43,8 @@ class Holders:
     async def any(self) -> bool:
         """Whether a key was ever stored. Raises Unavailable."""
         began = self._monotonic()
-        self._any = self._any or bool(await self._keys.keys())
+        found = bool(await self._keys.keys())
+        self._any = self._any or found  # after the look: another one may have found a key meanwhile
         self._looked = began
         return self._any
 

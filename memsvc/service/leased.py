@@ -85,20 +85,18 @@ class Leased:
             held = await self._keep(job, work)
         finally:
             await _stopped(work)
-        return await self._finish(held, work) if held is not None else Ended()
+        return await self._finish(job, work) if held else Ended()
 
-    async def _keep(self, job: Job, work: asyncio.Future[Outcome]) -> Job | None:
-        """Hold the lease while the work goes on; gives the job as it is held in the end, None if the lease
-        was lost to another worker."""
+    async def _keep(self, job: Job, work: asyncio.Future[Outcome]) -> bool:
+        """Hold the lease while the work goes on. False if it was lost to another worker."""
         while not (await asyncio.wait({work}, timeout=self._lease_s / LEASE_PARTS))[0]:
             try:
                 held = await self._queue.extend(job, now=self._clock(), lease_s=self._lease_s)
             except MemsvcError:
                 continue  # the store is away: the lease may outlast that
-            if held is None:
-                return None
-            job = held
-        return job
+            if not held:
+                return False
+        return True
 
     async def _finish(self, job: Job, work: asyncio.Future[Outcome]) -> Ended:
         try:

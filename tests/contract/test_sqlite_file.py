@@ -456,3 +456,12 @@ async def test_a_picture_that_comes_again_takes_no_room(store: SQLiteStore) -> N
     assert (await run(store, lambda db: db.execute(size).fetchone()))[0] == len(PICTURE)
     await store.redact(KEY, 20, at=2.0)
     assert (await run(store, lambda db: db.execute(size).fetchone()))[0] is None
+
+
+async def test_what_a_copy_left_that_died_goes_while_the_service_runs(path: str, store: SQLiteStore) -> None:
+    await stage(store)
+    await store.claim(now=1.0, lease_s=5.0)
+    assert counted(path)["messages"] > 0
+    await run(store, lambda db: db.execute("UPDATE staged SET touched = touched - 3601"))
+    assert await store.claim(now=1.0, lease_s=5.0) is None
+    assert counted(path) == dict.fromkeys(TABLES, 0)

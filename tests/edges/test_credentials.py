@@ -99,6 +99,8 @@ async def test_without_keys_local_names_are_answered(api: Api, host: str) -> Non
         ({"Host": "[::2]"}, "Host"),
         ({"Origin": "https://evil.example"}, "Origin"),
         ({"Origin": "null"}, "Origin"),
+        ({"Sec-Fetch-Site": "cross-site"}, "Origin"),
+        ({"Sec-Fetch-Site": "same-site"}, "Origin"),
         ({"Origin": "http://127.0.0.1.evil.example"}, "Origin"),
         ({"Origin": "file://localhost"}, "Origin"),
     ],

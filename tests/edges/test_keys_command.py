@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import apsw
 import pytest
 
 from memsvc.cli import main
@@ -146,3 +147,14 @@ def test_other_machines_are_let_in_by_keys_alone(shell: Shell) -> None:
         rest = "".join(process.communicate(timeout=20))
     assert process.returncode == 0
     assert key not in line + rest
+
+
+def test_a_key_that_outlives_every_calendar_is_refused_and_one_that_is_there_can_be_listed(shell: Shell) -> None:
+    with pytest.raises(SystemExit):
+        shell.run("create", "--tenant", "acme", "--expires", "9999999d")
+    out, _ = shell.run("create", "--tenant", "acme", "--expires", "5000w")
+    assert KEY.fullmatch(out)
+    with apsw.Connection(str(shell.file)) as db:
+        db.execute("UPDATE keys SET expires_at = 1e12")
+    (row,) = shell.listed()
+    assert row["expires"] == "never"

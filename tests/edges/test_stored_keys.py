@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from memsvc.core.access import ALL, Access, ApiKey, id_of, key_of
 from memsvc.errors import Unavailable
-from memsvc.ports import Store
+from memsvc.ports import Keys, Store
 from memsvc.server.gate import Gate
 from memsvc.service import Memory
 from memsvc.service.holders import AGE_S, MOST, Holders
@@ -330,3 +330,27 @@ async def test_no_key_is_ever_logged_or_answered(
     for key in (good, UNKNOWN):
         assert key not in told
         assert key.rpartition("_")[2][:40] not in told
+
+
+class Overtaken:
+    """A store that is asked whether it has keys, and answers when a key has been made and used meanwhile."""
+
+    def __init__(self, key: ApiKey) -> None:
+        self._key = key
+        self.holders: Holders | None = None
+
+    async def keys(self, tenant: str | None = None) -> list[ApiKey]:
+        assert self.holders is not None
+        await self.holders.one(self._key.id)
+        return []
+
+    async def key(self, id: str) -> ApiKey | None:
+        return self._key
+
+
+async def test_keys_stay_on_when_an_older_look_comes_back_late() -> None:
+    made = ApiKey("0" * 12, "acme", "", ("read",), b"", "", 0.0)
+    store = Overtaken(made)
+    store.holders = holders = Holders(cast("Keys", store), clock=lambda: 0.0, monotonic=lambda: 0.0)
+    assert await holders.any()
+    assert holders.any_known() is True

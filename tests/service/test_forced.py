@@ -116,3 +116,14 @@ async def test_however_many_ask_one_looks_at_the_queue() -> None:
     await w.memory.drain(60.0)
     assert slow.count <= 100
     await store.close()
+
+
+async def test_a_third_at_once_is_told_that_one_is_running() -> None:
+    slow = Slow()
+    store, first, _ = await two(slow)
+    asked = [await first.compact(force=True, keep_tokens=n, wait_ms=0) for n in range(10, 40)]
+    assert {status for status, _ in asked} == {202}
+    slow.let.set()
+    await first.memory.drain(10.0)
+    assert slow.count <= 2
+    await store.close()

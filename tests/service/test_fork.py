@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
@@ -10,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memsvc.core.lineage import Link, chain
-from memsvc.core.model import TOMBSTONE, Entry, Key
+from memsvc.core.model import TOMBSTONE, Entry, Key, Session
 from memsvc.errors import Conflict, MemsvcError, NotFound
 from memsvc.ports import Store
+from memsvc.stores.sqlite import SQLiteStore
 from tests.faults.test_crash_at_every_await import FAULTS, Dies, Faulty
 from tests.laws.test_law1_no_loss import Play
 from tests.service.audit import check
@@ -219,3 +221,25 @@ def test_the_chain_of_summaries() -> None:
     assert [one.epoch for one in chain(links, 2)] == [1, 2]
     assert chain(links, 0) == ()
     assert [one.epoch for one in chain(reversed(links), 6)] == [1, 5, 6]
+
+
+class Erasing(SQLiteStore):
+    """Deletes the source of a fork right before the copy is shown."""
+
+    async def publish(
+        self, key: Key, token: str, session: Session, chain: Sequence[int], *, over: bool = False
+    ) -> Session:
+        await self.delete(KEY)
+        return await super().publish(key, token, session, chain, over=over)
+
+
+async def test_what_is_erased_while_it_is_copied_does_not_live_on_in_the_copy() -> None:
+    store = Erasing(":memory:")
+    await store.open()
+    w = build(store, clock=Clock())
+    await w.put(user="alice")
+    await w.append(user("my number is 4711"))
+    with pytest.raises(NotFound):
+        await w.memory.fork(KEY, "fork", None)
+    assert await store.sessions("default") == ([], None)
+    await store.close()

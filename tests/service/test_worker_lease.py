@@ -40,7 +40,7 @@ class Watched(SQLiteStore):
 
     extended: asyncio.Event
 
-    async def extend(self, job: Job, *, now: float, lease_s: float) -> Job | None:
+    async def extend(self, job: Job, *, now: float, lease_s: float) -> bool:
         held = await super().extend(job, now=now, lease_s=lease_s)
         self.extended.set()
         return held
@@ -125,4 +125,32 @@ async def test_a_compaction_goes_on_soon_after_the_store_is_back_however_often_i
     store.away = False
     assert await w.worker.run_due() == 1
     assert (await w.memory.get(KEY))["epoch"] == 1
+    await store.close()
+
+
+class Mumbling(Watched):
+    """Does what it is asked when a lease is to be extended, and then fails to say so, once."""
+
+    lost = 0
+
+    async def extend(self, job: Job, *, now: float, lease_s: float) -> bool:
+        held = await super().extend(job, now=now, lease_s=lease_s)
+        if not self.lost:
+            self.lost += 1
+            raise Unavailable("the answer was lost", retry_after=1)
+        return held
+
+
+async def test_an_answer_that_was_lost_costs_no_summary_that_is_being_paid_for() -> None:
+    store, slow = Mumbling(":memory:"), Slow()
+    w, _, task = await started(store, slow)
+    for _ in range(3):
+        w.clock.pass_(LEASE_S * 0.6)
+        await looked(store)
+    assert store.lost
+    slow.let.set()
+    assert await task == 1
+    assert not slow.stopped.is_set()
+    assert [s["model"] for s in await w.summaries()] == ["slow"]
+    assert (await w.memory.get(KEY))["compaction"]["state"] == "idle"
     await store.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -78,12 +77,9 @@ class Jobs:
             ended["reason"] = None  # says nothing of the last compaction
         return await self._held(job, "finish", ended)
 
-    async def extend(self, job: Job, now: float, lease_s: float) -> Job | None:
-        """A claimed job with a later lease; None if the lease was lost."""
-        later = now + lease_s
-        if later == job.lease:
-            later = math.nextafter(later, math.inf)  # as in `claim`
-        return replace(job, lease=later) if await self._held(job, "extend", {"later": later, "now": now}) else None
+    async def extend(self, job: Job, now: float, lease_s: float) -> bool:
+        """Let a claimed job become due later; False if its lease was lost."""
+        return await self._held(job, "extend", {"later": now + lease_s, "now": now})
 
     async def next_due(self) -> float | None:
         """When the earliest job is due; None = none."""

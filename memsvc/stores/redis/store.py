@@ -217,8 +217,8 @@ class RedisStore:
         ended = {"state": state, "reason": reason, "error": error, "retry_at": retry_at}
         return await self._jobs.finish(job, ended)
 
-    async def extend(self, job: Job, *, now: float, lease_s: float) -> Job | None:
-        """A claimed job with a later lease; None if its lease was lost."""
+    async def extend(self, job: Job, *, now: float, lease_s: float) -> bool:
+        """Let a claimed job become due later; False if its lease was lost."""
         return await self._jobs.extend(job, now, lease_s)
 
     async def next_due(self) -> float | None:

@@ -100,18 +100,15 @@ def finish(
     return True
 
 
-def extend(db: apsw.Connection, job: Job, now: float, lease_s: float) -> Job | None:
-    """A claimed job with a later lease; None if the lease was lost."""
-    lease = now + lease_s
-    if lease == job.lease:
-        lease = math.nextafter(lease, math.inf)  # as in `claim`
+def extend(db: apsw.Connection, job: Job, now: float, lease_s: float) -> bool:
+    """Let a claimed job become due later; False if its lease was lost. The lease itself, which proves the claim,
+    stays."""
     change = (
-        "UPDATE jobs SET due_at = ?1, lease = ?1, claimed_at = ?2 WHERE lease = ?3 AND attempts = ?4 "
+        "UPDATE jobs SET due_at = ?1, claimed_at = ?2 WHERE lease = ?3 AND attempts = ?4 "
         "AND uid = (SELECT uid FROM sessions WHERE tenant = ?5 AND sid = ?6) RETURNING uid"
     )
     held = (job.lease, job.attempts, job.key.tenant, job.key.session)
-    taken = db.execute(change, (lease, now, *held)).fetchone()
-    return replace(job, lease=lease) if taken is not None else None
+    return db.execute(change, (now + lease_s, now, *held)).fetchone() is not None
 
 
 def next_due(db: apsw.Connection) -> float | None:

@@ -74,6 +74,11 @@ def discard(db: apsw.Connection, key: Key, token: str | None = None) -> None:
         _remove(db, cast(int, uid))
 
 
+def any_stale(db: apsw.Connection) -> bool:
+    """Whether an attempt has died and left something."""
+    return bool(db.execute("SELECT count(*) FROM staged WHERE touched < unixepoch() - ?", (STALE_S,)).get)
+
+
 def remove_stale(db: apsw.Connection) -> None:
     """Remove what attempts left that died."""
     for (uid,) in db.execute("SELECT uid FROM staged WHERE touched < unixepoch() - ?", (STALE_S,)).fetchall():
@@ -83,8 +88,7 @@ def remove_stale(db: apsw.Connection) -> None:
 def tidy(db: apsw.Connection) -> None:
     """The same at the start, if it can be done then; the usual start writes nothing."""
     with contextlib.suppress(apsw.Error):
-        query = "SELECT count(*) FROM staged WHERE touched < unixepoch() - ?"
-        if db.execute(query, (STALE_S,)).get:
+        if any_stale(db):
             with db:
                 remove_stale(db)
 

@@ -242,7 +242,10 @@ class SQLiteStore(AccessKeys):
 
     async def claim(self, *, now: float, lease_s: float) -> Job | None:
         """Take one due job, or None."""
-        if not await self._read(lambda db: jobs.any_due(db, now, lease_s)):
+        due, stale = await self._read(lambda db: (jobs.any_due(db, now, lease_s), staging.any_stale(db)))
+        if stale:  # whoever looks for work keeps house
+            await self._write(staging.remove_stale)
+        if not due:
             return None  # no write for an idle worker's look
         return await self._write(lambda db: jobs.claim(db, now, lease_s))
 
@@ -263,8 +266,8 @@ class SQLiteStore(AccessKeys):
         ended = cast(State, state)
         return await self._write(lambda db: jobs.finish(db, job, ended, reason, error, retry_at))
 
-    async def extend(self, job: Job, *, now: float, lease_s: float) -> Job | None:
-        """A claimed job with a later lease; None if its lease was lost."""
+    async def extend(self, job: Job, *, now: float, lease_s: float) -> bool:
+        """Let a claimed job become due later; False if its lease was lost."""
         return await self._write(lambda db: jobs.extend(db, job, now, lease_s))
 
     async def next_due(self) -> float | None:

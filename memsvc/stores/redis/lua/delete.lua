@@ -3,9 +3,10 @@
 --      the header first
 -- ARGV name, the user's token, '' or a time
 -- Gives 0 if there was none or it was active at that time or later, 1 when done, or {'user', token}.
-call('UNLINK', unpack(KEYS, 6, 13))
 local s = header(KEYS[14])
-if not s or (ARGV[3] ~= '' and s[F.updated_at] >= tonumber(ARGV[3])) then return 0 end
+if s and ARGV[3] ~= '' and s[F.updated_at] >= tonumber(ARGV[3]) then return 0 end
+call('UNLINK', unpack(KEYS, 6, 13))
+if not s then return 0 end
 if s[F.user] ~= ARGV[2] then return {'user', s[F.user]} end
 call('ZREM', KEYS[3], ARGV[1])
 call('ZREM', KEYS[4], member(s))
