@@ -83,11 +83,16 @@ class Meter:
 
     def look(self, now: float) -> Look:
         """What it says at `now` (unix seconds), before the next call."""
-        cold = self._cold(now)
+        called = self._called
+        waiting = bool(self._marks) and not self._marks[-1].assistant
+        if waiting:  # for a reply: the call that will bring it has been made, or is about to be
+            called = self._marks[-1].at
+        cold_at = None if called is None else called + self._market.ttl_s
+        cold = cold_at is not None and now > cold_at
         position, keep = self._position()
         move = self._weighed(position, cold)
-        cold_at = None if self._called is None else self._called + self._market.ttl_s
         pays = position.compactable > 0 and due(position, move, self._paid, self._wishes)
+        pays = pays and (cold or not waiting)  # else the call would write to the cache what is about to go
         saving = move.saved * self._market.main.read * self._calls - move.need
         return Look(pays, "cold" if cold else "rent", keep, move.need, self._paid, saving, cold_at)
 

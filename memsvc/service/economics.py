@@ -91,7 +91,7 @@ class Economics:
         rates = self._rates(seller(session), model, policy.cache_ttl == "1h", self._clock() // DAY_S)
         if rates is None:
             return None
-        minimum = int(cache.minimum / rules.next_factor(session))
+        minimum = int(cache.minimum / min(1.0, rules.next_factor(session)))  # where counts differ, the safe side
         paid = self._summarizer
         work = (paid.input, paid.output) if paid is not None else (0.0, 0.0)
         return Market(rates, cache.ttl_s, minimum, *work, self._loss_micros)
