@@ -11,10 +11,11 @@ FIND_PYTHON = for p in $(CANDIDATES); do \
 	then echo "$$p"; break; fi; done
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help run demo test lint format docs bench soak mutants fuzz api-fuzz lock clean
+.PHONY: help run demo replay test lint format docs bench soak mutants fuzz api-fuzz lock clean
 
 help:
 	@echo "make run     serve on http://127.0.0.1:8080 (SQLite, local summarizer, no key)"
+	@echo "make replay  what would FILE=transcript.jsonl cost with memsvc?"
 	@echo "make demo    play a sample conversation: history against context"
 	@echo "make test    run the whole test suite; ARGS='tests/core -k name' runs a part"
 	@echo "make lint    ruff, ruff format, mypy"
@@ -40,6 +41,9 @@ $(VENV)/bin/python:
 $(VENV)/.run: requirements.txt | $(VENV)/bin/python
 	@echo "installing what the service needs"
 	@$(PIP) --require-hashes -r requirements.txt
+	@echo "$(CURDIR)" > "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/memsvc.pth"
+	@printf '#!/bin/sh\nexec "%s/%s" -m memsvc "$$@"\n' "$(CURDIR)" "$(PY)" > $(VENV)/bin/memsvc
+	@chmod +x $(VENV)/bin/memsvc
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt | $(VENV)/bin/python
@@ -49,6 +53,9 @@ $(VENV)/.dev: requirements-dev.txt | $(VENV)/bin/python
 
 run: $(VENV)/.run
 	@exec $(PY) -m memsvc serve $(ARGS)
+
+replay: $(VENV)/.run
+	@$(PY) -m memsvc replay $(FILE) $(ARGS)
 
 demo: $(VENV)/.run
 	@$(PY) -m memsvc demo $(ARGS)

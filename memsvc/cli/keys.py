@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from memsvc.cli.moving import missing_file
 from memsvc.config import Config, ConfigError
 from memsvc.core.access import ALL, Access, ApiKey
 from memsvc.errors import MemsvcError
@@ -79,17 +80,19 @@ async def run_keys(config: Config, args: argparse.Namespace, *, clock: Clock = t
     async def act(store: Store) -> None:
         await _ACTIONS[args.action](Keyring(store, clock=clock), args, clock())
 
-    return await on_store(config, act)
+    return await on_store(config, act, reads=args.action != "create")
 
 
-async def on_store(config: Config, act: Callable[[Store], Awaitable[None]]) -> int:
-    """Open the store, act, close it; gives the exit status."""
+async def on_store(config: Config, act: Callable[[Store], Awaitable[None]], *, reads: bool = False) -> int:
+    """Open the store, act, close it; gives the exit status. `reads`: it must be there already."""
     from memsvc.app import store_of
     from memsvc.observe import Event, StoreNotice
 
     def notice(event: Event) -> None:  # not to standard output, where keys go
         say(event.text if isinstance(event, StoreNotice) else type(event).__name__)
 
+    if reads and (missing := missing_file(config)):
+        return say(f"there is no store {missing}; name the one with the keys with --store.", 1)
     if config.store == "sqlite://:memory:":
         return say("sqlite://:memory: ends with this command; name a store that stays with --store.", 2)
     try:

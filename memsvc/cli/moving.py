@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 import time
+from pathlib import Path
 
 from memsvc.config import Config, ConfigError
 from memsvc.errors import MemsvcError
@@ -17,6 +19,12 @@ def move(config: Config, args: argparse.Namespace) -> int:
     return asyncio.run(_moved(config, args))
 
 
+def missing_file(config: Config) -> str | None:
+    """The configured store, if it is a file that is not there: reading it would make an empty one."""
+    name = config.store.removeprefix("sqlite:///")
+    return config.shown_store if name != config.store and not Path(name).exists() else None
+
+
 async def _moved(config: Config, args: argparse.Namespace) -> int:
     from memsvc.app import store_of
     from memsvc.observe import Event, StoreNotice
@@ -24,6 +32,9 @@ async def _moved(config: Config, args: argparse.Namespace) -> int:
     def notice(event: Event) -> None:  # not to standard output, where an export goes
         print(f"memsvc: {event.text if isinstance(event, StoreNotice) else event}", file=sys.stderr)
 
+    if args.command != "import" and (missing := missing_file(config)):
+        print(f"memsvc: there is no store {missing}; name the one to read with --store.", file=sys.stderr)
+        return 1
     try:
         store = store_of(config, notice)
     except ConfigError as wrong:
@@ -32,6 +43,9 @@ async def _moved(config: Config, args: argparse.Namespace) -> int:
     try:
         await store.open()
         return await {"export": _exported, "import": _imported, "purge": _purged}[args.command](store, args)
+    except BrokenPipeError:  # who reads has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (MemsvcError, OSError) as failed:
         print(f"memsvc: {args.command} failed on {config.shown_store}: {failed}", file=sys.stderr)
         return 1
@@ -52,6 +66,9 @@ async def _exported(store: Store, args: argparse.Namespace) -> int:
 async def _imported(store: Store, args: argparse.Namespace) -> int:
     from memsvc.service.restore import restore
 
+    if args.file != "-" and not Path(args.file).is_file():  # noqa: ASYNC240
+        print(f"memsvc: there is no file {args.file!r} to import.", file=sys.stderr)
+        return 1
     with sys.stdin.buffer if args.file == "-" else open(args.file, "rb") as lines:  # noqa: ASYNC230
         done = await restore(store, lines, replace=args.replace)
     for key in done.refused:

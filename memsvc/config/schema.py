@@ -51,7 +51,7 @@ class Config(BaseModel):
         1_000, ge=1, le=60_000, description="Milliseconds they may take; then the answer is 503."
     )
     mode: Mode = Field(
-        "threshold",
+        "economic",
         description="When to compact: past the threshold; economic = also earlier, when it pays; or only when asked.",
     )
     threshold_tokens: int = Field(

@@ -85,7 +85,21 @@ def _conversation(value: Any, number: int, name: str, format: Format | None) -> 
     times = _times(at, len(messages), number)
     told = value.get("format") or format or guessed(messages)
     id = str(value.get("id") or f"{name}-{number}")
-    return Conversation(id, tuple(messages), times, told, system, value.get("tools"), value.get("model"))
+    return Conversation(
+        id, tuple(messages), times, told, system, _tools(value.get("tools"), number), value.get("model")
+    )
+
+
+def _tools(tools: Any, line: int) -> list[Json] | None:
+    """As objects; some data sets keep them as JSON text."""
+    try:
+        tools = orjson.loads(tools) if isinstance(tools, str) else tools
+        found = [orjson.loads(t) if isinstance(t, str) else t for t in tools or []]
+    except (TypeError, orjson.JSONDecodeError):
+        found = [None]
+    if not all(isinstance(t, dict) for t in found):
+        raise BadTranscript(f"line {line}: `tools` must be a list of objects")
+    return found or None
 
 
 def _times(at: Any, number: int, line: int) -> tuple[float, ...]:

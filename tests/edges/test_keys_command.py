@@ -87,6 +87,9 @@ def test_the_life_of_a_key(shell: Shell) -> None:
 
 
 def test_what_is_wrong_is_said_in_a_sentence(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "there is no store" in shell.run("revoke", "zz", status=1)[1]
+    assert not shell.file.exists()
+    shell.run("create", "--tenant", "acme")
     assert "no key 'zz'" in shell.run("revoke", "zz", status=1)[1]
     assert "printable" in shell.run("create", "--tenant", "a\tb", status=1)[1]
     assert main(["keys", "list", "--store", "sqlite://:memory:"]) == 2

@@ -20,9 +20,10 @@ def given(folder: Path, *lines: Any) -> list[Conversation]:
 
 
 def test_one_conversation_a_line(tmp_path: Path) -> None:
-    first = {"id": "a", "messages": [HI, HO], "at": [5, 7.5], "system": "s", "tools": [], "format": "anthropic"}
+    first = {"id": "a", "messages": [HI, HO], "at": [5, 7.5], "system": "s", "tools": [{"name": "t"}, '{"name": "u"}']}
+    first["format"] = "anthropic"
     found = given(tmp_path, first, {"messages": [HI]})
-    assert found[0] == Conversation("a", (HI, HO), (5.0, 7.5), "anthropic", "s", [], None)
+    assert found[0] == Conversation("a", (HI, HO), (5.0, 7.5), "anthropic", "s", [{"name": "t"}, {"name": "u"}], None)
     assert (found[1].id, found[1].at, found[1].format) == ("chats-2", (BEGIN,), "openai")
 
 
@@ -91,6 +92,8 @@ def test_a_call_is_made_before_each_reply_that_follows_no_other(tmp_path: Path) 
         ('{"messages": []}\n{oh}', "line 2 is no JSON"),
         ('{"messages": [{"role": "user", "content": "x"}], "at": []}', "`at` must have a number"),
         ('"a text"', "line 1 has no list"),
+        ('{"messages": [], "tools": ["oh"]}', "`tools` must be a list of objects"),
+        ('{"messages": [], "tools": 5}', "`tools` must be a list of objects"),
     ],
 )
 def test_what_cannot_be_read_is_said_with_its_place(tmp_path: Path, text: str, what: str) -> None:

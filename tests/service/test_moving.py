@@ -306,3 +306,18 @@ def test_the_commands(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes])
     assert b"acme/odd" in capfdbinary.readouterr().err
     assert main([*command, "--replace"]) == 0
     assert main(["import", f"{tmp_path}/none", "--store", b]) == 1
+
+
+@pytest.mark.parametrize("command", [("export",), ("purge", "--tenant", "t", "--inactive-since", "5")])
+def test_a_mistyped_store_is_no_empty_one(
+    tmp_path: Path, command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "typo.db"
+    assert main([*command, "--store", f"sqlite:///{file}"]) == 1
+    assert "there is no store" in capsys.readouterr().err
+    assert not file.exists()
+
+
+def test_a_file_that_is_not_there_is_no_fault_of_the_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", str(tmp_path / "none.jsonl"), "--store", f"sqlite:///{tmp_path}/new.db"]) == 1
+    assert "there is no file" in capsys.readouterr().err
