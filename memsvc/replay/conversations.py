@@ -86,12 +86,12 @@ def _conversation(value: Any, number: int, name: str, format: Format | None) -> 
     told = value.get("format") or format or guessed(messages)
     id = str(value.get("id") or f"{name}-{number}")
     return Conversation(
-        id, tuple(messages), times, told, system, _tools(value.get("tools"), number), value.get("model")
+        id, tuple(messages), times, told, system, _tools(value.get("tools"), number, told), value.get("model")
     )
 
 
-def _tools(tools: Any, line: int) -> list[Json] | None:
-    """As objects; some data sets keep them as JSON text."""
+def _tools(tools: Any, line: int, format: Format) -> list[Json] | None:
+    """As objects of the API; some data sets keep them as JSON text, or the function of each alone."""
     try:
         tools = orjson.loads(tools) if isinstance(tools, str) else tools
         found = [orjson.loads(t) if isinstance(t, str) else t for t in tools or []]
@@ -99,6 +99,8 @@ def _tools(tools: Any, line: int) -> list[Json] | None:
         found = [None]
     if not all(isinstance(t, dict) for t in found):
         raise BadTranscript(f"line {line}: `tools` must be a list of objects")
+    if format == "openai":
+        found = [t if "type" in t else {"type": "function", "function": t} for t in found]
     return found or None
 
 
