@@ -172,9 +172,20 @@ class CopiesContract:
         assert [e.seq for e in await store.pins(TO)] == [1, 6]
         assert await store.next_due() is None
         assert not await store.hold(line("b", key=TO, micros=70), most_micros=100, since=0.0)
+        assert [x.key.session for x in (await store.lines(tenant="acme"))[0]] == [TO.session]
         found, _ = await store.sessions("acme")
         assert found == [made]
         assert await sound(store, TO) == made
+
+    async def test_a_call_that_was_held_before_another_took_the_place_is_settled_after(self, store: Store) -> None:
+        await say(store, key=TO)
+        assert await store.hold(line("memsvc-a", key=TO, micros=90), most_micros=100, since=0.0)
+        for token in ("t", "u"):
+            await stage(store, token)
+            await store.publish(TO, token, HEADER, (3, 8), over=True)
+        await store.settle(line("memsvc-a", key=TO, micros=10))
+        assert [(x.key.session, x.micros) for x in (await store.lines(tenant="acme"))[0]] == [(TO.session, 10)]
+        assert await store.hold(line("memsvc-b", key=TO, micros=90), most_micros=100, since=0.0)
 
     async def test_what_is_too_much_is_due_at_once(self, store: Store) -> None:
         await stage(store)

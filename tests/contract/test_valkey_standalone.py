@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from itertools import islice
 
 import pytest
+from redis.asyncio import Redis
 
-from memsvc.core.model import Key
+from memsvc.core.model import Key, Part
+from memsvc.errors import Conflict
 from memsvc.ports import Store
 from memsvc.stores import open_store
 from memsvc.stores.redis.census import STEP
 from memsvc.stores.redis.keys import Keys
 from tests.contract.census_contract import idle
-from tests.contract.making import say
+from tests.contract.copies_contract import HEADER, TO, entry, stage
+from tests.contract.making import KEY, batch, draft, line, must, say
 from tests.contract.servers import Process
 from tests.contract.store_contract import StoreContract
 
@@ -37,3 +41,58 @@ class TestValkeyStandalone(StoreContract):
             await say(store, key=Key("acme", name), at=1.0 + max(0, n - 2 * STEP) // 50)
         assert sorted(await idle(store, 1e12, limit)) == sorted(mine)
         assert len(await idle(store, 2.0, limit)) == 2 * STEP + 50
+
+    @pytest.mark.parametrize("part", "eixspbo")
+    async def test_a_copy_that_lost_a_part_to_the_server_is_not_shown(
+        self, store: Store, valkey: Process, prefix: str, part: str
+    ) -> None:
+        await say(store, 2, key=TO)
+        await stage(store)
+        await store.stage(TO, "t", Part(6, (entry(7, raw=b'{"content":"' + b"QUJD" * 2_000 + b'"}'),)))
+        async with Redis.from_url(valkey.url) as raw:
+            place = Keys(prefix).place(TO)
+            assert await raw.delete(f"{place.base}{part}:{place.name}!") == 1
+        with pytest.raises(Conflict):
+            await store.publish(TO, "t", HEADER, (3, 8), over=True)
+        assert (await must(store, TO)).last_seq == 2
+
+    async def test_law8_a_call_is_booked_though_somebody_died_between_its_mark_and_its_line(
+        self, store: Store, valkey: Process, prefix: str
+    ) -> None:
+        keys, call = Keys(prefix), line("msg_1", key=TO, micros=7)
+        _, index = keys.book("acme", call.id)
+        other = (keys.place(TO).shard + 1) % 64
+        async with Redis.from_url(valkey.url) as raw:
+            await raw.hset(index, call.id, str(other))
+        assert await store.book(call)
+        assert not await store.book(call)
+        assert [(x.id, x.micros) for x in (await store.lines(tenant="acme"))[0]] == [(call.id, 7)]
+
+    async def test_records_of_appends_that_stored_nothing_go_too(
+        self, store: Store, valkey: Process, prefix: str
+    ) -> None:
+        place = Keys(prefix).place(KEY)
+        for n in range(20):
+            await store.append(KEY, batch(draft("m", id="same"), at=1.0, idempotency_key=f"k{n}", digest=b""))
+        async with Redis.from_url(valkey.url) as raw:
+            old = await raw.lindex(f"{place.base}a:{place.name}", 0)
+            await raw.lpush(f"{place.base}a:{place.name}", *[old] * 10_000)
+            for n in range(3):
+                late = batch(draft("m", id="same"), at=2e5, idempotency_key=f"late{n}", digest=b"")
+                await store.append(KEY, late)
+            assert await raw.llen(f"{place.base}a:{place.name}") == 10_000
+
+
+async def test_a_fault_that_nobody_thought_of_leaves_nobody_waiting_and_no_connection_gone(
+    valkey: Process, prefix: str
+) -> None:
+    store = open_store(f"{valkey.url}?prefix={prefix}")
+    await store.open()
+    for _ in range(3):  # more than there are connections
+        bad = [store.book(line("\ud800", key=KEY)) for _ in range(8)]
+        good = [store.head(Key("acme", f"s{n}")) for n in range(60)]
+        async with asyncio.timeout(20.0):
+            await asyncio.gather(*bad, *good, return_exceptions=True)
+    async with asyncio.timeout(20.0):
+        assert await asyncio.gather(*(store.head(KEY) for _ in range(50))) == [None] * 50
+    await store.close()

@@ -17,9 +17,12 @@ WIDE = {
     "stores/redis/store.py:commit",  # the same
     "ports.py:commit",  # compare-and-set names each thing that it freezes
 }
-CATCH_ALL = {"server/border.py", "worker.py", "stores/sqlite/writer.py", "service/chain.py", "service/leased.py"}
-"""The borders: HTTP, the worker's loop, the writer thread, which hands errors to their callers, the chain of
-summarizers, where the next in line stands in for one with a fault, and claimed compactions, whose job is given back."""
+CATCH_ALL = {
+    *("server/border.py", "worker.py", "stores/sqlite/writer.py", "stores/redis/link.py"),
+    *("service/chain.py", "service/leased.py"),
+}
+"""The borders: HTTP, the worker's loop, the writer thread and shared trips, which hand errors to their callers,
+the chain of summarizers, where the next in line stands in for one with a fault, and claimed compactions, whose job is given back."""
 
 
 def _functions(tree: ast.Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -115,11 +115,20 @@ class Census:
         return [None if one is None else one[1](owners.get(one[0], "")) for one in stored]
 
     async def _owners(self, shard: int, uids: Sequence[int]) -> dict[int, str]:
-        """Names of the sessions that are there, by uid."""
-        every = f"{self._keys.base(shard)}all"
-        found = await self._server.spread([(shard, ("ZRANGEBYSCORE", every, uid, uid)) for uid in uids])
+        """Names of the sessions that are there, or that took their places, by uid."""
+        base = self._keys.base(shard)
+        heirs = {uid: uid for uid in uids}
+        fresh = list(uids)
+        while fresh:  # a session that took a place may have lost it too
+            (answer,) = await self._server.spread([(shard, ("HMGET", f"{base}heirs", *fresh))])
+            nexts = {uid: int(one) for uid, one in zip(fresh, answer, strict=True) if one is not None}
+            heirs = {uid: nexts.get(now, now) for uid, now in heirs.items()}
+            fresh = sorted(set(nexts.values()))
+        now = sorted(set(heirs.values()))
+        found = await self._server.spread([(shard, ("ZRANGEBYSCORE", f"{base}all", uid, uid)) for uid in now])
         names = [one[0].decode() for one in found if one]
-        return {s.uid: s.key.session for s in await self._sessions(shard, names)}
+        there = {s.uid: s.key.session for s in await self._sessions(shard, names)}
+        return {uid: there[heir] for uid, heir in heirs.items() if heir in there}
 
 
 def _any(place: list[Any]) -> list[Any]:

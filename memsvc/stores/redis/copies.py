@@ -56,7 +56,7 @@ class Staging:
         for _ in range(ROUNDS):
             indexes = (place.index, place.user_index(user), place.user_index(before))
             shared = map(place.shared, ("due", "claimed", "all"))
-            names = [*place.staged(), *place.of("eixspbohgcrad"), *shared, *indexes]
+            names = [*place.staged(), *place.of("eixspbohgcrad"), *shared, *indexes, place.shared("heirs")]
             asked = {"token": token, "over": over, "chain": chain, "name": place.name}
             asked |= {"user_before": before, "tip": draw()}
             header = codec.packed_header(new, stamp)

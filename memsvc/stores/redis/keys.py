@@ -16,6 +16,7 @@ of a shard        P:T:due       queue: zset by due time    P:T:claimed   claimed
                   P:T:t:<tenant>  sessions by activity     P:T:u:<user>  the same of one user
                   P:T:all       sessions: zset by uid      P:T:lines     of the books: zset, lexical
                   P:T:l:<tenant>  ledger: hash id -> line  P:T:k:<tenant>  ids of the tenant's books -> shard
+                  P:T:heirs     hash uid -> uid of the session that took its place
                   P:T:touch     written to be waited for
 of the store      P:{m0}:schema            P:{m0}:keys   API keys: hash id -> key
                   P:{m0}:sealed            encrypted keys for providers: hash

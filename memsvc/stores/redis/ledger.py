@@ -41,10 +41,8 @@ class Books:
 
     async def book(self, line: Line) -> bool:
         """Book a call; False if its id is booked already."""
-        place = self._keys.place(line.key)
-        if await self._marked(line, place.shard) != place.shard:
-            return False
-        return await self._write("book", line, place.shard, line.held) == BOOKED
+        shard = await self._marked(line, self._keys.place(line.key).shard)
+        return await self._write("book", line, shard, line.held) == BOOKED
 
     async def settle(self, line: Line) -> None:
         """Put what a call came to in the place of its worst case, or book it."""
@@ -60,9 +58,9 @@ class Books:
     ) -> int:
         place, base = self._keys.place(line.key), self._keys.base(shard)
         if shard == place.shard:
-            names = [*place.of("h"), place.ledger, *place.of("q"), f"{base}lines"]
+            names = [*place.of("h"), place.ledger, *place.of("q"), f"{base}lines", f"{base}heirs"]
         else:  # of another session: its figures stay at the worst
-            names = [f"{base}h:-", f"{base}l:{place.tenant}", f"{base}q:-", f"{base}lines"]
+            names = [f"{base}h:-", f"{base}l:{place.tenant}", f"{base}q:-", f"{base}lines", f"{base}heirs"]
         own = "1" if line.id.startswith(OWN) else "0"
         args = (line.id, "1" if held else "0", codec.packed_spent(line), codec.packed_line(line), own, must)
         return int(await self._server.write(shard, script, names, *args, place.tenant + line.id, *limit))

@@ -105,10 +105,10 @@ class Link:
             group = self._next_group()
             try:
                 answers = await self._trip(connection, [c for commands, _ in group for c in commands])
-            except Lost as lost:
+            except Exception as failed:  # also what nobody thought of: no caller may wait for ever
                 for _, future in group:
-                    if not future.done():
-                        future.set_exception(Lost(lost.error))  # an exception must not be raised in two tasks
+                    if not future.done():  # an exception must not be raised in two tasks
+                        future.set_exception(Lost(failed.error if isinstance(failed, Lost) else failed))
                 continue
             for commands, future in group:
                 own, answers = answers[: len(commands)], answers[len(commands) :]

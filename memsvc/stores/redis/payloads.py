@@ -12,7 +12,7 @@ from memsvc.stores.redis import codec
 from memsvc.stores.redis.keys import Place
 from memsvc.stores.redis.server import Server
 
-AT_ONCE = 16
+AT_ONCE = 4
 """Payloads in one answer: each may have megabytes."""
 
 

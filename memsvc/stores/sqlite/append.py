@@ -129,7 +129,9 @@ def _remember(db: apsw.Connection, batch: Batch, appended: Appended) -> Appended
         "log_revision": session.log_revision,
         "epoch": session.epoch,
     }
-    row = (session.uid, batch.idempotency_key, batch.digest, orjson.dumps(answer), session.log_revision, batch.at)
+    # Not the log revision: an append that stores nothing leaves that as it is, and its record must age too.
+    number = db.execute("SELECT ifnull(max(number), 0) + 1 FROM replays WHERE uid = ?", (session.uid,)).get
+    row = (session.uid, batch.idempotency_key, batch.digest, orjson.dumps(answer), number, batch.at)
     db.execute("INSERT INTO replays (uid, key, digest, answer, number, at) VALUES (?, ?, ?, ?, ?, ?)", row)
-    db.execute(_PURGE, (session.uid, session.log_revision - REPLAYS_KEPT, PURGE_STEP, batch.at - REPLAY_S))
+    db.execute(_PURGE, (session.uid, number - REPLAYS_KEPT, PURGE_STEP, batch.at - REPLAY_S))
     return appended

@@ -108,8 +108,8 @@ if asked.key then
   call('RPUSH', AGES, struct.pack('>I8d', s[F.log_revision], asked.at) .. asked.key)
   for _ = 1, PURGE_STEP do  -- more than one, so that old ones cannot pile up
     local oldest = call('LINDEX', AGES, 0)
-    local log_revision, at = struct.unpack('>I8d', oldest)
-    if log_revision > s[F.log_revision] - REPLAYS_KEPT or at >= asked.at - REPLAY_S then break end
+    local _, at = struct.unpack('>I8d', oldest)
+    if call('LLEN', AGES) <= REPLAYS_KEPT or at >= asked.at - REPLAY_S then break end
     call('HDEL', REPLAYS, string.sub(oldest, 17))
     call('LPOP', AGES)
   end

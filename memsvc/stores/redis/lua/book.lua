@@ -1,5 +1,5 @@
 -- Books a line, unless it is there or would pass a limit.
--- KEYS header ledger spent lines
+-- KEYS header ledger spent lines, one that is not used here
 -- ARGV id, '1' if held, the figure as it is sorted, the line, '1' if it counts in a limit, '1' if the session must
 --      be there, the name among all lines; then for a limit: what the figures of that feature and time begin with, the most they may come to
 -- Gives 1; 0 if the id is booked; 2 if it would pass the limit; 3 if the session is gone.

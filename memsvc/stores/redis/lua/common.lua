@@ -96,6 +96,27 @@ local function read(list, log, from, upto, limit, most)
   return from - 1, most
 end
 
+local function sizes(staged)  -- of the parts of what is being put together: all keys but the first
+  local found = {}
+  for n, letter in ipairs({'Z', 'H', 'Z', 'Z', 'Z', 'H', 'H'}) do
+    found[n] = call(letter == 'Z' and 'ZCARD' or 'HLEN', staged[n + 1])
+  end
+  return found
+end
+
+local function id(uid)  -- a uid as text, with all its digits
+  return string.format('%.0f', uid)
+end
+
+local function heir(heirs, uid)  -- of the session that took the place of the one with this uid, itself if none did
+  local next = call('HGET', heirs, id(uid))
+  while next do
+    uid = tonumber(next)
+    next = call('HGET', heirs, next)
+  end
+  return uid
+end
+
 -- The session's one job, and its place in the queue.
 
 local function queue(due_key, s, name)

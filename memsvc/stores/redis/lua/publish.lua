@@ -1,17 +1,20 @@
 -- Shows what was staged as a session.
 -- KEYS of what is staged: meta log ids ranges summaries pins payloads payload-counts; of the session: log ids ranges
 --      summaries pins payloads payload-counts header settings chain replays ages gone; of the shard: due claimed all
---      tenant-index user-index user-index-before
+--      tenant-index user-index user-index-before heirs
 -- ARGV what is asked (packed, see copies.py), the header, its settings
 -- Gives {'lost'} without such an attempt; {'exists'}; {'user', token} of the session that is there; {'done', header}.
 local H, SETTINGS, CHAIN, REPLAYS, AGES, GONE = unpack(KEYS, 16, 21)
-local DUE, CLAIMED, ALL, INDEX, USER, USER_BEFORE = unpack(KEYS, 22, 27)
+local DUE, CLAIMED, ALL, INDEX, USER, USER_BEFORE, HEIRS = unpack(KEYS, 22, 28)
 local asked, s = cmsgpack.unpack(ARGV[1]), cmsgpack.unpack(ARGV[2])
 
 local found = call('GET', KEYS[1])
 local m = found and cmsgpack.unpack(found)
 if not m or m.token ~= asked.token then return {'lost'} end
-if call('ZCARD', KEYS[2]) ~= m.count then return {'lost'} end  -- a part has expired
+local there = sizes(KEYS)
+for n, size in ipairs(m.sizes) do
+  if there[n] ~= size then return {'lost'} end  -- a part has expired, or was evicted
+end
 local old = header(H)
 if old and not asked.over then return {'exists'} end
 if old then
@@ -20,6 +23,7 @@ if old then
   if old[F.user] ~= '-' then call('ZREM', USER_BEFORE, member(old)) end
   call('ZREM', DUE, asked.name)
   call('ZREM', CLAIMED, asked.name)
+  call('HSET', HEIRS, id(old[F.uid]), id(s[F.uid]))  -- its lines in the books stay its name's
 end
 call('UNLINK', unpack(KEYS, 9, 21))
 call('DEL', KEYS[1])

@@ -1,5 +1,5 @@
 -- Puts what a held call came to in the place of its worst case; books it where no such line is.
--- KEYS header ledger spent lines
+-- KEYS header ledger spent lines heirs
 -- ARGV id, '0', the figure as it is sorted, the line, '1' if it counts in a limit, -, the name among all lines
 -- Gives 1, or 0 if it is settled already.
 local id, figure = ARGV[1], ARGV[3]
@@ -9,7 +9,7 @@ local found = call('HGET', KEYS[2], id)
 if found then
   if string.sub(found, 1, 1) ~= '1' then return 0 end
   local owner, size = struct.unpack('>I8I4', found, 2)
-  if owner ~= uid then  -- the line of a session that is gone, or of another one
+  if heir(KEYS[5], owner) ~= uid then  -- the line of a session that is gone, or of another one
     s, uid = nil, owner
   elseif s then
     call('ZREM', KEYS[3], string.sub(found, 14, 13 + size))

@@ -41,6 +41,7 @@ for n, epoch in ipairs(asked.summaries) do
   call('ZADD', SUMMARIES, epoch, ARGV[1 + #entries + #asked.hashes + n])
 end
 for _, seq in ipairs(asked.pins) do call('ZADD', PINS, seq, seq) end
+m.sizes = sizes(KEYS)
 call('SET', META, cmsgpack.pack(m))
 for _, key in ipairs(KEYS) do call('EXPIRE', key, asked.ttl) end
 return 1
