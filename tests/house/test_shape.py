@@ -22,7 +22,8 @@ CATCH_ALL = {
     *("service/chain.py", "service/leased.py"),
 }
 """The borders: HTTP, the worker's loop, the writer thread and shared trips, which hand errors to their callers,
-the chain of summarizers, where the next in line stands in for one with a fault, and claimed compactions, whose job is given back."""
+the chain of summarizers, where the next in line stands in for one with a fault, and claimed compactions, whose job is
+given back."""
 
 
 def _functions(tree: ast.Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
