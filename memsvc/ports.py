@@ -14,7 +14,7 @@ from memsvc.core.access import ApiKey
 from memsvc.core.asking import Reply, SummaryRequest
 from memsvc.core.economy import Rates
 from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
-from memsvc.core.money import Line, Sent, Usage
+from memsvc.core.money import Line, Sent, Spent, Usage
 
 
 class Log(Protocol):
@@ -213,6 +213,11 @@ class Ledger(Protocol):
 
     async def book(self, line: Line) -> bool:
         """Book a reported call, once per tenant and id: False, and no change, if it is there."""
+        ...
+
+    async def spent(self, tenant: str, *, since: int, until: int) -> list[Spent]:
+        """What the lines of a tenant come to, from day `since` on and before day `until` (days since 1970, UTC),
+        in order of day, feature, provider, model. Figures above 2^53 are not exact."""
         ...
 
     async def sent(self, key: Key, revision: int) -> Sent | None:

@@ -11,6 +11,7 @@ from memsvc.cli import moving, serving
 from memsvc.cli.keys import add_keys_command, run_keys
 from memsvc.cli.provider_keys import add_provider_keys_command, run_provider_keys
 from memsvc.cli.replay import add_replay_command, run_replay
+from memsvc.cli.spend import add_spend_command, run_spend
 from memsvc.config import ConfigError, load_config
 
 _OVERRIDES = ("store", "host", "port")
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return asyncio.run(run_keys(config, args))
         case "provider-keys":
             return asyncio.run(run_provider_keys(config, args))
+        case "spend":
+            return asyncio.run(run_spend(config, args))
         case "replay":
             return run_replay(config, args)
         case "worker":
@@ -67,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (serve, worker, export, load, purge):
         command.add_argument("--store", metavar="URL", help="where conversations live (default: sqlite:///memsvc.db)")
     add_replay_command(commands)
+    add_spend_command(commands)
     add_keys_command(commands)
     add_provider_keys_command(commands)
     commands.add_parser("demo", help="play a sample conversation and show history against context")

@@ -52,6 +52,32 @@ class Line:
     revision: int | None = None
 
 
+DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the calls of one day, feature and model came to.
+
+    Attributes:
+        day: days since 1970 (UTC) of the calls' time.
+        calls: all of them; `unpriced` those whose price is unknown, `held` those not settled yet.
+        usage: sums; what a call does not say counts as 0.
+        micros: millionths of a dollar, held calls at their worst, unpriced ones at nothing.
+    """
+
+    day: int
+    feature: str
+    provider: str
+    model: str
+    calls: int
+    usage: Usage
+    micros: int
+    unpriced: int
+    held: int
+    held_micros: int
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What a context of an earlier revision was, to compare a provider's count with.

@@ -87,6 +87,11 @@ class Handlers:
         query = _query(request, take.InactiveQuery)
         return reply.json_value(await self._memory.delete_inactive(key.tenant, query.inactive_since))
 
+    async def spend(self, request: web.Request, key: Key) -> web.Response:
+        """What calls have cost."""
+        query = _query(request, take.SpendQuery)
+        return reply.json_value(await self._memory.spend(key.tenant, **query.model_dump()))
+
     async def list_sessions(self, request: web.Request, key: Key) -> web.Response:
         """A page of sessions."""
         query = _query(request, take.ListQuery)

@@ -33,6 +33,7 @@ from memsvc.service.requests import (
     Rendered,
     UsageRequest,
 )
+from memsvc.service.spend import spend
 from memsvc.service.usage import Reports
 from memsvc.service.views import Held, Views
 
@@ -180,6 +181,10 @@ class Memory:
     async def usage(self, key: Key, request: UsageRequest) -> dict[str, Any]:
         """Book a model call that the caller made, and learn from it how the provider counts."""
         return await self._reports.take(await self._head(key), request)
+
+    async def spend(self, tenant: str, *, period: str, by: str) -> dict[str, Any]:
+        """What a tenant's calls have cost. Raises InvalidRequest."""
+        return await spend(self._store, tenant, period=period, by=by, now=self._clock())
 
     async def truncate(self, key: Key, after_seq: int) -> dict[str, Any]:
         """Supersede every message after `after_seq` (edit, regenerate); gives the session."""

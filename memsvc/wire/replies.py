@@ -205,6 +205,56 @@ class Deleted(Reply):
     deleted: int = Field(description="Number of sessions.")
 
 
+class SpendTokens(Reply):
+    """Tokens by class, in the providers' own counts; what a call does not say counts as 0."""
+
+    input: int = Field(description="All input, cached or not.")
+    output: int
+    cache_read: int
+    cache_write: int
+
+
+class SpendFigures(Reply):
+    """What calls came to."""
+
+    calls: int
+    tokens: SpendTokens
+    cost_usd: float = Field(description="Held calls at their worst, unpriced ones at nothing.")
+    held_usd: float = Field(description="The part of it that is held for calls not settled yet.")
+    held_calls: int
+    unpriced_calls: int = Field(description="Calls of models whose price is not known.")
+
+
+class SpendRow(SpendFigures):
+    """The same of one day, feature or model; the members that were not asked for are absent."""
+
+    day: str | None = None
+    feature: str | None = None
+    provider: str | None = None
+    model: str | None = None
+
+
+class SpendTop(Reply):
+    """One of the dearest."""
+
+    feature: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    cost_usd: float
+
+
+class SpendReply(Reply):
+    """What a tenant's calls have cost in a period, days in UTC."""
+
+    from_: str = Field(alias="from", description="First day.")
+    to: str = Field(description="Last day.")
+    by: list[str]
+    total: SpendFigures
+    rows: list[SpendRow]
+    top_models: list[SpendTop]
+    top_features: list[SpendTop]
+
+
 class CountReply(Reply):
     """Raw o200k counts, framing included."""
 

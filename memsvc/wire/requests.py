@@ -22,6 +22,7 @@ MAX_MESSAGES = 10_000
 """Most messages in one append or count."""
 MAX_LIMIT = 1_000
 """Most items on one page."""
+BY = "^(day(,feature)?(,model)?|feature(,model)?|model)$"
 MAX_WAIT_MS = 60_000
 """Longest a caller may wait for a compaction."""
 MAX_MEMBERS = 100
@@ -251,6 +252,26 @@ class ListQuery(Query):
         Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=_CURSOR), AfterValidator(_plain)] | None
     ) = Field(None, description="The `next` of the page before.")
     limit: Limit = Field(100, description=_LIMIT)
+
+
+_PERIOD: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "pattern": "^(today|([1-9]|[1-9][0-9]|[12][0-9]{2}|3[0-5][0-9]|36[0-6])d)$"},
+        {"type": "string", "pattern": "^[12][0-9]{3}-(0[1-9]|1[0-2])$"},
+        {"type": "string", "format": "date"},
+    ]
+}
+
+
+class SpendQuery(Query):
+    """Which calls to sum up, and how."""
+
+    period: Annotated[str, Field(max_length=20), AfterValidator(_plain), WithJsonSchema(_PERIOD)] = Field(
+        "30d", description="`today`, so many days with today (`7d`), a month (`2026-11`) or a day (`2026-11-24`), UTC."
+    )
+    by: Annotated[str, Field(max_length=40, json_schema_extra={"pattern": BY}), AfterValidator(_plain)] = Field(
+        "feature,model", description="What to tell apart: of `day`, `feature` and `model`, with commas between them."
+    )
 
 
 class InactiveQuery(Query):

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from memsvc.core.model import Key, Known
-from memsvc.core.money import OWN, Sent, Usage
+from memsvc.core.money import OWN, Sent, Spent, Usage
 from memsvc.errors import NotFound
 from memsvc.ports import Store
 from tests.contract.making import KEY, OTHER, batch, compact, draft, line, must, say, summary, system
@@ -230,3 +230,45 @@ class SentContract:
         changed = await store.put(KEY, lambda s: replace(s, anchor_tokens=9, soft_tokens=29), at=3.0)  # type: ignore[type-var]
         assert (changed.state, changed.due_at) == ("queued", 3.0)
         assert await store.next_due() == 3.0
+
+    async def test_what_was_spent_is_told_by_day_feature_and_model(self, store: Store) -> None:
+        await say(store)
+        day = 20_000
+        usage = Usage(100, 7, 40, 30, 10)
+        for n in range(3):
+            await store.book(line(f"a{n}", 5, at=day * 86_400 + n, usage=usage, feature="chat"))
+        await store.book(line("b", None, at=day * 86_400 + 86_399, feature="chat", model="other"))
+        await store.book(line("c", 9, at=(day + 1) * 86_400, feature="chat"))
+        await store.book(line("d", 11, at=(day + 2) * 86_400, feature="chat"))
+        await store.book(line("e", 13, at=day * 86_400 - 1, feature="chat"))
+        await store.book(line("f", 1, at=day * 86_400, feature="chat", key=Key("other", "s")))
+        assert await store.spent("acme", since=day, until=day + 2) == [
+            Spent(day, "chat", "anthropic", "claude", 3, Usage(300, 21, 120, 90, 30), 15, 0, 0, 0),
+            Spent(day, "chat", "anthropic", "other", 1, Usage(10, 5, 0, 0, 0), 0, 1, 0, 0),
+            Spent(day + 1, "chat", "anthropic", "claude", 1, Usage(10, 5, 0, 0, 0), 9, 0, 0, 0),
+        ]
+        assert await store.spent("nobody", since=0, until=10**6) == []
+
+    async def test_law8_what_is_held_is_spent_at_its_worst_until_it_is_settled(self, store: Store) -> None:
+        await say(store)
+        held = line("h", 100, at=86_400.0, usage=Usage(50, 50))
+        assert await store.hold(held, most_micros=None, since=0.0)
+        assert await store.hold(line("x", 70, at=86_400.0), most_micros=None, since=0.0)
+        (worst,) = await store.spent("acme", since=1, until=2)
+        assert (worst.calls, worst.micros, worst.held, worst.held_micros) == (2, 170, 2, 170)
+        for _ in range(2):
+            await store.settle(replace(held, micros=30, usage=Usage(40, 3, 8), model="dated"))
+        await store.settle(line("late", 4, at=2 * 86_400.0))
+        assert [
+            (s.day, s.model, s.calls, s.usage.input, s.micros, s.held, s.held_micros)
+            for s in await store.spent("acme", since=0, until=9)
+        ] == [(1, "claude", 1, 10, 70, 1, 70), (1, "dated", 1, 40, 30, 0, 0), (2, "claude", 1, 10, 4, 0, 0)]
+
+    async def test_law8_spent_outlives_the_session_and_figures_beyond_all_measure(self, store: Store) -> None:
+        await say(store)
+        for n in range(3):
+            await store.book(line(f"m{n}", MANY, at=86_400.0, usage=Usage(MANY, 1)))
+        await store.delete(KEY)
+        (one,) = await store.spent("acme", since=1, until=2)
+        assert one.calls == 3
+        assert one.micros >= 2.9 * MANY

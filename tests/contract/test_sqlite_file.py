@@ -333,7 +333,7 @@ async def test_a_file_of_version_1_is_brought_up_to_date(path: str) -> None:
     assert await store.book(line("r"))
     assert await store.sent(KEY, 1) == Sent(1, 0, 1, 20)
     assert (await say(store)).seqs == (3,)
-    assert await run(store, lambda db: db.execute("PRAGMA user_version").get) == 6
+    assert await run(store, lambda db: db.execute("PRAGMA user_version").get) == 7
     await store.close()
 
 

@@ -34,6 +34,7 @@ SENT: list[tuple[str, str]] = [
     ("history", f"{S}/history?limit=2&format=openai"),
     ("truncate", f"{S}/truncate"),
     ("count", "/v1/count"),
+    ("spend", "/v1/spend?by=day,feature,model"),
     ("healthz", "/healthz"),
     ("readyz", "/readyz"),
     ("openapi", "/openapi.json"),

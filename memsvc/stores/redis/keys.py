@@ -16,6 +16,7 @@ of a shard        P:T:due       queue: zset by due time    P:T:claimed   claimed
                   P:T:t:<tenant>  sessions by activity     P:T:u:<user>  the same of one user
                   P:T:all       sessions: zset by uid      P:T:lines     of the books: zset, lexical
                   P:T:l:<tenant>  ledger: hash id -> line  P:T:k:<tenant>  ids of the tenant's books -> shard
+                  P:T:w:<tenant>  what they come to: hash of day, feature, model and figure
                   P:T:heirs     hash uid -> uid of the session that took its place
                   P:T:touch     written to be waited for
 of the store      P:{m0}:schema            P:{m0}:keys   API keys: hash id -> key
@@ -95,6 +96,11 @@ class Place:
     def ledger(self) -> str:
         """The tenant's lines of this shard."""
         return f"{self.base}l:{self.tenant}"
+
+    @property
+    def spent(self) -> str:
+        """What the tenant's lines of this shard come to."""
+        return f"{self.base}w:{self.tenant}"
 
     def user_index(self, user: str) -> str:
         """One user's sessions of this shard, by activity."""

@@ -7,14 +7,19 @@ is or is about to be. It is written first: whoever comes again after a crash fin
 
 from __future__ import annotations
 
-from memsvc.core.money import OWN, Line
+import msgspec
+
+from memsvc.core.money import OWN, Line, Spent, Usage
 from memsvc.stores import rules
 from memsvc.stores.redis import codec
-from memsvc.stores.redis.keys import Keys
+from memsvc.stores.redis.keys import SHARDS, Keys
 from memsvc.stores.redis.server import Server
 
 BOOKED, PASSES, GONE = 1, 2, 3
 """What the script answers: booked, more than the limit, no such session."""
+FIGURES = 10
+"""Figures kept for each day, feature and model (see `tally` in lua/common.lua)."""
+_place = msgspec.msgpack.Decoder(tuple[float, str, str, str]).decode
 
 
 class Books:
@@ -48,6 +53,26 @@ class Books:
         """Put what a call came to in the place of its worst case, or book it."""
         await self._write("settle", line, await self._marked(line, self._keys.place(line.key).shard), False)
 
+    async def spent(self, tenant: str, since: int, until: int) -> list[Spent]:
+        """What a tenant's lines come to, by day, feature and model: the scripts that book keep count."""
+        name = self._keys.tenant(tenant)
+        asked = [(shard, ("HGETALL", f"{self._keys.base(shard)}w:{name}")) for shard in range(SHARDS)]
+        sums: dict[tuple[int, str, str, str], list[int]] = {}
+        for answer in await self._server.spread(asked):
+            for field, value in (
+                answer.items() if isinstance(answer, dict) else zip(answer[::2], answer[1::2], strict=True)
+            ):
+                day, feature, provider, model = _place(field[1:])
+                if since <= day < until:
+                    sums.setdefault((int(day), feature, provider, model), [0] * FIGURES)[field[0] - 1] += round(
+                        float(value)
+                    )
+        return [
+            Spent(*place, calls, Usage(*tokens), micros, unpriced, held, worst)
+            for place, (calls, *tokens, micros, unpriced, held, worst) in sorted(sums.items())
+            if calls
+        ]
+
     async def _marked(self, line: Line, shard: int) -> int:
         """The shard in which the line is or will be: this one unless the id is known already."""
         at, index = self._keys.book(line.key.tenant, line.id)
@@ -58,9 +83,10 @@ class Books:
     ) -> int:
         place, base = self._keys.place(line.key), self._keys.base(shard)
         if shard == place.shard:
-            names = [*place.of("h"), place.ledger, *place.of("q"), f"{base}lines", f"{base}heirs"]
+            names = [*place.of("h"), place.ledger, *place.of("q"), f"{base}lines", f"{base}heirs", place.spent]
         else:  # of another session: its figures stay at the worst
             names = [f"{base}h:-", f"{base}l:{place.tenant}", f"{base}q:-", f"{base}lines", f"{base}heirs"]
+            names.append(f"{base}w:{place.tenant}")
         own = "1" if line.id.startswith(OWN) else "0"
         args = (line.id, "1" if held else "0", codec.packed_spent(line), codec.packed_line(line), own, must)
         return int(await self._server.write(shard, script, names, *args, place.tenant + line.id, *limit))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from memsvc.core.access import ApiKey
 from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
-from memsvc.core.money import Line, Sent
+from memsvc.core.money import Line, Sent, Spent
 from memsvc.stores.redis.access import AccessKeys
 from memsvc.stores.redis.append import append
 from memsvc.stores.redis.census import Census
@@ -238,6 +238,10 @@ class RedisStore:
     async def book(self, line: Line) -> bool:
         """Book a reported call; False if its id is booked already."""
         return await self._books.book(line)
+
+    async def spent(self, tenant: str, *, since: int, until: int) -> list[Spent]:
+        """What a tenant's lines come to, by day, feature and model."""
+        return await self._books.spent(tenant, since, until)
 
     async def sent(self, key: Key, revision: int) -> Sent | None:
         """The size of the context that a fetch at `revision` got, None if nothing is known of it."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import apsw
 
 from memsvc.core.model import Key
-from memsvc.core.money import OWN, Line, Sent
+from memsvc.core.money import DAY_S, OWN, Line, Sent, Spent, Usage
 from memsvc.stores.sqlite import rows
 
 MAX_INTEGER = 2**63 - 1
@@ -27,6 +29,13 @@ _SETTLE = (
 _SPENT = (
     "SELECT total(micros) FROM ledger WHERE tenant = ? AND session = ? AND feature = ? AND at >= ? "
     f"AND id >= '{OWN}' AND id < '{OWN[:-1]}{chr(ord(OWN[-1]) + 1)}'"
+)
+_ROLLED = (
+    f"SELECT CAST(floor(at / {DAY_S}.0) AS INTEGER) AS day, feature, provider, model, count(*), total(input), "
+    "total(output), total(cache_read), total(cache_write), total(cache_write_long), total(micros), "
+    "sum(micros IS NULL), sum(held), total(CASE WHEN held THEN micros END) FROM ledger "
+    "WHERE tenant = ? AND at >= ? AND at < ? "
+    "GROUP BY day, feature, provider, model ORDER BY day, feature, provider, model"
 )
 _FORGET = "UPDATE ledger SET session = NULL, uid = 0 WHERE tenant = ? AND session = ?"
 _UID = "SELECT uid FROM sessions WHERE tenant = ? AND sid = ?"
@@ -50,6 +59,17 @@ def settle(db: apsw.Connection, line: Line) -> None:
     row = (*_figures(line, held=False), line.key.tenant, line.id)
     if db.execute(_SETTLE, row).fetchone() is None:
         _insert(db, line, held=False)
+
+
+def spent(db: apsw.Connection, tenant: str, since: int, until: int) -> list[Spent]:
+    """What a tenant's lines come to, by day, feature and model."""
+    found: list[tuple[Any, ...]] = db.execute(_ROLLED, (tenant, since * DAY_S, until * DAY_S)).fetchall()
+    return [
+        Spent(
+            day, feature, provider, model, calls, Usage(*map(int, tokens)), int(micros), unpriced, held, int(at_worst)
+        )
+        for day, feature, provider, model, calls, *tokens, micros, unpriced, held, at_worst in found
+    ]
 
 
 def book(db: apsw.Connection, line: Line) -> bool:

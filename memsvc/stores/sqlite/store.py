@@ -23,7 +23,7 @@ from memsvc.core.model import (
     Summary,
     Window,
 )
-from memsvc.core.money import Line, Sent
+from memsvc.core.money import Line, Sent, Spent
 from memsvc.errors import Unavailable
 from memsvc.stores import rules
 from memsvc.stores.sqlite import append, census, jobs, ledger, listing, moves, redact, rows, staging
@@ -287,6 +287,10 @@ class SQLiteStore(AccessKeys):
     async def book(self, line: Line) -> bool:
         """Book a reported call; False if its id is booked already."""
         return await self._write(lambda db: ledger.book(db, line))
+
+    async def spent(self, tenant: str, *, since: int, until: int) -> list[Spent]:
+        """What a tenant's lines come to, by day, feature and model."""
+        return await self._read(lambda db: ledger.spent(db, tenant, since, until))
 
     async def sent(self, key: Key, revision: int) -> Sent | None:
         """The size of the context that a fetch at `revision` got, None if nothing is known of it."""

@@ -1,5 +1,5 @@
 -- Books a line, unless it is there or would pass a limit.
--- KEYS header ledger spent lines, one that is not used here
+-- KEYS header ledger spent lines, one that is not used here, what all lines come to
 -- ARGV id, '1' if held, the figure as it is sorted, the line, '1' if it counts in a limit, '1' if the session must
 --      be there, the name among all lines; then for a limit: what the figures of that feature and time begin with, the most they may come to
 -- Gives 1; 0 if the id is booked; 2 if it would pass the limit; 3 if the session is gone.
@@ -21,4 +21,5 @@ local uid = s and s[F.uid] or 0
 call('HSET', KEYS[2], id, held .. struct.pack('>I8I4', uid, #figure) .. figure .. ARGV[4])
 call('ZADD', KEYS[4], 0, ARGV[7])
 if s and counts == '1' then call('ZADD', KEYS[3], 0, figure) end
+tally(KEYS[6], ARGV[4], held == '1', 1)
 return 1

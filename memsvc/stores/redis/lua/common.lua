@@ -117,6 +117,19 @@ local function heir(heirs, uid)  -- of the session that took the place of the on
   return uid
 end
 
+-- Adds a line of the books (`sign` 1), or takes it off (-1), in the figures of its day, feature and model. As floats:
+-- a sum of integers may overflow, and then the whole script would stop halfway.
+local function tally(key, line, held, sign)
+  local l = cmsgpack.unpack(line)
+  local place = cmsgpack.pack({math.floor(l[3] / 86400), l[4], l[5], l[6]})
+  local micros = l[12] or 0
+  local figures = {1, l[7] or 0, l[8] or 0, l[9] or 0, l[10] or 0, l[11] or 0, micros, l[12] and 0 or 1, held and 1 or 0,
+    held and micros or 0}
+  for n, figure in ipairs(figures) do
+    if figure ~= 0 then call('HINCRBYFLOAT', key, string.char(n) .. place, string.format('%.0f', sign * figure)) end
+  end
+end
+
 -- The session's one job, and its place in the queue.
 
 local function queue(due_key, s, name)
