@@ -78,6 +78,13 @@ class Log(Protocol):
         Else `core.policy.renewed` says what becomes of factor, anchor and soft mark."""
         ...
 
+    async def revert(self, key: Key, to_epoch: int, *, at: float) -> Session:
+        """Make the summary of `to_epoch` the current one again (0 = none): one that the present summary builds
+        on, else Conflict (`epoch_not_in_force`). Its successors stay stored. epoch + 1, revision + 1, prefix_reason
+        `compacted`, prefix_revision = bound_revision = new revision; `renewed` as for `truncate`, and a job is
+        asked for where the tail is too much at once. The current one: no change."""
+        ...
+
     async def redact(self, key: Key, seq: int, *, at: float) -> Session:
         """Erase one message for good; NotFound if there never was one. It keeps seq, id and time,
         its bytes become TOMBSTONE, its tokens 0; it counts as superseded, and its pin goes. Every

@@ -60,6 +60,13 @@ class AskedFor:
             task.exception()  # looked at: who asked may have gone
 
 
+async def reverted(log: Log, session: Session, to_epoch: int, at: float) -> tuple[Session, dict[str, Any]]:
+    """The session with the summary of `to_epoch` as the current one, and what to say of it. Raises Conflict."""
+    after = await log.revert(session.key, to_epoch, at=at)
+    changed = after.epoch != session.epoch
+    return after, {"epoch": after.epoch, "changed": changed, "reason": "reverted" if changed else "already_there"}
+
+
 async def settled(log: Log, key: Key, timeout: float, clock: Callable[[], float]) -> None:
     """Wait until no compaction is running or due, at most `timeout` seconds. Raises NotFound."""
     try:

@@ -15,7 +15,7 @@ from memsvc.errors import CannotFit, MemsvcError, NotFound
 from memsvc.observe import Sink
 from memsvc.ports import Counter, Prices, Store, Summarizer
 from memsvc.service import changes
-from memsvc.service.asked import AskedFor, settled
+from memsvc.service.asked import AskedFor, reverted, settled
 from memsvc.service.compact import Compactor
 from memsvc.service.copies import fork
 from memsvc.service.deletion import delete_user, purge
@@ -175,8 +175,14 @@ class Memory:
         return {"summaries": rows, "next": page[-1].epoch if len(found) > limit else None}
 
     async def compact(self, key: Key, request: CompactRequest) -> tuple[int, dict[str, Any]]:
-        """Compact now: (200, what happened), or (202, ...) if it takes longer than `wait_ms`."""
-        return await self._asked_for.compact(await self._head(key), request)
+        """Compact now: (200, what happened), or (202, ...) if it takes longer than `wait_ms`. Conflict for a
+        `to_epoch` that the present summary does not build on."""
+        head = await self._head(key)
+        if request.to_epoch is None:
+            return await self._asked_for.compact(head, request)
+        session, said = await reverted(self._store, head, request.to_epoch, self._clock())
+        self._wake_if_queued(session)
+        return 200, said
 
     async def usage(self, key: Key, request: UsageRequest) -> dict[str, Any]:
         """Book a model call that the caller made, and learn from it how the provider counts."""

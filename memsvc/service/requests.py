@@ -100,11 +100,13 @@ class CompactRequest:
         force: compact although the context is below its threshold.
         keep_tokens: keep at least so much verbatim this time; None = the policy's.
         wait_ms: answer 202 if it is not done by then.
+        to_epoch: write nothing, but make the summary of that epoch the current one again; 0 = the full history.
     """
 
     force: bool = False
     keep_tokens: int | None = None
     wait_ms: int = 10_000
+    to_epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

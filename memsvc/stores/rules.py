@@ -95,6 +95,15 @@ def key_reused() -> Conflict:
     )
 
 
+def not_in_force(epoch: int) -> Conflict:
+    """For going back to a summary that the present one does not build on."""
+    return Conflict(
+        f"no summary of epoch {epoch} stands behind the present one; it was left by an edit, or never was. "
+        "`summaries` lists them, 0 goes back to the full history",
+        code="epoch_not_in_force",
+    )
+
+
 def lost_race(session: Session) -> Conflict:
     """For a commit by one who saw another epoch or cut."""
     return Conflict(

@@ -11,7 +11,16 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from memsvc.core.model import FORMATS, Format
@@ -216,6 +225,16 @@ class Compact(Body):
     force: bool = Field(False, description="Compact although the context is below its threshold.")
     keep_tokens: Count | None = Field(None, description="Keep at least so much verbatim, this time only.")
     wait_ms: Patience = Field(10_000, description="Answer 202 if it is not done after so many milliseconds.")
+    to_epoch: Number | None = Field(
+        None, description="Go back to the summary of this epoch instead, 0 = to the full history. Alone."
+    )
+
+    @field_validator("to_epoch")
+    @classmethod
+    def _alone(cls, epoch: int | None, info: ValidationInfo) -> int | None:
+        if epoch is not None and (info.data.get("force") or info.data.get("keep_tokens") is not None):
+            raise PydanticCustomError("alone", "goes without `force` and `keep_tokens`: nothing is written anew")
+        return epoch
 
 
 class Truncate(Body):

@@ -84,6 +84,16 @@ class Model:
         self.prefix = ("edited", self.revision, self.prefix[2] if kept == self.chain else self.revision)
         self.chain = kept
 
+    def revert(self, epoch: int) -> None:
+        self.must()
+        if epoch == (self.chain[-1].epoch if self.chain else 0):
+            return
+        kept = [s for s in self.chain if s.epoch <= epoch]
+        if epoch != (kept[-1].epoch if kept else 0):
+            raise Conflict("")
+        self.chain, self.epoch, self.revision = kept, self.epoch + 1, self.revision + 1
+        self.prefix = ("compacted", self.revision, self.revision)
+
     def redact(self, seq: int) -> None:
         self.must()
         found = [e for e in self.log if e.seq == seq]

@@ -226,6 +226,80 @@ class TruncateContract:
         await sound(store)
 
 
+class RevertContract:
+    """Back to an earlier summary: a pointer moves, and nothing is forgotten."""
+
+    async def test_an_earlier_summary_becomes_current_again(self, store: Store) -> None:
+        await say(store, 10)
+        for to in (3, 6, 9):
+            await compact(store, to, tokens=to)
+        before = await must(store)
+        after = await store.revert(KEY, 2, at=9.0)
+        assert (after.epoch, after.summary_epoch, after.cut, after.summary_tokens) == (4, 2, 6, 6)
+        assert (after.revision, after.log_revision, after.updated_at) == (5, 1, before.updated_at)
+        assert (after.prefix_reason, after.prefix_revision, after.bound_revision) == ("compacted", 5, 5)
+        assert (after.last_reason, after.tail_tokens) == ("reverted", 40)
+        assert await sound(store) == after
+        window = await store.load(KEY)
+        assert window.summary is not None
+        assert (window.summary.epoch, [e.seq for e in window.entries]) == (2, [7, 8, 9, 10])
+        assert len(await store.summaries(KEY)) == 3
+
+    async def test_to_none(self, store: Store) -> None:
+        await say(store, 5)
+        await compact(store, 3)
+        after = await store.revert(KEY, 0, at=9.0)
+        assert (after.epoch, after.summary_epoch, after.cut, after.tail_tokens) == (2, 0, 0, 50)
+        assert await sound(store) == after
+        assert (await compact(store, 4)).summary_epoch == 3
+        assert [(s.epoch, s.from_seq) for s in await store.summaries(KEY)] == [(1, 1), (3, 1)]
+
+    async def test_to_the_present_one_changes_nothing(self, store: Store) -> None:
+        before = (await say(store, 5)).session
+        assert await store.revert(KEY, 0, at=9.0) == before
+        await compact(store, 3)
+        await compact(store, 4)
+        now = await must(store)
+        assert await store.revert(KEY, 2, at=9.0) == now == await must(store)
+
+    async def test_only_what_the_present_one_builds_on(self, store: Store) -> None:
+        await say(store, 10)
+        for to in (3, 8):
+            await compact(store, to)
+        await store.truncate(KEY, after_seq=5, at=9.0)  # leaves the second one
+        await compact(store, 5)
+        before = await must(store)
+        for epoch in (2, 3, 5, 9, -1, 2**40):
+            with pytest.raises(Conflict) as refused:
+                await store.revert(KEY, epoch, at=9.0)
+            assert refused.value.code == "epoch_not_in_force"
+        assert await must(store) == before
+        assert (await store.revert(KEY, 1, at=9.0)).cut == 3
+        with pytest.raises(Conflict):
+            await store.revert(KEY, 4, at=9.0)
+        with pytest.raises(NotFound):
+            await store.revert(OTHER, 0, at=9.0)
+
+    async def test_what_is_too_much_again_is_due_at_once(self, store: Store) -> None:
+        before = (await say(store, 20, soft_tokens=100)).session
+        await commit(store, before, summary(before, 20), soft_tokens=100)
+        job = await store.claim(now=2.0, lease_s=60)
+        assert job is not None
+        await store.finish(job)
+        after = await store.revert(KEY, 0, at=9.0)
+        assert (after.context_tokens, after.state, after.due_at) == (200, "queued", 9.0)
+        assert await must(store) == after
+
+    async def test_law6_a_commit_that_did_not_see_it_loses(self, store: Store) -> None:
+        await say(store, 10)
+        await compact(store, 3)
+        before = await must(store)
+        after = await store.revert(KEY, 0, at=9.0)
+        with pytest.raises(Conflict):
+            await commit(store, before, summary(before, 8))
+        assert await must(store) == after
+
+
 class PinContract:
     """Pins hang on live messages."""
 

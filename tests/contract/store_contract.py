@@ -10,14 +10,22 @@ from tests.contract.census_contract import CensusContract
 from tests.contract.copies_contract import CopiesContract
 from tests.contract.keys_contract import KeysContract, SealedKeysContract
 from tests.contract.ledger_contract import LedgerContract, SentContract
-from tests.contract.moves_contract import CommitContract, DeleteContract, PinContract, TruncateContract
+from tests.contract.moves_contract import (
+    CommitContract,
+    DeleteContract,
+    PinContract,
+    RevertContract,
+    TruncateContract,
+)
 from tests.contract.payload_contract import PayloadContract
 from tests.contract.queue_contract import QueueContract
 from tests.contract.read_contract import CounterContract, HeaderContract, ListContract, LoadContract
 from tests.contract.redact_contract import RedactContract
 
 
-class Log(AppendContract, CommitContract, TruncateContract, RedactContract, PinContract, DeleteContract):
+class Log(
+    AppendContract, CommitContract, TruncateContract, RevertContract, RedactContract, PinContract, DeleteContract
+):
     """What writes."""
 
 

@@ -92,6 +92,13 @@ class StoreMachine(RuleBasedStateMachine):
     def truncate(self, key: Key, after: int) -> None:
         self.same(self.store.truncate(key, after_seq=after, at=1.0), lambda: self.models[key].truncate(after))
 
+    @rule(key=KEYS, back=st.sampled_from([0, 1, 1, 2, 3, 99]))
+    def revert(self, key: Key, back: int) -> None:
+        """To the summary so many behind the present one, or to an epoch that may have none."""
+        model = self.models[key]
+        epoch = model.chain[-1 - back].epoch if back < len(model.chain) else model.epoch - back
+        self.same(self.store.revert(key, epoch, at=1.0), lambda: model.revert(epoch))
+
     @rule(key=KEYS, seq=SEQS)
     def redact(self, key: Key, seq: int) -> None:
         self.same(self.store.redact(key, seq, at=1.0), lambda: self.models[key].redact(seq))

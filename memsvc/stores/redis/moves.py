@@ -86,7 +86,7 @@ class Moves:
         for _ in range(ROUNDS):
             held = self._seen.held(key)
             asked = {"after_seq": bounded(after_seq), "at": at, "name": where.name, "user": user, "tip": draw()}
-            asked |= {"stamp": held.stamp, "seen": _rated(old), "set": _rated(renewed(old))}
+            asked |= {"reason": "edited", "stamp": held.stamp, "seen": _rated(old), "set": _rated(renewed(old))}
             indexes = (where.index, where.user_index(user))
             names = [*where.of("hgexcpd"), where.shared("due"), *indexes]
             answer = await self._server.write(where.shard, "truncate", names, _pack(asked))
@@ -99,6 +99,27 @@ class Moves:
                     old = self._seen.session(key, held, raw, settings)
                     if kind == b"done":
                         return old
+        raise _hurried()
+
+    async def revert(self, key: Key, to_epoch: int, at: float) -> Session:
+        """Make an earlier summary the current one again, or none."""
+        where = self._keys.place(key)
+        old = await self._must(key)
+        for _ in range(ROUNDS):
+            held = self._seen.held(key)
+            asked = {"reason": "compacted", "at": at, "name": where.name, "tip": draw(), "stamp": held.stamp}
+            asked["to_epoch"] = bounded(to_epoch) if to_epoch >= 0 else -1
+            told = _set({"last_reason": "reverted", "last_error": None})
+            asked |= {"seen": _rated(old), "set": {**_rated(renewed(old)), **told}}
+            names = [*where.of("hgexcd"), where.shared("due")]
+            answer = await self._server.write(where.shard, "revert", names, _pack(asked))
+            if not answer:
+                raise rules.no_session(key)
+            old = self._seen.session(key, held, *answer[1:])
+            if answer[0] == b"done":
+                return old
+            if answer[0] == b"none":
+                raise rules.not_in_force(to_epoch)
         raise _hurried()
 
     async def redact(self, key: Key, seq: int, at: float) -> Session:
@@ -120,7 +141,7 @@ class Moves:
             held = self._seen.held(key)
             asked = {"seq": seq, "at": at, "name": where.name, "user": user, "tip": draw(), "stamp": held.stamp}
             hashes = sorted({bytes(name).hex() for _, name in codec.stored_of(found).cuts})
-            asked |= {"tokens": gone.tokens, "size": len(gone.raw), "hashes": hashes}
+            asked |= {"reason": "edited", "tokens": gone.tokens, "size": len(gone.raw), "hashes": hashes}
             asked |= {"seen": _rated(old), "set": {**_rated(renewed(old)), **_set({"last_error": None})}}
             names = [*where.of("hgexscprdbo"), where.shared("due"), where.index, where.user_index(user)]
             answer = await self._server.write(

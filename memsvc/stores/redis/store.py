@@ -126,6 +126,10 @@ class RedisStore:
         """Supersede every live message with seq > after_seq."""
         return await self._moves.truncate(key, after_seq, at)
 
+    async def revert(self, key: Key, to_epoch: int, *, at: float) -> Session:
+        """`Log.revert`."""
+        return await self._moves.revert(key, to_epoch, at)
+
     async def redact(self, key: Key, seq: int, *, at: float) -> Session:
         """Erase one message for good, with every summary that covers it."""
         return await self._moves.redact(key, seq, at)

@@ -82,6 +82,37 @@ def truncate(db: apsw.Connection, key: Key, after_seq: int, at: float) -> Sessio
     return rows.update(db, jobs.ask_if_due(db, pointed(db, new, current), at))
 
 
+def revert(db: apsw.Connection, key: Key, to_epoch: int, at: float) -> Session:
+    """Make an earlier summary the current one again, or none."""
+    old = rows.must_head(db, key)
+    if to_epoch == old.summary_epoch:
+        return old
+    current = _behind(db, old, to_epoch)
+    revision = old.revision + 1
+    new = replace(
+        renewed(old),
+        revision=revision,
+        epoch=old.epoch + 1,
+        summary_epoch=to_epoch,
+        prefix_reason="compacted",
+        prefix_revision=revision,
+        bound_revision=revision,
+        last_reason="reverted",
+        last_error=None,
+    )
+    return rows.update(db, jobs.ask_if_due(db, pointed(db, new, current), at))
+
+
+def _behind(db: apsw.Connection, session: Session, to_epoch: int) -> Summary | None:
+    """The summary of `to_epoch`, which the present one builds on; None for 0."""
+    epoch = session.summary_epoch
+    while epoch > max(0, to_epoch):
+        epoch = db.execute("SELECT parent FROM summaries WHERE uid = ? AND epoch = ?", (session.uid, epoch)).get
+    if epoch != to_epoch:
+        raise rules.not_in_force(to_epoch)
+    return rows.summary(db, session.uid, epoch) if epoch else None
+
+
 def newest_within(db: apsw.Connection, session: Session, after_seq: int) -> Summary | None:
     """Down the chain of summaries to one that covers nothing beyond `after_seq`."""
     epoch = session.summary_epoch

@@ -149,6 +149,10 @@ class SQLiteStore(AccessKeys):
         """Supersede every live message with seq > after_seq."""
         return await self._write(lambda db: moves.truncate(db, key, after_seq, at))
 
+    async def revert(self, key: Key, to_epoch: int, *, at: float) -> Session:
+        """`Log.revert`."""
+        return await self._write(lambda db: moves.revert(db, key, to_epoch, at))
+
     async def redact(self, key: Key, seq: int, *, at: float) -> Session:
         """Erase one message for good."""
         return await self._write(lambda db: redact.redact(db, key, seq, at), erases=True)

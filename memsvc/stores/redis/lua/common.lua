@@ -180,17 +180,21 @@ local function current(chain)  -- (epoch, tokens, cut) of the summary in force; 
   return epoch, tokens, tonumber(found[2])
 end
 
--- A header after an edit: its live figures and the chain are as they are to be, all else follows here.
+-- A header under a new prefix: its live figures and the chain are as they are to be, all else follows here.
 local function point(s, chain, log, ranges, gone, asked, bound)
   local epoch, tokens, cut = current(chain)
   local revision, covered = s[F.revision] + 1, totals(log, ranges, gone, cut)
   if bound or epoch ~= s[F.summary_epoch] then s[F.bound_revision] = revision end
-  s[F.updated_at], s[F.revision], s[F.log_revision] = asked.at, revision, s[F.log_revision] + 1
-  s[F.epoch], s[F.summary_epoch], s[F.summary_tokens], s[F.cut] = s[F.epoch] + 1, epoch, tokens, cut
+  s[F.revision], s[F.epoch] = revision, s[F.epoch] + 1
+  s[F.summary_epoch], s[F.summary_tokens], s[F.cut] = epoch, tokens, cut
   s[F.tail_tokens], s[F.tail_bytes] = s[F.live_tokens] - covered.tokens, s[F.live_bytes] - covered.bytes
-  s[F.prefix_reason], s[F.prefix_revision] = 'edited', revision
+  s[F.prefix_reason], s[F.prefix_revision] = asked.reason, revision
   s[F.tip], s[F.prefix_tip], s[F.put_tip] = sums(log, ranges, s[F.last_seq]).tip, asked.tip, asked.tip
   for place, value in pairs(asked.set) do s[place] = value end
+end
+
+local function edited(s, at)  -- the log is another one
+  s[F.updated_at], s[F.log_revision] = at, s[F.log_revision] + 1
 end
 
 local function keep(payloads, counts, hashes, has, from)  -- payloads of one message; they stand in ARGV after `from`

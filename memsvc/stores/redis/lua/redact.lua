@@ -76,6 +76,7 @@ repeat
 until cursor == '0'
 
 point(s, CHAIN, LOG, RANGES, GONE, asked, later)
+edited(s, asked.at)
 -- What the deleted summaries stood for is in the tail again, and may be too much at once.
 ask_if_due(DUE, s, asked.name, asked.at)
 raw = save(H, s)

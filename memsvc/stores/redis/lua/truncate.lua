@@ -22,6 +22,7 @@ call('ZREMRANGEBYSCORE', PINS, '(' .. asked.after_seq, '+inf')
 call('ZREMRANGEBYSCORE', CHAIN, '(' .. asked.after_seq, '+inf')
 s[F.messages], s[F.live_tokens], s[F.live_bytes] = left.messages, left.tokens, left.bytes
 point(s, CHAIN, LOG, RANGES, GONE, asked, false)
+edited(s, asked.at)
 -- An older summary stands for less: what it leaves in the tail may be too much at once.
 ask_if_due(DUE, s, asked.name, asked.at)
 raw = save(H, s)
