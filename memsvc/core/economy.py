@@ -130,9 +130,9 @@ def weighed(position: Position, market: Market, wishes: Wishes, *, cold: bool) -
     new = expected_summary(position, wishes)
     saved = position.compactable + position.summary - new
     cached = 0 if cold else min(position.sent, position.size)
-    stay = _price(position.size, cached, market)
+    stay = price(position.size, cached, market)
     still = position.fixed if position.fixed >= market.minimum_tokens and not cold else 0
-    move = _price(position.size - saved, still, market)
+    move = price(position.size - saved, still, market)
     # The summarizer reads the turns once, whenever they are compacted: while the cache is warm that decides
     # nothing; after it has expired the question is whether to pay it at all.
     work = market.summarizer_input * (position.summary + INSTRUCTION_TOKENS) + market.summarizer_output * new
@@ -141,7 +141,7 @@ def weighed(position: Position, market: Market, wishes: Wishes, *, cold: bool) -
     return Move(new, saved, work, work + move - stay)
 
 
-def _price(size: int, cached: int, market: Market) -> float:
+def price(size: int, cached: int, market: Market) -> float:
     """The input side of a request of which `cached` tokens are read from the cache."""
     if size < market.minimum_tokens:
         return size * market.main.input

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from memsvc.core.economy import Market, Move, Position, Wishes, due, keep_for, rent, weighed
+from memsvc.core.economy import Market, Move, Position, Wishes, due, keep_for, price, rent, weighed
 from memsvc.core.model import Session
 
 
@@ -59,11 +59,18 @@ class Meter:
     Args:
         session: the header; only what stands before the tail is taken from it.
         behind: raw tokens of the live messages that its summary stands for.
+        replaced: what stood in the place of that summary before it was committed; None = not known.
     """
 
-    def __init__(self, session: Session, behind: int, market: Market, wishes: Wishes) -> None:
+    def __init__(
+        self, session: Session, behind: int, market: Market, wishes: Wishes, *, replaced: int | None = None
+    ) -> None:
         self._market, self._wishes = market, wishes
         self._epoch = session.epoch
+        self._since = session.summary_epoch
+        self._more = None if replaced is None else replaced - session.summary_tokens
+        self._cached, self._cached_else = session.fixed_tokens, session.fixed_tokens + (replaced or 0)
+        self._earned = 0.0
         self._start = Position(session.fixed_tokens, session.summary_tokens, 0, behind, 0, 0)
         self._marks: list[Mark] = []
         self._before: list[int] = [0]
@@ -77,9 +84,16 @@ class Meter:
         """The next message of the tail."""
         first_of_run = mark.assistant and not (self._marks and self._marks[-1].assistant)
         if first_of_run and self._marks:
+            self._earn(self._marks[-1].at, spared=mark.epoch >= self._since)
             self._call(self._marks[-1].at, counts=mark.epoch >= self._epoch)
         self._marks.append(mark)
         self._before.append(self._before[-1] + mark.tokens)
+
+    @property
+    def earned(self) -> float | None:
+        """What the compaction that began this epoch has spared its calls so far, in millionths of a dollar, less
+        what it cost them to write the cache anew; None = not known. The summary's own price is not in it."""
+        return None if self._more is None else self._earned
 
     def look(self, now: float) -> Look:
         """What it says at `now` (unix seconds), before the next call."""
@@ -108,6 +122,16 @@ class Meter:
         else:  # under the prefix before: of that only system prompt and tools are cached still
             self._sent = self._start.fixed
         self._called = at
+
+    def _earn(self, at: float, *, spared: bool) -> None:
+        """A call, against the same with what the summary replaced still in its place, and cached as it was."""
+        size = self._start.fixed + self._start.summary + self._before[-1]
+        size_else = size + (self._more or 0)
+        if spared and self._more is not None:
+            cold = self._cold(at)
+            real = price(size, 0 if cold else min(self._cached, size), self._market)
+            self._earned += price(size_else, 0 if cold else min(self._cached_else, size_else), self._market) - real
+        self._cached, self._cached_else = size if spared else self._start.fixed, size_else
 
     def _cold(self, now: float) -> bool:
         return self._called is not None and now - self._called > self._market.ttl_s

@@ -125,8 +125,7 @@ class Session:
         soft_tokens: raw size of the whole context above which a compaction is due
             (None = never, e.g. manual mode). Kept in the header so that an append can
             enqueue its job in its own transaction.
-        prefix_reason, prefix_revision: why and at which revision the present prefix began;
-            None and 0 in a fresh session.
+        prefix_reason, prefix_revision: why and when the present prefix began; None and 0 in a fresh session.
         bound_revision: revision at which what stands before the tail last changed;
             signed thinking written at or before it no longer matches its prefix.
         factor: provider tokens per raw token; frozen per epoch, applied to limits.
@@ -197,6 +196,8 @@ class Summary:
         reason: why (`threshold`, `forced`, `hard`, ...).
         attempts: summarizer calls made until it was accepted.
         request_seq: the user message quoted in it as the current request, None if none was.
+        replaced_tokens: raw tokens that left the context for it, those of the summary before among them.
+        predecessor_saving_usd: what the compaction before had saved by then, itself paid; None = unknown.
     """
 
     epoch: int
@@ -211,6 +212,8 @@ class Summary:
     cost_usd: float = 0.0
     predicted_saving_usd: float | None = None
     request_seq: int | None = None
+    replaced_tokens: int | None = None
+    predecessor_saving_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +236,7 @@ class Window:
     """What a context is made of: header, current summary, tail; one consistent reading.
 
     Attributes:
-        entries: live messages with seq > cut, or (when `partial`) only those after the
-            seq the reader said it had already.
+        entries: live messages with seq > cut; when `partial` only those that the reader had not yet.
         mark: for `Known.mark`; empty where the engine never forgets what it acknowledged.
     """
 
@@ -326,11 +328,9 @@ class Appended:
 
     Attributes:
         session: the header right after the append (of the original one for a repeated key).
-        seqs: one per message that has a seq, in the order given; messages whose id was
-            stored already keep the seq they had.
+        seqs: one per message that has a seq, in the order given; those whose id was stored already keep theirs.
         tokens: raw tokens of the messages of this request.
-        duplicate: nothing was written because all of it was there already.
-        due: a compaction is due since this append.
+        duplicate: nothing was written because all of it was there already. due: a compaction is due since then.
     """
 
     session: Session

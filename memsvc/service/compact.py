@@ -175,6 +175,8 @@ class Compactor:
             cost_usd=written.cost_usd,
             predicted_saving_usd=plan.saving_usd,
             request_seq=request.seq if request is not None else None,
+            replaced_tokens=cut.replaced,
+            predecessor_saving_usd=self._economics.saved_usd(plan.window, plan.policy),
         )
         outcome = await self._commit(plan, summary, started)
         return replace(outcome, error="; ".join(written.failed) or None)

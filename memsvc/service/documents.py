@@ -12,6 +12,10 @@ from memsvc.core.render import convert
 from memsvc.core.render.context import token_figures
 from memsvc.core.render.splice import obj
 
+Saving = tuple[float | None, float | None]
+"""What the compaction in force was expected to save, and has saved, in dollars; None = unknown."""
+NO_SAVING: Saving = (None, None)
+
 
 def overrides(session: Session) -> dict[str, Any]:
     """The policy members that the caller set."""
@@ -27,7 +31,7 @@ def limits(session: Session, defaults: Policy) -> Policy:
     return rules.effective(policy, session, session.settings.model)
 
 
-def session_document(session: Session, defaults: Policy) -> dict[str, Any]:
+def session_document(session: Session, defaults: Policy, saving: Saving = NO_SAVING) -> dict[str, Any]:
     """A session as `GET /v1/sessions/{sid}` shows it."""
     settings = session.settings
     policy = rules.resolve(defaults, overrides(session), settings.model)
@@ -51,8 +55,8 @@ def session_document(session: Session, defaults: Policy) -> dict[str, Any]:
             "due": session.due_at,
             "last_error": session.last_error,
             "last_reason": session.last_reason,
-            "predicted_saving_usd": None,
-            "actual_saving_usd": None,
+            "predicted_saving_usd": saving[0],
+            "actual_saving_usd": saving[1],
         },
         "policy": rules.document(policy, rules.effective(policy, session, settings.model)),
     }
@@ -74,8 +78,8 @@ def append_document(appended: Appended) -> dict[str, Any]:
     }
 
 
-def summary_document(summary: Summary, current: bool) -> dict[str, Any]:
-    """One row of the summaries list."""
+def summary_document(summary: Summary, current: bool, saved: float | None) -> dict[str, Any]:
+    """One row of the summaries list; `saved` dollars so far, None = unknown."""
     return {
         "epoch": summary.epoch,
         "from": summary.from_seq,
@@ -84,7 +88,9 @@ def summary_document(summary: Summary, current: bool) -> dict[str, Any]:
         "tokens": summary.tokens,
         "model": summary.model,
         "reason": summary.reason,
+        "replaced_tokens": summary.replaced_tokens,
         "predicted_saving_usd": summary.predicted_saving_usd,
+        "actual_saving_usd": saved,
         "cost_usd": summary.cost_usd,
         "at": summary.at,
         "attempts": summary.attempts,

@@ -10,7 +10,7 @@ from memsvc.core import policy as rules
 from memsvc.core.caches import cache_of
 from memsvc.core.economy import Market, Rates, Wishes
 from memsvc.core.meter import Look, Mark, Meter
-from memsvc.core.model import Entry, Policy, Session
+from memsvc.core.model import Entry, Policy, Session, Window
 from memsvc.core.render import decode_entry
 from memsvc.ports import Prices
 from memsvc.service.usage import seller
@@ -19,6 +19,7 @@ LATE_S = 1.0
 """A cache that must have expired by now may live this much longer: clocks differ."""
 MODELS_KEPT = 1_024
 DAY_S = 86_400.0
+MICROS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +55,13 @@ class Economics:
         self._prices = prices
         self._clock = clock
         self._summarizer = summarizer
-        self._loss_micros = loss_usd * 1_000_000
+        self._loss_micros = loss_usd * MICROS
         self._rates = lru_cache(MODELS_KEPT)(self._asked)
 
     def meter(self, session: Session, policy: Policy) -> Meter | None:
         """A meter for the tail of a session; None where its mode is another one, or where the price of its
         model or the ways of its cache are not known."""
-        market = self._market(session, policy) if policy.mode == "economic" else None
-        if market is None:
-            return None
-        wishes = Wishes(policy.keep_tokens, policy.summary_tokens, policy.alpha, policy.guard)
-        return Meter(session, session.live_tokens - session.tail_tokens, market, wishes)
+        return self._meter(session, policy, None) if policy.mode == "economic" else None
 
     def advice(self, meter: Meter) -> Advice:
         """What it says now, and when else it would."""
@@ -82,6 +79,26 @@ class Economics:
         for mark in map(mark_of, entries):
             meter.add(mark)
         return self.advice(meter)
+
+    def saved_usd(self, window: Window, policy: Policy) -> float | None:
+        """What the compaction in force has saved so far, itself paid, by the prices of today and by what is known
+        of the caches; None where there is none, or where prices, cache or what it replaced are not known."""
+        summary = window.summary
+        if summary is None or summary.replaced_tokens is None:
+            return None
+        meter = self._meter(window.session, policy, summary.replaced_tokens)
+        if meter is None:
+            return None
+        for mark in map(mark_of, window.entries):
+            meter.add(mark)
+        return None if meter.earned is None else meter.earned / MICROS - summary.cost_usd
+
+    def _meter(self, session: Session, policy: Policy, replaced: int | None) -> Meter | None:
+        market = self._market(session, policy)
+        if market is None:
+            return None
+        wishes = Wishes(policy.keep_tokens, policy.summary_tokens, policy.alpha, policy.guard)
+        return Meter(session, session.live_tokens - session.tail_tokens, market, wishes, replaced=replaced)
 
     def _market(self, session: Session, policy: Policy) -> Market | None:
         model = session.settings.model

@@ -19,7 +19,7 @@ from memsvc.service.asked import AskedFor, reverted, settled
 from memsvc.service.compact import Compactor
 from memsvc.service.copies import fork
 from memsvc.service.deletion import delete_user, purge
-from memsvc.service.documents import append_document, history_rows, session_document, summary_document
+from memsvc.service.documents import append_document, history_rows, session_document
 from memsvc.service.economics import Economics
 from memsvc.service.inbox import Inbox, Parsed, digest
 from memsvc.service.leased import Leased
@@ -33,6 +33,7 @@ from memsvc.service.requests import (
     Rendered,
     UsageRequest,
 )
+from memsvc.service.savings import Savings
 from memsvc.service.spend import spend
 from memsvc.service.usage import Reports
 from memsvc.service.views import Held, Views
@@ -79,6 +80,7 @@ class Memory:
         self._wake = wake
         self._views = Views(store, defaults, cache_bytes)
         economics = economics or Economics(None, clock=clock)
+        self._savings = Savings(store, economics, defaults, limits=self._views.limits)
         self.compactor = Compactor(
             store, counter, summarizers, defaults=defaults, clock=clock, sink=sink, economics=economics
         )
@@ -94,7 +96,7 @@ class Memory:
 
     async def get(self, key: Key) -> dict[str, Any]:
         """A session's document. Raises NotFound."""
-        return self._document(await self._head(key))
+        return await self._savings.session(await self._head(key))
 
     async def list_sessions(
         self, tenant: str, *, prefix: str, user: str | None, after: str | None, limit: int
@@ -168,11 +170,7 @@ class Memory:
 
     async def summaries(self, key: Key, *, after: int, limit: int) -> dict[str, Any]:
         """Committed summaries, oldest first; `next` is the value for `after`."""
-        session = await self._head(key)
-        found = await self._store.summaries(key, after=after, limit=limit + 1)
-        page = found[:limit]
-        rows = [summary_document(s, s.epoch == session.summary_epoch) for s in page]
-        return {"summaries": rows, "next": page[-1].epoch if len(found) > limit else None}
+        return await self._savings.page(key, after=after, limit=limit)
 
     async def compact(self, key: Key, request: CompactRequest) -> tuple[int, dict[str, Any]]:
         """Compact now: (200, what happened), or (202, ...) if it takes longer than `wait_ms`. Conflict for a

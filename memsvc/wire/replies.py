@@ -166,7 +166,11 @@ class SummaryItem(Covers):
     tokens: int
     model: str
     reason: str
+    replaced_tokens: int | None = Field(description="Tokens that left the context for it; null where not recorded.")
     predicted_saving_usd: float | None
+    actual_saving_usd: float | None = Field(
+        description="What it has saved so far, or had when the next one took its place; itself paid. Null = unknown."
+    )
     cost_usd: float
     at: float
     attempts: int

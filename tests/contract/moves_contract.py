@@ -26,6 +26,8 @@ class CommitContract:
             attempts=3,
             cost_usd=0.25,
             predicted_saving_usd=-1.5,
+            replaced_tokens=321,
+            predecessor_saving_usd=0.5,
             request_seq=4,
             text="é😀",
         )

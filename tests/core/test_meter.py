@@ -115,3 +115,27 @@ def test_it_never_asks_to_keep_less_than_the_policy_says_nor_compacts_what_is_ke
     assert look.paid >= 0.0
     if look.due:
         assert sum(m.tokens for m in marks) > WISHES.keep_tokens
+
+
+def test_what_a_compaction_has_saved_is_the_difference_of_two_bills() -> None:
+    """Worked out by hand: 20,000 tokens gave way to 1,000, and three hot calls and a cold one followed."""
+    session = replace(SESSION, epoch=1, summary_epoch=1, summary_tokens=1_000)
+    old = turns(4, epoch=0)  # the last call under the old prefix had all but the newest answer
+    new = [*turns(3, epoch=1, begin=200.0), *turns(1, epoch=1, begin=2_000.0)]
+    made = Meter(session, 30_000, MARKET, WISHES, replaced=20_000)
+    for mark in [*old, *new]:
+        made.add(mark)
+    write, read_ = MARKET.main.write, MARKET.main.read
+    with_it, without = 0.0, 0.0
+    tails = [1_800, 2_200, 2_600, 3_000]
+    had = (2_000, 2_000 + 20_000 + 1_400)  # what each has in the cache: system prompt; all of the last call
+    for tail, cold in zip(tails, (False, False, False, True), strict=True):
+        sizes = (3_000 + tail, 22_000 + tail)
+        hits = (0, 0) if cold else had
+        with_it += hits[0] * read_ + (sizes[0] - hits[0]) * write
+        without += hits[1] * read_ + (sizes[1] - hits[1]) * write
+        had = sizes
+    assert made.earned is not None
+    assert abs(made.earned - (without - with_it)) < 1e-6
+    assert made.earned > 0
+    assert meter(old).earned is None, "nothing was replaced"

@@ -142,3 +142,29 @@ async def test_it_costs_less_than_the_price_when_the_model_is_dearer() -> None:
                 await turn(w, text)
             counts.append(len(await w.summaries()))
     assert counts[0] > counts[1]
+
+
+async def test_what_a_compaction_was_to_save_stands_beside_what_it_has_saved() -> None:
+    async with economic() as w:
+        assert (await compaction(w))["actual_saving_usd"] is None
+        for text in texts(120):
+            await turn(w, text)
+        made = await w.summaries()
+        shown = await compaction(w)
+        assert shown["predicted_saving_usd"] == made[-1]["predicted_saving_usd"]
+        assert shown["actual_saving_usd"] == made[-1]["actual_saving_usd"]
+        assert all(s["actual_saving_usd"] > 0 for s in made[:-1]), "each was compacted again only when it had paid"
+        assert all(s["replaced_tokens"] > s["tokens"] for s in made)
+        before = shown["actual_saving_usd"]
+        for text in texts(3):
+            await turn(w, text)
+        assert (await compaction(w))["actual_saving_usd"] > before
+
+
+async def test_a_compaction_that_was_not_worth_it_says_so() -> None:
+    async with economic() as w:
+        for text in texts(12):
+            await turn(w, text)
+        await w.compact(force=True)
+        await turn(w, "one call, which writes all that was kept to the cache again")
+        assert (await compaction(w))["actual_saving_usd"] < 0
