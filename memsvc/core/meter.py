@@ -71,6 +71,7 @@ class Meter:
         self._more = None if replaced is None else replaced - session.summary_tokens
         self._cached, self._cached_else = session.fixed_tokens, session.fixed_tokens + (replaced or 0)
         self._earned = 0.0
+        self._missed, self._expired = session.missed_tokens, 0
         self._start = Position(session.fixed_tokens, session.summary_tokens, 0, behind, 0, 0)
         self._marks: list[Mark] = []
         self._before: list[int] = [0]
@@ -105,10 +106,11 @@ class Meter:
         cold = cold_at is not None and now > cold_at
         position, keep = self._position()
         move = self._weighed(position, cold)
-        pays = position.compactable > 0 and due(position, move, self._paid, self._wishes)
+        paid = self._paid + self._for_misses(position, move)
+        pays = position.compactable > 0 and due(position, move, paid, self._wishes)
         pays = pays and (cold or not waiting)  # else the call would write to the cache what is about to go
         saving = move.saved * self._market.main.read * self._calls - move.need
-        return Look(pays, "cold" if cold else "rent", keep, move.need, self._paid, saving, cold_at)
+        return Look(pays, "cold" if cold else "rent", keep, move.need, paid, saving, cold_at)
 
     def _call(self, at: float, *, counts: bool) -> None:
         if counts:
@@ -118,10 +120,20 @@ class Meter:
             self._paid += rent(position, move, self._market, cold=cold)
             self._calls += 1
             self._returned += cold
+            self._expired += min(self._sent, position.size) if cold else 0
             self._sent = position.size
         else:  # under the prefix before: of that only system prompt and tools are cached still
             self._sent = self._start.fixed
         self._called = at
+
+    def _for_misses(self, position: Position, move: Move) -> float:
+        """Rent for what reports say was not cached though it should have been: a compaction spares its share of
+        what had to be written again. Calls after the cache had expired have paid that already."""
+        missed = max(0, self._missed - self._expired)
+        if not missed or move.saved <= 0 or position.size < self._market.minimum_tokens:
+            return 0.0
+        dearer = self._market.main.write - self._market.main.read
+        return missed * dearer * move.saved / position.size
 
     def _earn(self, at: float, *, spared: bool) -> None:
         """A call, against the same with what the summary replaced still in its place, and cached as it was."""

@@ -122,16 +122,15 @@ class Session:
         last_seq: highest seq ever given.
         messages: live messages (not superseded).
         live_tokens: sum over live messages; tail_tokens, tail_bytes: over those with seq > cut.
-        soft_tokens: raw size of the whole context above which a compaction is due
-            (None = never, e.g. manual mode). Kept in the header so that an append can
-            enqueue its job in its own transaction.
+        soft_tokens: raw size of the whole context above which a compaction is due (None = never, e.g.
+            manual mode). In the header so that an append can enqueue its job in its own transaction.
         prefix_reason, prefix_revision: why and when the present prefix began; None and 0 in a fresh session.
         bound_revision: revision at which what stands before the tail last changed;
             signed thinking written at or before it no longer matches its prefix.
         factor: provider tokens per raw token; frozen per epoch, applied to limits.
-        anchor_tokens, anchor_raw: the provider's own count of a context of this epoch, and its raw
-            tokens; 0 = none was reported (see `core.policy.expected`).
+        anchor_tokens, anchor_raw: the provider's own count of a context of this epoch, and its raw tokens; 0 = none.
         anchor_revision: the revision of that context; what is reported of an older one changes nothing.
+        missed_tokens: raw tokens of this epoch that a reported call should have found cached, and did not.
         renderer: version of the renderer that this epoch began with.
         state .. last_reason: the compaction's state as shown to the caller; due_at is None
             when nothing is queued.
@@ -161,6 +160,7 @@ class Session:
     anchor_tokens: int = 0
     anchor_raw: int = 0
     anchor_revision: int = 0
+    missed_tokens: int = 0
     renderer: int = 1
     state: State = "idle"
     due_at: float | None = None

@@ -25,6 +25,8 @@ FACTORS = (0.5, 4.0)
 """Bounds of a factor that comes from reports: no tokenizer is further from o200k on a whole conversation."""
 BELIEVABLE = (0.3, 5.0)
 """A report whose ratio to the raw count lies outside was of something else: it measures nothing."""
+MOST_MISSED = 2**40
+"""A figure made of what others report stays one that every store can hold."""
 MIN_COVER_TOKENS = 64
 """A compaction that covers less than this cannot gain anything."""
 
@@ -150,8 +152,9 @@ def known_factor(session: Session) -> float | None:
     return ratio(session) or (session.factor if session.factor != guessed else None)
 
 
-def calibrated(session: Session, sent: Sent, size: int) -> Session:
-    """The header after a report: the provider counted `size` tokens for the context `sent`.
+def calibrated(session: Session, sent: Sent, size: int, read: int | None = None) -> Session:
+    """The header after a report: the provider counted `size` tokens for the context `sent`, and found `read` of
+    them in its cache (None = it does not say).
 
     The same session where that measures nothing: of another prefix, older than the anchor, or
     not believable. Its soft mark is to be `marked` anew."""
@@ -161,12 +164,27 @@ def calibrated(session: Session, sent: Sent, size: int) -> Session:
     least, most = BELIEVABLE
     if not least <= size / sent.tokens <= most:
         return session
-    return replace(session, anchor_tokens=size, anchor_raw=sent.tokens, anchor_revision=sent.revision)
+    missed = session.missed_tokens
+    if read is not None and session.anchor_raw and sent.revision > session.anchor_revision:
+        was_sent = min(session.anchor_tokens, size)  # by the call before, so it should have been there
+        missed += max(0, was_sent - read) * sent.tokens // size
+    return replace(
+        session,
+        anchor_tokens=size,
+        anchor_raw=sent.tokens,
+        anchor_revision=sent.revision,
+        missed_tokens=min(missed, MOST_MISSED),
+    )
 
 
 def marked(session: Session, applied: Policy) -> Session:
     """The header with the soft mark that follows from it."""
     return replace(session, soft_tokens=soft_mark(applied, session))
+
+
+_NOTHING_REPORTED: dict[str, Any] = dict.fromkeys(
+    ("anchor_tokens", "anchor_raw", "anchor_revision", "missed_tokens"), 0
+)
 
 
 def renewed(session: Session) -> Session:
@@ -176,7 +194,7 @@ def renewed(session: Session) -> Session:
     if soft is not None and session.anchor_raw:
         threshold = session.anchor_tokens + _rate(session) * (soft - session.anchor_raw)
         soft = math.floor(threshold / factor)
-    return replace(session, factor=factor, soft_tokens=soft, anchor_tokens=0, anchor_raw=0, anchor_revision=0)
+    return replace(session, factor=factor, soft_tokens=soft, **_NOTHING_REPORTED)
 
 
 def document(policy: Policy, applied: Policy) -> dict[str, Any]:

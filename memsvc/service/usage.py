@@ -61,7 +61,7 @@ class Reports:
         line = await asyncio.to_thread(self._line, session, request, report, name)  # the first loads the price list
         booked = await self._store.book(line)
         if booked and request.revision is not None and report.size is not None:
-            session = await self._calibrated(session, request.revision, report.size)
+            session = await self._calibrated(session, request.revision, report.size, report.usage.cache_read)
         return {
             "booked": booked,
             "cost_usd": line.micros / MICROS if line.micros is not None else None,
@@ -97,8 +97,9 @@ class Reports:
             revision=request.revision,
         )
 
-    async def _calibrated(self, session: Session, revision: int, size: int) -> Session:
-        """The header after it was told that the context of `revision` took `size` provider tokens."""
+    async def _calibrated(self, session: Session, revision: int, size: int, read: int | None) -> Session:
+        """The header after it was told that the context of `revision` took `size` provider tokens, `read` of
+        them from the cache."""
         try:
             sent = await self._store.sent(session.key, revision)
             if sent is None or sent.uid != session.uid:
@@ -107,7 +108,7 @@ class Reports:
             def change(stored: Session | None) -> Session:
                 if stored is None:
                     raise NotFound(f"no session {session.key.session!r}")
-                new = rules.calibrated(stored, sent, size)
+                new = rules.calibrated(stored, sent, size, read)
                 if new is stored:
                     return stored
                 return rules.marked(new, limits(new, self._defaults))

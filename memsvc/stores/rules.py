@@ -11,7 +11,7 @@ from memsvc.errors import Conflict, InvalidRequest, NotFound
 _COUNTS = (
     *("log_revision", "epoch", "cut", "summary_epoch", "summary_tokens", "last_seq", "messages"),
     *("live_tokens", "tail_tokens", "tail_bytes", "prefix_revision", "bound_revision"),
-    *("anchor_tokens", "anchor_raw", "anchor_revision"),
+    *("anchor_tokens", "anchor_raw", "anchor_revision", "missed_tokens"),
 )
 
 

@@ -139,3 +139,16 @@ def test_what_a_compaction_has_saved_is_the_difference_of_two_bills() -> None:
     assert abs(made.earned - (without - with_it)) < 1e-6
     assert made.earned > 0
     assert meter(old).earned is None, "nothing was replaced"
+
+
+def test_a_cache_that_does_not_hold_makes_the_rent_dearer() -> None:
+    """Reported misses bring a compaction forward; those that the expired cache explains do not count twice."""
+    marks = turns(24)
+    told = replace(SESSION, missed_tokens=200_000)
+    assert not meter(marks).look(24 * 30.0).due
+    look = meter(marks, session=told).look(24 * 30.0)
+    assert look.due
+    assert look.reason == "rent"
+    slow = turns(24, gap=1_000.0)
+    few = replace(SESSION, missed_tokens=30_000)
+    assert meter(slow, session=few).look(24e3).paid == meter(slow).look(24e3).paid

@@ -162,3 +162,15 @@ def test_the_effective_threshold_leaves_room_by_the_providers_count() -> None:
     big = anchored(5_000, 5_000, 10_000)
     applied = rules.effective(replace(POLICY, threshold_tokens=250, max_tokens=5_000), big, None)
     assert applied.threshold_tokens == 600  # twice 100 + 2 x 100
+
+
+def test_what_a_report_did_not_find_in_the_cache_is_missed() -> None:
+    first = rules.calibrated(session(500), sent(100, 1), 200, 0)
+    assert first.missed_tokens == 0, "nothing was sent before it"
+    hit = rules.calibrated(first, sent(150, 2), 300, 200)
+    assert hit.missed_tokens == 0, "all that was sent before was found"
+    half = rules.calibrated(hit, sent(200, 3), 400, 100)
+    assert half.missed_tokens == 100, "200 of the 300 provider tokens, two of which are a raw one"
+    assert rules.calibrated(half, sent(200, 3), 400, 100).missed_tokens == 100, "the same context again"
+    assert rules.calibrated(half, sent(250, 4), 500, None).missed_tokens == 100, "it does not say"
+    assert rules.renewed(half).missed_tokens == 0

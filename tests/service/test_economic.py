@@ -9,6 +9,7 @@ from dataclasses import replace
 from memsvc.core.economy import Rates
 from memsvc.prices import GenaiPrices
 from memsvc.service.economics import LATE_S, Economics
+from memsvc.service.requests import UsageRequest
 from tests.service.world import KEY, SMALL, Clock, Json, World, chat, said, user, words, world
 
 POLICY = replace(
@@ -168,3 +169,23 @@ async def test_a_compaction_that_was_not_worth_it_says_so() -> None:
         await w.compact(force=True)
         await turn(w, "one call, which writes all that was kept to the cache again")
         assert (await compaction(w))["actual_saving_usd"] < 0
+
+
+async def test_a_cache_that_reports_say_is_missed_is_compacted_sooner() -> None:
+    made = []
+    for share in (1.0, 0.0):
+        async with economic() as w:
+            for n, text in enumerate(texts(40)):
+                w.clock.pass_(30.0)
+                await w.append(user(text))
+                context = await w.context()
+                size = int(context["tokens"]["context"] * 1.3)
+                usage = {"input_tokens": size - int(size * share), "cache_read_input_tokens": int(size * share)}
+                usage |= {"cache_creation_input_tokens": 0, "output_tokens": 20}
+                report = UsageRequest(usage, id=f"call-{n}", revision=context["revision"])
+                await w.append(said(f"answer to {text}"), usage=report)
+                await settle(w)
+            made.append([s["to"] for s in await w.summaries()])
+    hot, missed = made
+    assert missed
+    assert not hot or missed[0] < hot[0]

@@ -12,7 +12,7 @@ from memsvc.stores.redis.keys import Keys
 from memsvc.stores.redis.server import Server
 
 Persistence = Literal["warn", "require", "off"]
-SCHEMA = 1
+SCHEMA = 2
 """Version of the layout of keys, headers and messages."""
 
 

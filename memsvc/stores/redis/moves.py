@@ -25,7 +25,7 @@ from memsvc.stores.redis.server import Server
 
 ROUNDS = 8
 """Most beginnings of a write whose session is changed under it."""
-_RATED = ("factor", "anchor_tokens", "anchor_raw", "anchor_revision", "soft_tokens")
+_RATED = ("factor", "anchor_tokens", "anchor_raw", "anchor_revision", "missed_tokens", "soft_tokens")
 """What `next_factor` and `renewed` look at and change."""
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -59,7 +59,7 @@ class Moves:
         for _ in range(ROUNDS):
             held = self._seen.held(key)
             seen = {} if old is None else _rated(old)
-            anchor = dict.fromkeys(("anchor_tokens", "anchor_raw", "anchor_revision"), 0)
+            anchor = dict.fromkeys(("anchor_tokens", "anchor_raw", "anchor_revision", "missed_tokens"), 0)
             rate = {"factor": factor if old is None else next_factor(old)}
             asked |= {"stamp": held.stamp, "seen": seen, "set": _set({**told, **anchor, **rate})}
             answer = await self._server.write(
