@@ -96,8 +96,19 @@ class Meter:
         what it cost them to write the cache anew; None = not known. The summary's own price is not in it."""
         return None if self._more is None else self._earned
 
-    def look(self, now: float) -> Look:
-        """What it says at `now` (unix seconds), before the next call."""
+    @property
+    def ttl_s(self) -> float:
+        """How long the cache holds after a call."""
+        return self._market.ttl_s
+
+    @property
+    def called(self) -> float | None:
+        """When the last call was made (unix seconds); None = there was none."""
+        return self._called
+
+    def look(self, now: float, *, often: float = 0.5) -> Look:
+        """What it says at `now` (unix seconds), before the next call. `often`: the share of sessions like this one
+        that are taken up again after their cache has expired."""
         called = self._called
         waiting = bool(self._marks) and not self._marks[-1].assistant
         if waiting:  # for a reply: the call that will bring it has been made, or is about to be
@@ -105,7 +116,7 @@ class Meter:
         cold_at = None if called is None else called + self._market.ttl_s
         cold = cold_at is not None and now > cold_at
         position, keep = self._position()
-        move = self._weighed(position, cold)
+        move = self._weighed(position, cold, often)
         paid = self._paid + self._for_misses(position, move)
         pays = position.compactable > 0 and due(position, move, paid, self._wishes)
         pays = pays and (cold or not waiting)  # else the call would write to the cache what is about to go
@@ -165,14 +176,14 @@ class Meter:
             first -= 1
         return self._before[max(0, first)]
 
-    def _weighed(self, position: Position, cold: bool) -> Move:
+    def _weighed(self, position: Position, cold: bool, often: float) -> Move:
         """A compaction now. After the cache has expired it saves only if the session is taken up again, and
         costs its summary in any case."""
         move = weighed(position, self._market, self._wishes, cold=cold)
         if not cold:
             return move
         work = move.work
-        chance = (self._returned + 1) / (self._returned + 2)
+        chance = (self._returned + 2 * often) / (self._returned + 2)
         return replace(move, need=work + chance * (move.need - work))
 
 

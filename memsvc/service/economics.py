@@ -10,9 +10,10 @@ from memsvc.core import policy as rules
 from memsvc.core.caches import cache_of
 from memsvc.core.economy import Market, Rates, Wishes
 from memsvc.core.meter import Look, Mark, Meter
-from memsvc.core.model import Entry, Policy, Session, Window
+from memsvc.core.model import Entry, Key, Policy, Session, Window
 from memsvc.core.render import decode_entry
 from memsvc.ports import Prices
+from memsvc.service.returns import Returns
 from memsvc.service.usage import seller
 
 LATE_S = 1.0
@@ -42,6 +43,8 @@ class Economics:
         prices: what models cost; None = nothing is known, and nothing advised.
         summarizer: rates of the model that writes summaries; None = it costs nothing.
         loss_usd: what one compaction is taken to cost in lost detail.
+
+        returns: how often sessions are taken up again, learnt on the way; None = from now on.
     """
 
     def __init__(
@@ -51,11 +54,13 @@ class Economics:
         clock: Callable[[], float],
         summarizer: Rates | None = None,
         loss_usd: float = 0.0,
+        returns: Returns | None = None,
     ) -> None:
         self._prices = prices
         self._clock = clock
         self._summarizer = summarizer
         self._loss_micros = loss_usd * MICROS
+        self.returns = Returns() if returns is None else returns
         self._rates = lru_cache(MODELS_KEPT)(self._asked)
 
     def meter(self, session: Session, policy: Policy) -> Meter | None:
@@ -63,13 +68,14 @@ class Economics:
         model or the ways of its cache are not known."""
         return self._meter(session, policy, None) if policy.mode == "economic" else None
 
-    def advice(self, meter: Meter) -> Advice:
+    def advice(self, key: Key, meter: Meter) -> Advice:
         """What it says now, and when else it would."""
-        look = meter.look(self._clock())
+        often = self.returns.chance(key, self._clock())
+        look = meter.look(self._clock(), often=often)
         if look.due or look.cold_at is None:
             return Advice(look, None)
         later = look.cold_at + LATE_S
-        return Advice(look, later if later > self._clock() and meter.look(later).due else None)
+        return Advice(look, later if later > self._clock() and meter.look(later, often=often).due else None)
 
     def read(self, session: Session, policy: Policy, entries: Iterable[Entry]) -> Advice | None:
         """The same of a whole tail."""
@@ -78,7 +84,7 @@ class Economics:
             return None
         for mark in map(mark_of, entries):
             meter.add(mark)
-        return self.advice(meter)
+        return self.advice(session.key, meter)
 
     def saved_usd(self, window: Window, policy: Policy) -> float | None:
         """What the compaction in force has saved so far, itself paid, by the prices of today and by what is known

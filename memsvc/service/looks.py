@@ -109,7 +109,7 @@ class Looks:
         self._held.move_to_end(key)
         if len(self._held) > HELD:
             self._held.popitem(last=False)
-        advice = self._economics.advice(held.meter)
+        advice = self._economics.advice(key, held.meter)
         if advice.look.due:
             await self._store.enqueue(key, due_at=self._clock())
             self._wake()
@@ -124,10 +124,13 @@ class Looks:
             if meter is None:
                 return None
             held = _Held(session, policy, meter, session.cut, b"")
+        called = held.meter.called
         for entry in window.entries:
             if entry.seq > held.last_seq:
                 held.meter.add(mark_of(entry))
                 held.last_seq = entry.seq
+        if held.meter.called is not None and held.meter.called != called:
+            self._economics.returns.called(session.key, held.meter.called, held.meter.ttl_s)
         held.session, held.mark = session, window.mark
         return held
 

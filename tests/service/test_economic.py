@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from memsvc.core.economy import Rates
+from memsvc.core.model import Key
 from memsvc.prices import GenaiPrices
 from memsvc.service.economics import LATE_S, Economics
 from memsvc.service.requests import UsageRequest
+from memsvc.service.returns import Returns
 from tests.service.world import KEY, SMALL, Clock, Json, World, chat, said, user, words, world
 
 POLICY = replace(
@@ -27,9 +29,13 @@ SYSTEM = words(1_600, "rule")
 
 
 @contextlib.asynccontextmanager
-async def economic(model: str | None = "claude-sonnet-5-5", **settings: object) -> AsyncIterator[World]:
+async def economic(
+    model: str | None = "claude-sonnet-5-5", *, returns: Returns | None = None, times: float = 1.0, **settings: object
+) -> AsyncIterator[World]:
+    """A world with a cheap summarizer, or one so many `times` dearer."""
     clock = Clock()
-    economics = Economics(GenaiPrices(), clock=clock, summarizer=Rates(0.1, 0.125, 0.01, 0.5))
+    rates = Rates(0.1 * times, 0.125 * times, 0.01 * times, 0.5 * times)
+    economics = Economics(GenaiPrices(), clock=clock, summarizer=rates, returns=returns)
     async with world(policy=POLICY, clock=clock, economics=economics) as w:
         await w.put(system=SYSTEM, format="anthropic", model=model, **settings)
         yield w
@@ -189,3 +195,18 @@ async def test_a_cache_that_reports_say_is_missed_is_compacted_sooner() -> None:
     hot, missed = made
     assert missed
     assert not hot or missed[0] < hot[0]
+
+
+async def test_a_tenant_whose_sessions_are_never_taken_up_again_is_not_compacted_for_nothing() -> None:
+    """The summary of a session that ends costs its price and saves nothing."""
+    never = Returns()
+    for n in range(40):
+        never.called(Key("default", f"once {n}"), 0.0, TTL_S)
+    made = []
+    for returns in (Returns(), never):
+        async with economic(returns=returns, times=5.0) as w:
+            for text in texts(12):
+                await turn(w, text)
+            await wake_ups(w)
+            made.append([s["reason"] for s in await w.summaries()])
+    assert made == [["cold"], []]
