@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pydantic import SecretStr
 
 from memsvc.config import Config, ConfigError, own_server
 from memsvc.core.model import Policy
 from memsvc.core.money import Usage
+from memsvc.core.route import Tier
 from memsvc.llm import AnthropicModel, Limits, LocalSummarizer, OpenAIModel, WrittenSummarizer
 from memsvc.observe import Sink, StoreNotice, log_sink
 from memsvc.ports import Counter, Ledger, Prices, Store
@@ -66,7 +67,7 @@ class App:
         self.memory = Memory(
             self._store,
             counts,
-            [*self._written, LocalSummarizer(counts.count)],
+            [*(self._written if config.summarizers else ()), LocalSummarizer(counts.count)],
             defaults=default_policy(config),
             clock=self._clock,
             wake=lambda: self.worker.wake(),
@@ -74,6 +75,7 @@ class App:
             cache_bytes=config.cache_bytes,
             prices=self._prices,
             economics=economics_of(config, self._prices, self._clock),
+            tiers=tiers_of(config, self._written),
             lease_s=config.lease_s,
         )
         self.worker = Worker(
@@ -123,11 +125,17 @@ def written_summarizers(
         micros_per_hour=int(config.summary_usd_per_hour * 1_000_000),
     )
     made = []
-    for name in config.summarizers:
+    for name in config.writers:
         model = _model(config, name)
         price = _price(config, model, listed, clock())
         made.append(WrittenSummarizer(model, ledger, price, counter.count, clock=clock, limits=limits))
     return made
+
+
+def tiers_of(config: Config, made: Sequence[WrittenSummarizer]) -> dict[Tier, list[WrittenSummarizer]]:
+    """What was made of `config.writers`, by tier."""
+    by_name = dict(zip(config.writers, made, strict=True))
+    return {tier: [by_name[name] for name in names] for tier, names in config.tiers.items()}
 
 
 def _model(config: Config, entry: str) -> AnthropicModel | OpenAIModel:
@@ -162,8 +170,8 @@ def _price(config: Config, model: AnthropicModel | OpenAIModel, listed: Prices, 
 def economics_of(config: Config, listed: Prices, clock: Callable[[], float]) -> Economics:
     """What decides in the economic mode: the price list, and the rates of the first model that writes summaries."""
     rates = None
-    if config.summarizers:
-        model = _model(config, config.summarizers[0])
+    if config.writers:
+        model = _model(config, config.writers[0])
         rates = _price(config, model, listed, clock()).rates(model.provider, model.name, at=clock())
     return Economics(listed, clock=clock, summarizer=rates, loss_usd=config.loss_usd)
 

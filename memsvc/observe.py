@@ -31,6 +31,7 @@ class Compacted:
         model: who wrote the summary.
         attempts: summarizer calls made.
         seconds: from the first question to a summarizer to the commit.
+        routed: the tier that the conversation asked for, and the score behind it; None = there are no tiers.
     """
 
     tenant: str
@@ -44,6 +45,7 @@ class Compacted:
     model: str
     attempts: int = 1
     seconds: float = 0.0
+    routed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

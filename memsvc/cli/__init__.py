@@ -11,6 +11,7 @@ from memsvc.cli import moving, serving
 from memsvc.cli.keys import add_keys_command, run_keys
 from memsvc.cli.provider_keys import add_provider_keys_command, run_provider_keys
 from memsvc.cli.replay import add_replay_command, run_replay
+from memsvc.cli.route import add_route_command, run_route
 from memsvc.cli.spend import add_spend_command, run_spend
 from memsvc.config import ConfigError, load_config
 
@@ -37,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return asyncio.run(run_spend(config, args))
         case "replay":
             return run_replay(config, args)
+        case "route":
+            return run_route(config, args)
         case "worker":
             return serving.work(config)
         case "serve":
@@ -71,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--store", metavar="URL", help="where conversations live (default: sqlite:///memsvc.db)")
     add_replay_command(commands)
     add_spend_command(commands)
+    add_route_command(commands)
     add_keys_command(commands)
     add_provider_keys_command(commands)
     commands.add_parser("demo", help="play a sample conversation and show history against context")

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from memsvc.config.schema import CONFIG_FILE, CONFIG_VARIABLE, PREFIX, SUMMARIZERS, Config
+from memsvc.config.schema import CONFIG_FILE, CONFIG_VARIABLE, MODELS, PREFIX, SUMMARIZERS, Config
 
 
 class Row(NamedTuple):
@@ -25,7 +25,7 @@ def allowed(name: str) -> str:
     kinds = [k for k in (get_args(info.annotation) or (info.annotation,)) if k is not type(None)]
     if name == "api_keys":
         return 'a JSON object like {"a-long-random-key": "tenant"}, in the file a table'
-    if name == "summarizers":
+    if name in MODELS:
         return f"a comma-separated list (in the file a list) of {SUMMARIZERS}"
     if name == "encryption_key":
         return "a secret: 32 bytes as base64"

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from memsvc.config.describe import allowed
-from memsvc.config.schema import CONFIG_FILE, CONFIG_VARIABLE, PREFIX, Config, ConfigError
+from memsvc.config.schema import CONFIG_FILE, CONFIG_VARIABLE, MODELS, PREFIX, Config, ConfigError
 
 _NOT_OURS = re.compile(r"MEMSVC_(TEST_\w+|SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 """Variables of the test suite, and those that Kubernetes adds beside a service named memsvc."""
@@ -91,7 +91,7 @@ def _vendors(env: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, str]
     """What the vendors' own variables say where ours say nothing. A vendor's key goes with the vendor's
     address: it is not sent to a server that only our settings name."""
     found: dict[str, str] = {}
-    for vendor in ("anthropic", "openai") if given.get("summarizers") else ():
+    for vendor in ("anthropic", "openai") if any(map(given.get, MODELS)) else ():
         key, url = env.get(f"{vendor.upper()}_API_KEY"), env.get(f"{vendor.upper()}_BASE_URL")
         ours = given.get(f"{vendor}_base_url")
         if key and not ours and not given.get(f"{vendor}_api_key"):
@@ -140,13 +140,19 @@ def _together(config: Config) -> Iterable[str]:
             "summarizer_input_usd and summarizer_output_usd (MEMSVC_SUMMARIZER_INPUT_USD, _OUTPUT_USD) go together:"
             " set both, or neither."
         )
-    for name in config.summarizers:
+    for name in config.writers:
         vendor = name.partition(":")[0]
         if getattr(config, f"{vendor}_api_key") is None and getattr(config, f"{vendor}_base_url") is None:
             upper = vendor.upper()
             yield (
-                f"summarizers (MEMSVC_SUMMARIZERS) has {name!r} and there is no key for it: set {upper}_API_KEY or "
+                f"{_naming(config, name)} has {name!r} and there is no key for it: set {upper}_API_KEY or "
                 f"MEMSVC_{upper}_API_KEY, or MEMSVC_{upper}_BASE_URL for a server that needs none."
             )
     if config.rate_burst is not None and config.rate_per_s is None:
         yield "rate_burst (MEMSVC_RATE_BURST) says nothing without rate_per_s (MEMSVC_RATE_PER_S): set both."
+
+
+def _naming(config: Config, model: str) -> str:
+    """The setting that names a model."""
+    name = next(setting for setting in MODELS if model in getattr(config, setting))
+    return f"{name} ({PREFIX}{name.upper()})"

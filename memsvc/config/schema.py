@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from memsvc.core.route import Tier
+
 PREFIX = "MEMSVC_"
 CONFIG_FILE = "memsvc.toml"
 MIN_KEY_LENGTH = 16
@@ -18,6 +20,8 @@ STORES = (
     "redis+sentinel://host:port,…/service or redis+cluster://host:port,…"
 )
 _SERVERS = re.compile(r"rediss?(\+sentinel|\+cluster)?://\S+")
+MODELS = ("summarizers", "models_nano", "models_standard", "models_pro")
+"""Settings that name models."""
 SUMMARIZERS = "anthropic, anthropic:MODEL, openai, openai:MODEL or local"
 CONFIG_VARIABLE = "MEMSVC_CONFIG"
 
@@ -116,6 +120,13 @@ class Config(BaseModel):
         description="Models that write summaries, asked in this order; the local summarizer is always the last. "
         "`anthropic` is claude-haiku-5-5, `openai` is gpt-6-luna; `anthropic:MODEL`, `openai:MODEL` name another.",
     )
+    models_nano: tuple[str, ...] = Field(
+        (),
+        description="Models of the cheapest tier, in order, named as in `summarizers`. Where that is empty, a summary "
+        "is written by the tier that its conversation asks for, else by a cheaper one (routing.md).",
+    )
+    models_standard: tuple[str, ...] = Field((), description="Models of the middle tier.")
+    models_pro: tuple[str, ...] = Field((), description="Models of the dearest tier.")
     anthropic_api_key: SecretStr | None = Field(None, description="Key for `anthropic`. Unset = ANTHROPIC_API_KEY.")
     anthropic_base_url: str | None = Field(
         None, description="Another server with the Messages API. Unset = ANTHROPIC_BASE_URL, else the vendor's."
@@ -162,12 +173,12 @@ class Config(BaseModel):
             raise ValueError
         return value
 
-    @field_validator("summarizers", mode="before")
+    @field_validator(*MODELS, mode="before")
     @classmethod
     def _names(cls, value: object) -> object:
         return [x.strip() for x in value.split(",") if x.strip()] if isinstance(value, str) else value
 
-    @field_validator("summarizers")
+    @field_validator(*MODELS)
     @classmethod
     def _known_summarizers(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         for name in names:
@@ -230,6 +241,21 @@ class Config(BaseModel):
     def encryption_bytes(self) -> bytes | None:
         """The key that encrypts, in the clear; never log this. None = not set."""
         return None if self.encryption_key is None else _key_bytes(self.encryption_key)
+
+    @property
+    def tiers(self) -> dict[Tier, tuple[str, ...]]:
+        """Models by tier, as far as they are named and `summarizers` names none."""
+        named: dict[Tier, tuple[str, ...]] = {
+            "nano": self.models_nano,
+            "standard": self.models_standard,
+            "pro": self.models_pro,
+        }
+        return {} if self.summarizers else {tier: models for tier, models in named.items() if models}
+
+    @property
+    def writers(self) -> tuple[str, ...]:
+        """All models that may write summaries, each once."""
+        return tuple(dict.fromkeys((*self.summarizers, *(name for tier in self.tiers.values() for name in tier))))
 
     def tenant_keys(self) -> dict[str, str]:
         """Keys in the clear, for the HTTP face alone; never log this."""

@@ -7,7 +7,7 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memsvc.core.accept import MIN_HEADINGS
 from memsvc.core.asking import Reply, SummaryRequest, headings
@@ -35,6 +35,9 @@ PAUSES_S = (0.5, 2.0)
 LONGEST_PAUSE_S = 20.0
 """A provider that asks for a longer one is left alone: the next summarizer is there at once."""
 MOST_PARTS = 40
+SHARE = 0.25
+"""Notes take at most so much of what they stand for: few turns need no long ones."""
+LEAST_NOTES_TOKENS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ class WrittenSummarizer:
         if (rest := self._breaker.resting_s()) > 0:
             raise SummarizerError(f"{self.name} rests for {rest:.0f} s after failures", code="summary_resting")
         run = _Run(Bill(request.key), self._breaker.enter(), self._monotonic() + self._limits.total_s)
+        request = _fitting(request, self._count)
         try:
             if isinstance(request.resume, _Last):
                 return await self._again(request, request.resume, run)
@@ -248,6 +252,15 @@ class WrittenSummarizer:
 
 def _reply(answer: Answer, run: _Run, last: _Last) -> Reply:
     return Reply(answer.text, answer.model, answer.stop, run.bill.usd, written=True, resume=last)
+
+
+def _fitting(request: SummaryRequest, count: Callable[[str], int]) -> SummaryRequest:
+    """The request with a budget that fits what is to be summarized."""
+    behind = sum(e.tokens for e in (*request.earlier, *request.entries))
+    if not request.earlier and request.previous:
+        behind += count(request.previous)
+    budget = min(request.budget_tokens, max(LEAST_NOTES_TOKENS, int(SHARE * behind)))
+    return request if budget == request.budget_tokens else replace(request, budget_tokens=budget)
 
 
 def _most_output(request: SummaryRequest, window: int) -> int:

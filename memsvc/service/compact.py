@@ -7,7 +7,7 @@ A failure at any point leaves the session as it was; the log is never touched.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from memsvc.core import accept
@@ -16,6 +16,7 @@ from memsvc.core.asking import SummaryRequest
 from memsvc.core.model import Entry, Key, Policy, Session, Summary, Window
 from memsvc.core.policy import Cut
 from memsvc.core.render import RENDERER, decode_entry
+from memsvc.core.route import Score, Tier
 from memsvc.core.turns import Group, groups, speaks
 from memsvc.errors import CannotFit, Conflict, SummarizerError
 from memsvc.observe import Compacted, Sink, SummarizerFailed
@@ -23,6 +24,7 @@ from memsvc.ports import Counter, Store, Summarizer
 from memsvc.service.chain import PATIENCE_S, Chain, Wanted
 from memsvc.service.documents import limits
 from memsvc.service.economics import Economics
+from memsvc.service.routing import Writers
 
 EARLIER_TOKENS = 150_000
 """How far back a summarizer that selects from originals may look, newest first."""
@@ -69,6 +71,7 @@ class Compactor:
     Args:
         summarizers: tried in order; the last one must be local (it never fails for long).
         economics: says when it pays below the threshold; None = never.
+        tiers: models by tier, of which the conversation's own is asked before the last of `summarizers`.
     """
 
     def __init__(
@@ -81,12 +84,13 @@ class Compactor:
         clock: Callable[[], float],
         sink: Sink,
         economics: Economics | None = None,
+        tiers: Mapping[Tier, Sequence[Summarizer]] | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._store = store
         self._counter = counter
         self._count = counter.count
-        self._summarizers = summarizers
+        self._writers = Writers(summarizers, tiers)
         self._defaults = defaults
         self._clock = clock
         self._sink = sink
@@ -154,7 +158,8 @@ class Compactor:
         session, cut, started = plan.window.session, plan.cut, self._clock()
         wanted = Wanted(self._request(plan), plan.parts, cut.budget, cut.replaced, must=reason == "hard")
         try:
-            written = await self._chain(session.key).write(wanted, local=local)
+            chain, score = await asyncio.to_thread(self._chain, session.key, wanted.request)
+            written = await chain.write(wanted, local=local)
         except SummarizerError as failed:
             if failed.code != "no_gain":
                 raise
@@ -178,14 +183,15 @@ class Compactor:
             replaced_tokens=cut.replaced,
             predecessor_saving_usd=self._economics.saved_usd(plan.window, plan.policy),
         )
-        outcome = await self._commit(plan, summary, started)
+        outcome = await self._commit(plan, summary, started, str(score) if score is not None else None)
         return replace(outcome, error="; ".join(written.failed) or None)
 
-    def _chain(self, key: Key) -> Chain:
+    def _chain(self, key: Key, request: SummaryRequest) -> tuple[Chain, Score | None]:
         def tell(name: str, code: str, where: tuple[str, ...]) -> None:
             self._sink(SummarizerFailed(key.tenant, key.session, name, code, where))
 
-        return Chain(self._summarizers, self._counter, tell=tell, patience_s=self._patience_s)
+        order, score = self._writers.order(request)
+        return Chain(order, self._counter, tell=tell, patience_s=self._patience_s), score
 
     def _crowded(self, plan: _Plan) -> Outcome:
         """Why request and pins left no room: too little is replaced, or they are too large for good."""
@@ -195,7 +201,7 @@ class Compactor:
         advice = "pins and the quoted request leave no room in summary_tokens; unpin something or raise it"
         return Outcome(False, "pins_too_large", epoch, advice)
 
-    async def _commit(self, plan: _Plan, summary: Summary, started: float) -> Outcome:
+    async def _commit(self, plan: _Plan, summary: Summary, started: float, routed: str | None) -> Outcome:
         before = plan.window.session
         try:
             after = await self._store.commit(
@@ -223,6 +229,7 @@ class Compactor:
                 summary.model,
                 summary.attempts,
                 self._clock() - started,
+                routed,
             )
         )
         return Outcome(True, summary.reason, after.epoch)

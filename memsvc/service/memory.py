@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from memsvc.core import policy as rules
 from memsvc.core.model import Batch, Format, Key, Policy, Session
 from memsvc.core.render import RENDERER, guess
 from memsvc.core.render.splice import array, obj
+from memsvc.core.route import Tier
 from memsvc.errors import CannotFit, MemsvcError, NotFound
 from memsvc.observe import Sink
 from memsvc.ports import Counter, Prices, Store, Summarizer
@@ -55,6 +56,7 @@ class Memory:
         cache_bytes: memory for rendered contexts.
         prices: what reported calls cost; None = every price is unknown.
         economics: says when a compaction pays below the threshold; None = never.
+        tiers: models that write summaries, by tier; None = `summarizers` alone.
         lease_s: a compaction that a caller asked for is taken over if nothing is heard of it for so long.
     """
 
@@ -71,6 +73,7 @@ class Memory:
         cache_bytes: int = 64 * 1024 * 1024,
         prices: Prices | None = None,
         economics: Economics | None = None,
+        tiers: Mapping[Tier, Sequence[Summarizer]] | None = None,
         lease_s: float = LEASE_S,
     ) -> None:
         self._store = store
@@ -82,7 +85,7 @@ class Memory:
         economics = economics or Economics(None, clock=clock)
         self._savings = Savings(store, economics, defaults, limits=self._views.limits)
         self.compactor = Compactor(
-            store, counter, summarizers, defaults=defaults, clock=clock, sink=sink, economics=economics
+            store, counter, summarizers, defaults=defaults, clock=clock, sink=sink, economics=economics, tiers=tiers
         )
         self.looks = Looks(store, economics, limits=self._views.limits, clock=clock, wake=wake)
         self._reports = Reports(store, prices, defaults=defaults, clock=clock, wake=wake)
