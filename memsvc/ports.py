@@ -12,6 +12,7 @@ from typing import Protocol
 
 from memsvc.core.access import ApiKey
 from memsvc.core.asking import Reply, SummaryRequest
+from memsvc.core.budgets import Budget, Counted, Reached, Spending
 from memsvc.core.economy import Rates
 from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
 from memsvc.core.money import Line, Sent, Spent, Usage
@@ -109,8 +110,8 @@ class Log(Protocol):
     async def sessions(
         self, tenant: str, *, prefix: str = "", user: str | None = None, after: str | None = None, limit: int = 100
     ) -> tuple[list[Session], str | None]:
-        """A tenant's sessions, newest activity first, and the cursor for the next page
-        (opaque to callers; None at the end). InvalidRequest for a cursor we did not give."""
+        """A tenant's sessions, newest activity first, and the cursor for the next page (None at the end).
+        InvalidRequest for a cursor that was not given."""
         ...
 
 
@@ -214,8 +215,7 @@ class Ledger(Protocol):
         ...
 
     async def settle(self, line: Line) -> None:
-        """What a held call came to takes the place of its worst case (same tenant and id);
-        booked too where no such line is held."""
+        """What a held call came to takes the place of its worst case; booked too where no such line is held."""
         ...
 
     async def book(self, line: Line) -> bool:
@@ -228,8 +228,28 @@ class Ledger(Protocol):
         ...
 
     async def sent(self, key: Key, revision: int) -> Sent | None:
-        """The size of the context that a fetch at `revision` got; None if it was sent under
-        another prefix than the present one, or the session never had that revision."""
+        """The size of the context that a fetch at `revision` got; None if that was under another prefix, or never."""
+        ...
+
+
+class Budgets(Protocol):
+    """What tenants may spend, and counters that say how far that is used up."""
+
+    async def budgets(self, tenant: str) -> list[Budget]:
+        """A tenant's own, in order of period and feature."""
+        ...
+
+    async def put_budgets(self, tenant: str, budgets: Sequence[Budget]) -> None:
+        """Let these take the place of those that are there."""
+        ...
+
+    async def count(self, spending: Spending, limits: Sequence[Budget] = ()) -> Counted:
+        """Count in the day and the month of the call, for its feature and for all, in one step with the question
+        whether that would pass one of the `limits`: then nothing is counted. No counter falls below 0."""
+        ...
+
+    async def counted(self, tenant: str, at: float, budgets: Sequence[Budget]) -> list[Reached]:
+        """How far budgets are used up in the period of `at`, the present one or the one before."""
         ...
 
 
@@ -249,8 +269,7 @@ class Keys(Protocol):
         ...
 
     async def change_key(self, seen: ApiKey, new: ApiKey) -> bool:
-        """Put `new` in the place of `seen`, of which only `expires_at` and `revoked_at` may differ.
-        False, and no change, if another state than `seen` is stored."""
+        """Put `new` in the place of `seen` (only `expires_at`, `revoked_at` differ); False if that is not stored."""
         ...
 
 
@@ -274,7 +293,7 @@ class SealedKeys(Protocol):
         ...
 
 
-class Store(Log, Copies, Census, Queue, Ledger, Keys, SealedKeys, Protocol):
+class Store(Log, Copies, Census, Queue, Ledger, Budgets, Keys, SealedKeys, Protocol):
     """One engine that is all of them; `ping` raises Unavailable when it cannot serve."""
 
     async def open(self) -> None:
@@ -308,8 +327,7 @@ class Prices(Protocol):
         ...
 
     def rates(self, provider: str, model: str, *, at: float, long: bool = False) -> Rates | None:
-        """Dollars per million tokens of a short call; `long`: for writes to the cache with the longer lifetime.
-        None = unknown."""
+        """Dollars per million tokens of a short call; `long`: written with the longer lifetime. None = unknown."""
         ...
 
 

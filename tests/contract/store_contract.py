@@ -6,6 +6,7 @@ A store's test module subclasses `StoreContract` and gives a `store` fixture: an
 from __future__ import annotations
 
 from tests.contract.append_contract import AppendContract
+from tests.contract.budgets_contract import BudgetsContract
 from tests.contract.census_contract import CensusContract
 from tests.contract.copies_contract import CopiesContract
 from tests.contract.keys_contract import KeysContract, SealedKeysContract
@@ -37,8 +38,8 @@ class Whole(PayloadContract, CopiesContract, CensusContract):
     """What takes a session, or a store, as one."""
 
 
-class Access(KeysContract, SealedKeysContract):
-    """Who may ask."""
+class Access(KeysContract, SealedKeysContract, BudgetsContract):
+    """Who may ask, and for how much."""
 
 
 class StoreContract(Log, Whole, Access, QueueContract, LedgerContract, SentContract, Reads):

@@ -412,7 +412,8 @@ async def test_pragmas(store: SQLiteStore) -> None:
 def test_the_newest_schema_is_the_sum_of_its_scripts(path: str) -> None:
     with open_writer(path) as db:
         tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
-        assert {name for (name,) in tables} == {*TABLES, "ledger", "staged", "keys", "provider_keys", "sqlite_sequence"}
+        others = {"ledger", "staged", "keys", "provider_keys", "budgets", "budgets_used", "sqlite_sequence"}
+        assert {name for (name,) in tables} == {*TABLES, *others}
         assert db.execute("PRAGMA integrity_check").get == "ok"
     db.close()
 

@@ -17,6 +17,7 @@ of a shard        P:T:due       queue: zset by due time    P:T:claimed   claimed
                   P:T:all       sessions: zset by uid      P:T:lines     of the books: zset, lexical
                   P:T:l:<tenant>  ledger: hash id -> line  P:T:k:<tenant>  ids of the tenant's books -> shard
                   P:T:w:<tenant>  what they come to: hash of day, feature, model and figure
+                  P:T:f:<tenant>  its budgets: hash        P:T:f:<tenant>:<day or month>  what counts in them: hash
                   P:T:heirs     hash uid -> uid of the session that took its place
                   P:T:touch     written to be waited for
 of the store      P:{m0}:schema            P:{m0}:keys   API keys: hash id -> key
@@ -138,6 +139,11 @@ class Keys:
         """(shard, key) of the index that says where in the books a line's id stands."""
         shard = _hash(b"line", tenant.encode(), line.encode("utf-8", "surrogatepass"))[0] % SHARDS
         return shard, f"{self.base(shard)}k:{self.tenant(tenant)}"
+
+    def budgets(self, tenant: str) -> tuple[int, str]:
+        """(shard, key) of a tenant's budgets; the keys of what counts in them begin with it."""
+        shard = _hash(b"budgets", tenant.encode())[0] % SHARDS
+        return shard, f"{self.base(shard)}f:{self.tenant(tenant)}"
 
     @property
     def schema(self) -> str:

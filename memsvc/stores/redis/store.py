@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from memsvc.core.access import ApiKey
+from memsvc.core.budgets import Budget, Counted, Reached, Spending
 from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
 from memsvc.core.money import Line, Sent, Spent
 from memsvc.stores.redis.access import AccessKeys
 from memsvc.stores.redis.append import append
+from memsvc.stores.redis.budgets import Budgets
 from memsvc.stores.redis.census import Census
 from memsvc.stores.redis.checks import Persistence, check_servers
 from memsvc.stores.redis.copies import Staging
@@ -58,6 +60,7 @@ class RedisStore:
         self._staging = Staging(self._server, self._keys, self._seen)
         self._jobs = Jobs(self._server, self._keys)
         self._books = Books(self._server, self._keys)
+        self._budgets = Budgets(self._server, self._keys)
         self._access = AccessKeys(self._server, self._keys)
         self._sealed = SealedKeys(self._server, self._keys)
 
@@ -270,6 +273,22 @@ class RedisStore:
         return await self._access.change(seen, new)
 
     # --- keys for providers ----------------------------------------------------
+
+    async def budgets(self, tenant: str) -> list[Budget]:
+        """A tenant's own budgets."""
+        return await self._budgets.listed(tenant)
+
+    async def put_budgets(self, tenant: str, budgets: Sequence[Budget]) -> None:
+        """Let these take the place of those that are there."""
+        await self._budgets.put(tenant, budgets)
+
+    async def count(self, spending: Spending, limits: Sequence[Budget] = ()) -> Counted:
+        """Count, unless a limit would be passed."""
+        return await self._budgets.count(spending, limits)
+
+    async def counted(self, tenant: str, at: float, budgets: Sequence[Budget]) -> list[Reached]:
+        """How far budgets are used up."""
+        return await self._budgets.counted(tenant, at, budgets)
 
     async def put_sealed(self, tenant: str, provider: str, sealed: bytes) -> None:
         """Keep an encrypted key."""

@@ -1,14 +1,16 @@
-"""The part of the store that is about who may ask: API keys, and keys for model providers."""
+"""The part of the store that is about who may ask, and for how much: API keys, keys for providers, budgets."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import apsw
 
 from memsvc.core.access import ApiKey
+from memsvc.core.budgets import Budget, Counted, Reached, Spending
+from memsvc.stores.sqlite import budgets as budget_rows
 from memsvc.stores.sqlite import keys
 from memsvc.stores.sqlite import sealed as sealed_rows
 
@@ -17,7 +19,7 @@ Read = Callable[[apsw.Connection], T]
 
 
 class AccessKeys(ABC):
-    """Implements `ports.Keys` and `ports.SealedKeys` over the store's ways to run a look or a write."""
+    """Implements `ports.Keys`, `ports.SealedKeys` and `ports.Budgets` over the store's looks and writes."""
 
     @abstractmethod
     async def _write(self, work: Read[T], *, erases: bool = False) -> T: ...
@@ -63,3 +65,21 @@ class AccessKeys(ABC):
     async def sealed_names(self, tenant: str | None = None) -> list[tuple[str, str]]:
         """(tenant, provider) of all of them, in order."""
         return await self._read_far(lambda db: sealed_rows.names(db, tenant))
+
+    # --- budgets ---------------------------------------------------------------
+
+    async def budgets(self, tenant: str) -> list[Budget]:
+        """A tenant's own budgets."""
+        return await self._read(lambda db: budget_rows.listed(db, tenant))
+
+    async def put_budgets(self, tenant: str, budgets: Sequence[Budget]) -> None:
+        """Let these take the place of those that are there."""
+        await self._write(lambda db: budget_rows.put(db, tenant, budgets))
+
+    async def count(self, spending: Spending, limits: Sequence[Budget] = ()) -> Counted:
+        """Count, unless a limit would be passed."""
+        return await self._write(lambda db: budget_rows.count(db, spending, limits))
+
+    async def counted(self, tenant: str, at: float, budgets: Sequence[Budget]) -> list[Reached]:
+        """How far budgets are used up."""
+        return await self._read(lambda db: budget_rows.counted(db, tenant, at, budgets))
