@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from pydantic import SecretStr
 
 from memsvc.config import Config, ConfigError, own_server
+from memsvc.core.budgets import Budget, Period
 from memsvc.core.model import Policy
 from memsvc.core.money import Usage
 from memsvc.core.route import Tier
 from memsvc.llm import AnthropicModel, Limits, LocalSummarizer, OpenAIModel, WrittenSummarizer
-from memsvc.observe import Sink, StoreNotice, log_sink
-from memsvc.ports import Counter, Ledger, Prices, Store
-from memsvc.prices import FixedPrices, GenaiPrices
+from memsvc.observe import AlertLost, Event, Sink, StoreNotice, log_sink
+from memsvc.ports import Counter, Holds, Prices, Store
+from memsvc.prices import FixedPrices, GenaiPrices, ListedPrices, read_prices
 from memsvc.service import Memory
+from memsvc.service.budgets import Purse, Terms
 from memsvc.service.economics import Economics
 from memsvc.service.holders import Holders
 from memsvc.stores import open_store
 from memsvc.tokens import build_counter
+from memsvc.webhook import Webhook
 from memsvc.worker import Worker
 
 DEFAULT_ANTHROPIC, DEFAULT_OPENAI = "claude-haiku-5-5", "gpt-6-luna"
@@ -42,10 +46,10 @@ class App:
     def __init__(self, config: Config, *, clock: Callable[[], float] = time.time) -> None:
         self.config = config
         self._clock = clock
-        self._sink = log_sink()
+        self._sink, self._webhook = sink_of(config, clock)
         self._store = store_of(config, self._sink)
         self.holders = Holders(self._store, clock=clock, monotonic=time.monotonic)
-        self._prices = GenaiPrices()  # loads its list with the first question
+        self._prices = prices_of(config)
         self._written: list[WrittenSummarizer] = []
 
     @property
@@ -61,7 +65,8 @@ class App:
         await self._store.open()
         counts = build_counter(config.token_counter)  # holds the interpreter: a thread would gain nothing
         sink = self._sink
-        self._written = written_summarizers(config, self._store, counts, self._prices, self._clock)
+        purse = Purse(self._store, terms_of(config), clock=self._clock, tell=sink)
+        self._written = written_summarizers(config, purse, counts, self._prices, self._clock)
         for summarizer in self._written:
             await summarizer.open()
         self.memory = Memory(
@@ -74,6 +79,7 @@ class App:
             sink=sink,
             cache_bytes=config.cache_bytes,
             prices=self._prices,
+            purse=purse,
             economics=economics_of(config, self._prices, self._clock),
             tiers=tiers_of(config, self._written),
             lease_s=config.lease_s,
@@ -98,7 +104,39 @@ class App:
         await self.memory.drain(max(0.0, end - time.monotonic()))
         for summarizer in self._written:
             await summarizer.close()
+        if self._webhook is not None:
+            await self._webhook.close(max(0.0, end - time.monotonic()))
         await self._store.close()
+
+
+def sink_of(config: Config, clock: Callable[[], float]) -> tuple[Sink, Webhook | None]:
+    """Where events go: the log, and the webhook if one is named."""
+    log = log_sink()
+    if config.alert_webhook_url is None:
+        return log, None
+    secret = config.alert_webhook_secret
+    webhook = Webhook(
+        config.alert_webhook_url,
+        secret.get_secret_value().encode() if secret is not None else None,
+        clock=clock,
+        failed=lambda why: log(AlertLost(why)),
+    )
+
+    def both(event: Event) -> None:
+        log(event)
+        webhook.offer(event)
+
+    return both, webhook
+
+
+def prices_of(config: Config) -> Prices:
+    """The price list, which loads with the first question, below the file that the settings name. ConfigError."""
+    if config.prices_file is None:
+        return GenaiPrices()
+    try:
+        return ListedPrices(read_prices(Path(config.prices_file).read_text(encoding="utf-8")), GenaiPrices())
+    except (OSError, ValueError) as wrong:
+        raise ConfigError(f"prices_file (MEMSVC_PRICES_FILE), {config.prices_file}: {wrong}.") from None
 
 
 def store_of(config: Config, sink: Sink) -> Store:
@@ -116,7 +154,7 @@ def store_of(config: Config, sink: Sink) -> Store:
 
 
 def written_summarizers(
-    config: Config, ledger: Ledger, counter: Counter, listed: Prices, clock: Callable[[], float]
+    config: Config, ledger: Holds, counter: Counter, listed: Prices, clock: Callable[[], float]
 ) -> list[WrittenSummarizer]:
     """The models that the settings name, in order, not open yet. Raises ConfigError for one without a price."""
     limits = Limits(
@@ -174,6 +212,16 @@ def economics_of(config: Config, listed: Prices, clock: Callable[[], float]) -> 
         model = _model(config, config.writers[0])
         rates = _price(config, model, listed, clock()).rates(model.provider, model.name, at=clock())
     return Economics(listed, clock=clock, summarizer=rates, loss_usd=config.loss_usd)
+
+
+def terms_of(config: Config) -> Terms:
+    """Budgets of tenants that have none of their own, and the levels that are told of."""
+    limits: tuple[tuple[Period, float | None], ...] = (
+        ("day", config.budget_day_usd),
+        ("month", config.budget_month_usd),
+    )
+    defaults = (Budget(period, None, int(usd * 1_000_000)) for period, usd in limits if usd is not None)
+    return Terms(tuple(defaults), tuple(sorted(set(config.budget_levels))))
 
 
 def default_policy(config: Config) -> Policy:

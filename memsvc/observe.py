@@ -119,10 +119,47 @@ class StoreNotice:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class BudgetReached:
+    """A level of a tenant's budget was reached, for the first time in its period.
+
+    Attributes:
+        feature: None = the budget of all calls.
+        period: `day` or `month`, in UTC.
+        level: per cent; 100 = a call was refused, or was made all the same and passed it.
+        spent_usd: what is spent or held.
+    """
+
+    tenant: str
+    feature: str | None
+    period: str
+    level: int
+    limit_usd: float
+    spent_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class AlertLost:
+    """News could not be sent to the webhook; `error` says why, and nothing of the address."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unpriced:
+    """A reported call's model has no known price: it costs nothing in the books. Told once a day."""
+
+    tenant: str
+    provider: str
+    model: str
+    feature: str
+
+
 CLIENTS = ("anthropic", "openai", "httpx2", "httpcore2", "httpx", "httpcore", "aiohttp.client")
 """Loggers of the vendors' clients: at `debug` they write whole requests, and with them conversations."""
 
-Event = Compacted | CompactionFailed | SummarizerFailed | RequestFailed | WorkerFailed | StoreNotice
+Failure = CompactionFailed | SummarizerFailed | RequestFailed | WorkerFailed
+Event = Compacted | Failure | StoreNotice | BudgetReached | Unpriced | AlertLost
 Sink = Callable[[Event], None]
 """Where events go. Must not raise and must not block."""
 
@@ -131,6 +168,8 @@ _LEVELS: dict[type, int] = {
     CompactionFailed: logging.WARNING,
     SummarizerFailed: logging.WARNING,
     StoreNotice: logging.WARNING,
+    BudgetReached: logging.WARNING,
+    Unpriced: logging.WARNING,
 }
 _NAMES: dict[type, str] = {
     Compacted: "compacted",
@@ -139,6 +178,9 @@ _NAMES: dict[type, str] = {
     RequestFailed: "request_failed",
     WorkerFailed: "worker_failed",
     StoreNotice: "store_notice",
+    BudgetReached: "budget_reached",
+    Unpriced: "unpriced_model",
+    AlertLost: "alert_lost",
 }
 
 

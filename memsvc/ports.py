@@ -87,11 +87,10 @@ class Log(Protocol):
         ...
 
     async def redact(self, key: Key, seq: int, *, at: float) -> Session:
-        """Erase one message for good; NotFound if there never was one. It keeps seq, id and time,
-        its bytes become TOMBSTONE, its tokens 0; it counts as superseded, and its pin goes. Every
-        summary with to_seq >= seq is deleted; else as `truncate`, and `bound_revision` is the new
-        revision also where a live message follows one that was live. Idempotency records that
-        answered with this seq keep no digest: they answer any body. Again: no change."""
+        """Erase one message for good; NotFound if there never was one. It keeps seq, id and time, its bytes become
+        TOMBSTONE, its tokens 0; it counts as superseded, and its pin goes. Every summary with to_seq >= seq is
+        deleted; else as `truncate`, and `bound_revision` is the new revision also where a live message follows one
+        that was live. Idempotency records that answered with this seq answer any body. Again: no change."""
         ...
 
     async def pin(self, key: Key, seq: int, pinned: bool) -> None:
@@ -147,8 +146,8 @@ class Census(Protocol):
     async def every(
         self, *, tenant: str | None = None, after: str | None = None, limit: int = 100
     ) -> tuple[list[Session], str | None]:
-        """Sessions of a tenant (None = of all), each once, in an order that activity does not change, and the
-        cursor of the next page: who reads to the end has seen all that were there from the beginning."""
+        """Sessions of a tenant (None = of all), each once, in an order that activity does not change, and the cursor of
+        the next page: who reads to the end has seen all that were there when it began."""
         ...
 
     async def idle(
@@ -204,8 +203,8 @@ class Queue(Protocol):
         ...
 
 
-class Ledger(Protocol):
-    """The books: one line a model call. They never show less than the bill."""
+class Holds(Protocol):
+    """The books as far as whoever makes calls needs them."""
 
     async def hold(self, line: Line, *, most_micros: int | None, since: float) -> bool:
         """Book the worst case of a call before it is made. False, and nothing is booked, where the
@@ -217,6 +216,10 @@ class Ledger(Protocol):
     async def settle(self, line: Line) -> None:
         """What a held call came to takes the place of its worst case; booked too where no such line is held."""
         ...
+
+
+class Ledger(Holds, Protocol):
+    """The books: one line a model call. They never show less than the bill."""
 
     async def book(self, line: Line) -> bool:
         """Book a reported call, once per tenant and id: False, and no change, if it is there."""
@@ -233,7 +236,7 @@ class Ledger(Protocol):
 
 
 class Budgets(Protocol):
-    """What tenants may spend, and counters that say how far that is used up."""
+    """What tenants may spend, and how far that is used up."""
 
     async def budgets(self, tenant: str) -> list[Budget]:
         """A tenant's own, in order of period and feature."""
@@ -243,13 +246,13 @@ class Budgets(Protocol):
         """Let these take the place of those that are there."""
         ...
 
-    async def count(self, spending: Spending, limits: Sequence[Budget] = ()) -> Counted:
+    async def count(self, spending: Spending, limits: Sequence[Budget] = (), *, anyway: bool = False) -> Counted:
         """Count in the day and the month of the call, for its feature and for all, in one step with the question
-        whether that would pass one of the `limits`: then nothing is counted. No counter falls below 0."""
+        whether that passes one of the `limits`: then nothing is counted, unless `anyway`. Never below 0."""
         ...
 
     async def counted(self, tenant: str, at: float, budgets: Sequence[Budget]) -> list[Reached]:
-        """How far budgets are used up in the period of `at`, the present one or the one before."""
+        """How far budgets are used up in the period of `at`."""
         ...
 
 

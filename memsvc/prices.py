@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from memsvc.core.economy import Rates
 from memsvc.core.money import Usage
 from memsvc.core.policy import bare
+from memsvc.ports import Prices
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, Provider
@@ -20,6 +24,7 @@ MICROS = 1_000_000
 """Millionths in a dollar."""
 ASKED_TOKENS = 10_000
 """A call of this size tells the price of a token to a ten-thousandth of a micro, and is below any tier."""
+MOST_USD = 1_000_000
 NAMES_KEPT = 1_024
 """Names looked up and remembered, unknown ones too: callers choose them, so there is a bound."""
 
@@ -92,6 +97,99 @@ def _find(provider: str, model: str) -> tuple[Provider, ModelInfo] | None:
         if found is not None:
             return seller, found
     return None
+
+
+class ListedPrices:
+    """Implements `ports.Prices` with what a file says, and another list for all else.
+
+    Args:
+        file: entries as `read_prices` gives them; the first that fits a provider and model counts.
+    """
+
+    def __init__(self, file: Sequence[Entry], other: Prices) -> None:
+        self._entries = tuple(file)
+        self._other = other
+        self._find = lru_cache(NAMES_KEPT)(self._entry)
+
+    def micros(self, provider: str, model: str, usage: Usage, *, at: float) -> int | None:
+        """Millionths of a dollar for a call, rounded up."""
+        entry = self._find(provider, model)
+        if entry is None:
+            return self._other.micros(provider, model, usage, at=at)
+        read, write = usage.cache_read or 0, usage.cache_write or 0
+        long = min(usage.cache_write_long or 0, write)
+        fresh = max(0, usage.input - read - write)
+        return math.ceil(
+            fresh * entry.input
+            + read * entry.cache_read
+            + (write - long) * entry.cache_write
+            + long * entry.cache_write_long
+            + usage.output * entry.output
+        )
+
+    def rates(self, provider: str, model: str, *, at: float, long: bool = False) -> Rates | None:
+        """Dollars per million tokens; None = unknown to both."""
+        entry = self._find(provider, model)
+        if entry is None:
+            return self._other.rates(provider, model, at=at, long=long)
+        write = entry.cache_write_long if long else entry.cache_write
+        return Rates(entry.input, write, entry.cache_read, entry.output)
+
+    def _entry(self, provider: str, model: str) -> Entry | None:
+        names = dict.fromkeys((model, bare(model)))
+        fits = (e for name in names for e in self._entries if e.provider == provider and fnmatchcase(name, e.model))
+        return next(fits, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Prices of models, in dollars per million tokens.
+
+    Attributes:
+        model: a name, or a pattern with `*` and `?`.
+    """
+
+    provider: str
+    model: str
+    input: float
+    output: float
+    cache_read: float
+    cache_write: float
+    cache_write_long: float
+
+
+def read_prices(text: str) -> list[Entry]:
+    """The entries of a price file, TOML with a table `[[price]]` for each. ValueError says what is wrong, and where."""
+    found = tomllib.loads(text)
+    entries = found.get("price")
+    if set(found) != {"price"} or not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise ValueError("it must hold [[price]] tables and nothing else")
+    return [_read(number, entry) for number, entry in enumerate(entries, start=1)]
+
+
+def _read(number: int, given: dict[str, object]) -> Entry:
+    where = f"[[price]] number {number}"
+    names = {f.name for f in fields(Entry)}
+    if unknown := sorted(set(given) - names):
+        raise ValueError(f"{where} has {unknown[0]!r}; known are {', '.join(sorted(names))}")
+    texts = {}
+    for name in ("provider", "model"):
+        value = given.get(name)
+        if not isinstance(value, str) or not value:
+            raise ValueError(f"{where} needs {name}, a text")
+        texts[name] = value
+    for name in ("input", "output"):
+        if name not in given:
+            raise ValueError(f"{where} needs {name}, dollars per million tokens")
+    dear = given.get("cache_write", given["input"])
+    told = {"cache_read": given["input"], "cache_write": dear, "cache_write_long": dear, **given}
+    amounts = {}
+    for name in ("input", "output", "cache_read", "cache_write", "cache_write_long"):
+        value = told[name]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_USD:
+            raise ValueError(f"{where}: {name} must be a number from 0 to {MOST_USD}")
+        amounts[name] = float(value)
+    return Entry(texts["provider"], texts["model"], **amounts)
 
 
 class FixedPrices:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memsvc.app import prices_of
+from memsvc.config import Config, ConfigError
+from memsvc.core.economy import Rates
 from memsvc.core.money import Usage
-from memsvc.prices import GenaiPrices
+from memsvc.prices import GenaiPrices, ListedPrices, read_prices
 
 PRICES = GenaiPrices()
 AT = datetime(2026, 11, 20, tzinfo=UTC).timestamp()
@@ -104,3 +109,59 @@ def test_nothing_is_loaded_before_it_is_needed() -> None:
         "assert 'genai_prices' not in sys.modules; p.load(); assert 'genai_prices' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+# --- a file of one's own ---------------------------------------------------------------
+
+FILE = """
+[[price]]
+provider = "openai"
+model = "our-*"
+input = 2
+output = 10
+cache_read = 0.5
+cache_write = 4
+cache_write_long = 8
+
+[[price]]
+provider = "anthropic"
+model = "claude-haiku-5-5"
+input = 1
+output = 2
+"""
+
+
+def test_a_file_outranks_the_list() -> None:
+    prices = ListedPrices(read_prices(FILE), GenaiPrices())
+    used = Usage(1_000, 10, cache_read=300, cache_write=200, cache_write_long=50)
+    assert prices.micros("openai", "our-7b", used, at=0.0) == 500 * 2 + 300 * 0.5 + 150 * 4 + 50 * 8 + 10 * 10
+    assert prices.micros("openai", "our-7b", Usage(1_000, 10), at=0.0) == 2_100
+    assert prices.micros("anthropic", "claude-haiku-5-5", Usage(10, 10, cache_read=5), at=0.0) == 30
+    assert prices.micros("anthropic", "our-7b", Usage(1, 1), at=0.0) is None
+    same = ("openai", "gpt-6-luna", Usage(1_000, 10))
+    assert prices.micros(*same, at=1.79e9) == GenaiPrices().micros(*same, at=1.79e9)
+    assert prices.rates("openai", "our-7b", at=0.0) == Rates(2, 4, 0.5, 10)
+    assert prices.rates("openai", "our-7b", at=0.0, long=True) == Rates(2, 8, 0.5, 10)
+    assert prices.rates("openai", "gpt-6-luna", at=1.79e9) == GenaiPrices().rates("openai", "gpt-6-luna", at=1.79e9)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("price = 1", "[[price]] tables"),
+        ("x = 1", "[[price]] tables"),
+        ("[[price]]\nmodel = 'm'\ninput = 1\noutput = 1", "number 1 needs provider"),
+        ("[[price]]\nprovider = 'p'\nmodel = 'm'\ninput = 1", "number 1 needs output"),
+        ("[[price]]\nprovider = 'p'\nmodel = 'm'\ninput = -1\noutput = 1", "input must be a number"),
+        ("[[price]]\nprovider = 'p'\nmodel = 'm'\ninput = true\noutput = 1", "input must be a number"),
+        ("[[price]]\nprovider = 'p'\nmodel = 'm'\ninput = nan\noutput = 1", "input must be a number"),
+        ("[[price]]\nprovider = 'p'\nmodel = 'm'\nin = 1\noutput = 1", "has 'in'; known are"),
+        ("[[price]", "line 1"),
+    ],
+)
+def test_a_file_that_is_wrong_says_where(text: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)):
+        read_prices(text)
+    (tmp_path / "prices.toml").write_text(text)
+    with pytest.raises(ConfigError, match="MEMSVC_PRICES_FILE"):
+        prices_of(Config(prices_file=f"{tmp_path}/prices.toml"))

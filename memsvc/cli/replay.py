@@ -96,7 +96,7 @@ def run_replay(config: Config, args: argparse.Namespace) -> int:
 async def _replayed(config: Config, args: argparse.Namespace) -> int:
     import orjson
 
-    from memsvc.prices import GenaiPrices
+    from memsvc.app import prices_of
     from memsvc.replay.conversations import read
     from memsvc.replay.report import page, rows, table, verdict
     from memsvc.replay.run import replay
@@ -109,7 +109,7 @@ async def _replayed(config: Config, args: argparse.Namespace) -> int:
     if not args.requests and "full" not in names:
         names = ("full", *names)
     conversations = read(args.file)
-    tools = Tools(build_counter(config.token_counter), GenaiPrices(), time.time)
+    tools = Tools(build_counter(config.token_counter), prices_of(config), time.time)
     terms = _terms(config, args)
     tools.market(terms)
     with contextlib.ExitStack() as files:

@@ -29,10 +29,14 @@ def add_spend_command(commands: Any) -> None:
 
 async def run_spend(config: Config, args: argparse.Namespace) -> int:
     """Do what `memsvc spend` was asked for; gives the exit status."""
+    from memsvc.app import terms_of
+    from memsvc.service.budgets import Purse
     from memsvc.service.spend import spend
 
     async def act(store: Store) -> None:
         found = await spend(store, args.tenant, period=args.period, by=args.by, now=time.time())
+        purse = Purse(store, terms_of(config), clock=time.time, tell=lambda event: None)
+        found = {**found, "budgets": await purse.document(args.tenant)}
         print(json.dumps(found, ensure_ascii=False) if args.json else _table(found))
 
     return await on_store(config, act, reads=True)
@@ -50,7 +54,14 @@ def _table(found: dict[str, Any]) -> str:
         )
         for line in lines
     ]
-    return f"{found['from']} to {found['to']}\n" + "\n".join(row.rstrip() for row in rows)
+    left = ("\n" + _budget(budget) for budget in found["budgets"])
+    return f"{found['from']} to {found['to']}\n" + "\n".join(row.rstrip() for row in rows) + "".join(left)
+
+
+def _budget(budget: dict[str, Any]) -> str:
+    whose = f"{budget['feature']}, " if budget["feature"] else ""
+    spent = f"{budget['spent_usd']:.2f} of {budget['limit_usd']:.2f} $ spent, {budget['left_usd']:.2f} $ left"
+    return f"budget ({whose}this {budget['period']}): {spent}"
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

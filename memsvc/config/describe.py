@@ -27,11 +27,13 @@ def allowed(name: str) -> str:
         return 'a JSON object like {"a-long-random-key": "tenant"}, in the file a table'
     if name in MODELS:
         return f"a comma-separated list (in the file a list) of {SUMMARIZERS}"
+    if name == "budget_levels":
+        return "a comma-separated list (in the file a list) of per cents"
     if name == "encryption_key":
         return "a secret: 32 bytes as base64"
-    if name.endswith("_api_key"):
+    if name.endswith(("_api_key", "_secret")):
         return "a secret"
-    if name.endswith("_base_url"):
+    if name.endswith(("_base_url", "_webhook_url")):
         return "an http:// or https:// address"
     if get_origin(info.annotation) is Literal:
         *most, last = map(str, kinds)

@@ -160,6 +160,26 @@ class Config(BaseModel):
         "Servers on this machine or a private network cost nothing.",
     )
     summarizer_output_usd: Seconds | None = Field(None, ge=0, description="The same for output tokens.")
+    prices_file: str | None = Field(
+        None,
+        description="TOML file with prices of models; it outranks the list that ships with the package (budgets.md).",
+    )
+    budget_day_usd: Seconds | None = Field(
+        None,
+        gt=0,
+        description="Dollars that the calls of a tenant without a budget of its own may cost in a day (UTC). Past it "
+        "summaries are local ones.",
+    )
+    budget_month_usd: Seconds | None = Field(None, gt=0, description="The same for a month.")
+    budget_levels: tuple[int, ...] = Field(
+        (50, 80, 100), description="Per cent of a budget at which it is told in the log and to the webhook."
+    )
+    alert_webhook_url: str | None = Field(
+        None, description="Where such news is sent as JSON by POST; http:// or https://. Redirects are not followed."
+    )
+    alert_webhook_secret: SecretStr | None = Field(
+        None, description="Signs what is sent there: HMAC-SHA256 over time and body (budgets.md)."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["json", "console"] = Field("json", description="How log lines look.")
     shutdown_s: Seconds = Field(
@@ -187,7 +207,19 @@ class Config(BaseModel):
                 raise ValueError(f"has {name!r}; each must be {SUMMARIZERS}")
         return tuple(n for n in dict.fromkeys(names) if n != "local")
 
-    @field_validator("anthropic_base_url", "openai_base_url")
+    @field_validator("budget_levels", mode="before")
+    @classmethod
+    def _numbers(cls, value: object) -> object:
+        return [x.strip() for x in value.split(",") if x.strip()] if isinstance(value, str) else value
+
+    @field_validator("budget_levels")
+    @classmethod
+    def _percent(cls, levels: tuple[int, ...]) -> tuple[int, ...]:
+        if not all(0 < level <= 1_000 for level in levels):
+            raise ValueError("must be per cents from 1 to 1000, with commas between them")
+        return levels
+
+    @field_validator("alert_webhook_url", "anthropic_base_url", "openai_base_url")
     @classmethod
     def _http(cls, url: str | None) -> str | None:
         if url is not None and not re.fullmatch(r"https?://[^/\s@]+(/\S*)?", url):

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from memsvc.core.model import Key
 from memsvc.core.money import OWN, Line, Usage
-from memsvc.errors import MemsvcError, SummarizerError
+from memsvc.errors import BudgetExceeded, MemsvcError, SummarizerError
 from memsvc.llm.calls import UNSURE, Answer, Ask, CallFailed, Model
-from memsvc.ports import Ledger, Prices
+from memsvc.ports import Holds, Prices
 
 FEATURE = "summary"
 FRAME_TOKENS = 50
@@ -52,7 +52,7 @@ class PaidModel:
     def __init__(
         self,
         model: Model,
-        ledger: Ledger,
+        ledger: Holds,
         prices: Prices,
         count: Callable[[str], int],
         *,
@@ -123,6 +123,8 @@ class PaidModel:
     async def _hold(self, line: Line) -> None:
         try:
             held = await self._ledger.hold(line, most_micros=self._most, since=line.at - HOUR_S)
+        except BudgetExceeded as over:
+            raise SummarizerError(over.detail, code="summary_budget") from None
         except MemsvcError as failed:
             raise SummarizerError(f"the call could not be booked: {failed.detail}", code="summary_unbooked") from None
         if not held:

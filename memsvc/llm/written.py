@@ -17,7 +17,7 @@ from memsvc.errors import SummarizerError
 from memsvc.llm.breaker import Breaker, Pass
 from memsvc.llm.calls import ABOUT_CONTENT, FOR_GOOD, PASSING, Answer, Ask, CallFailed, Model
 from memsvc.llm.paid import FRAME_TOKENS, Bill, PaidModel
-from memsvc.ports import Ledger, Prices
+from memsvc.ports import Holds, Prices
 
 THINKING_TOKENS = 6_000
 """Head-room for thinking, which counts as output; at low effort models stay well below."""
@@ -101,7 +101,7 @@ class WrittenSummarizer:
     def __init__(
         self,
         model: Model,
-        ledger: Ledger,
+        ledger: Holds,
         prices: Prices,
         count: Callable[[str], int],
         *,

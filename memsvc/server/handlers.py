@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from memsvc.core.budgets import Budget
 from memsvc.core.model import Key
 from memsvc.errors import InvalidRequest
 from memsvc.server import reply
@@ -25,6 +26,7 @@ from memsvc.service.requests import (
 )
 from memsvc.wire import check_append, check_append_query, check_name, check_usage, openapi_document, shown, validate
 from memsvc.wire import requests as take
+from memsvc.wire.budgets import PutBudgets
 
 if TYPE_CHECKING:
     from memsvc.service import Memory
@@ -91,6 +93,16 @@ class Handlers:
         """What calls have cost."""
         query = _query(request, take.SpendQuery)
         return reply.json_value(await self._memory.spend(key.tenant, **query.model_dump()))
+
+    async def budgets(self, request: web.Request, key: Key) -> web.Response:
+        """What may be spent, and what is."""
+        return reply.json_value({"budgets": await self._memory.purse.document(key.tenant)})
+
+    async def put_budgets(self, request: web.Request, key: Key) -> web.Response:
+        """Set a tenant's budgets."""
+        body = validate(PutBudgets, parse(await self._bodies.read(request)))
+        wanted = [Budget(b.period, b.feature, round(b.limit_usd * 1_000_000) or 1) for b in body.budgets]
+        return reply.json_value({"budgets": await self._memory.purse.put(key.tenant, wanted)})
 
     async def list_sessions(self, request: web.Request, key: Key) -> web.Response:
         """A page of sessions."""

@@ -17,6 +17,7 @@ from memsvc.observe import Sink
 from memsvc.ports import Counter, Prices, Store, Summarizer
 from memsvc.service import changes
 from memsvc.service.asked import AskedFor, reverted, settled
+from memsvc.service.budgets import Purse, Terms
 from memsvc.service.compact import Compactor
 from memsvc.service.copies import fork
 from memsvc.service.deletion import delete_user, purge
@@ -55,6 +56,7 @@ class Memory:
         sink: where events go.
         cache_bytes: memory for rendered contexts.
         prices: what reported calls cost; None = every price is unknown.
+        purse: the books within tenants' budgets; None = there are no budgets but their own.
         economics: says when a compaction pays below the threshold; None = never.
         tiers: models that write summaries, by tier; None = `summarizers` alone.
         lease_s: a compaction that a caller asked for is taken over if nothing is heard of it for so long.
@@ -72,6 +74,7 @@ class Memory:
         sink: Sink = lambda event: None,
         cache_bytes: int = 64 * 1024 * 1024,
         prices: Prices | None = None,
+        purse: Purse | None = None,
         economics: Economics | None = None,
         tiers: Mapping[Tier, Sequence[Summarizer]] | None = None,
         lease_s: float = LEASE_S,
@@ -88,7 +91,8 @@ class Memory:
             store, counter, summarizers, defaults=defaults, clock=clock, sink=sink, economics=economics, tiers=tiers
         )
         self.looks = Looks(store, economics, limits=self._views.limits, clock=clock, wake=wake)
-        self._reports = Reports(store, prices, defaults=defaults, clock=clock, wake=wake)
+        self.purse = purse or Purse(store, Terms(), clock=clock, tell=sink)
+        self._reports = Reports(store, self.purse, prices, defaults=defaults, clock=clock, wake=wake)
         leased = Leased(store, self.compactor, clock=clock, sink=sink, lease_s=lease_s)
         self._asked_for = AskedFor(leased)
 
@@ -176,8 +180,7 @@ class Memory:
         return await self._savings.page(key, after=after, limit=limit)
 
     async def compact(self, key: Key, request: CompactRequest) -> tuple[int, dict[str, Any]]:
-        """Compact now: (200, what happened), or (202, ...) if it takes longer than `wait_ms`. Conflict for a
-        `to_epoch` that the present summary does not build on."""
+        """Compact now, or go back: (200, what happened), or (202, ...) if it takes longer than `wait_ms`."""
         head = await self._head(key)
         if request.to_epoch is None:
             return await self._asked_for.compact(head, request)
@@ -190,8 +193,9 @@ class Memory:
         return await self._reports.take(await self._head(key), request)
 
     async def spend(self, tenant: str, *, period: str, by: str) -> dict[str, Any]:
-        """What a tenant's calls have cost. Raises InvalidRequest."""
-        return await spend(self._store, tenant, period=period, by=by, now=self._clock())
+        """What a tenant's calls have cost, and what its budgets have left."""
+        found = await spend(self._store, tenant, period=period, by=by, now=self._clock())
+        return {**found, "budgets": await self.purse.document(tenant)}
 
     async def truncate(self, key: Key, after_seq: int) -> dict[str, Any]:
         """Supersede every message after `after_seq` (edit, regenerate); gives the session."""

@@ -13,6 +13,7 @@ from memsvc.core.money import OWN, Line
 from memsvc.core.usage import Report, Vendor, read
 from memsvc.errors import InvalidRequest, MemsvcError, NotFound
 from memsvc.ports import Prices, Store
+from memsvc.service.budgets import Purse
 from memsvc.service.documents import limits
 from memsvc.service.requests import UsageRequest
 
@@ -32,6 +33,7 @@ class Reports:
     def __init__(
         self,
         store: Store,
+        purse: Purse,
         prices: Prices | None,
         *,
         defaults: Policy,
@@ -39,6 +41,7 @@ class Reports:
         wake: Callable[[], None],
     ) -> None:
         self._store = store
+        self._purse = purse
         self._prices = prices
         self._defaults = defaults
         self._clock = clock
@@ -59,7 +62,7 @@ class Reports:
         if name.startswith(OWN):
             raise InvalidRequest(f"`id` begins with {OWN!r}: the service names its own calls so.", field="id")
         line = await asyncio.to_thread(self._line, session, request, report, name)  # the first loads the price list
-        booked = await self._store.book(line)
+        booked = await self._purse.book(line)
         if booked and request.revision is not None and report.size is not None:
             session = await self._calibrated(session, request.revision, report.size, report.usage.cache_read)
         return {

@@ -32,6 +32,12 @@ BODIES: Mapping[str, Any] = {
             "output_tokens": 12,
         },
     },
+    "put_budgets": {
+        "budgets": [
+            {"period": "day", "limit_usd": 20.0},
+            {"period": "month", "feature": "summary", "limit_usd": 5.0},
+        ]
+    },
     "truncate": {"after_seq": 1},
     "fork": {"to": "s-2", "after_seq": 1},
     "count": {"messages": [{"role": "user", "content": "How long is this?"}]},

@@ -247,6 +247,25 @@ class SpendTop(Reply):
     cost_usd: float
 
 
+class BudgetItem(Reply):
+    """A budget in force, and how far it is used up in its present period."""
+
+    period: Literal["day", "month"]
+    feature: str | None = Field(description="What the calls are for; null = all of them.")
+    limit_usd: float
+    spent_usd: float = Field(description="With what is held for calls not settled yet.")
+    left_usd: float
+    levels_reached: list[int] = Field(description="Per cent.")
+    renews_at: float = Field(description="Unix seconds.")
+    default: bool = Field(description="It is the service's, not the tenant's own.")
+
+
+class BudgetList(Reply):
+    """A tenant's budgets in force."""
+
+    budgets: list[BudgetItem]
+
+
 class SpendReply(Reply):
     """What a tenant's calls have cost in a period, days in UTC."""
 
@@ -257,6 +276,7 @@ class SpendReply(Reply):
     rows: list[SpendRow]
     top_models: list[SpendTop]
     top_features: list[SpendTop]
+    budgets: list[BudgetItem]
 
 
 class CountReply(Reply):

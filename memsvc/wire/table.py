@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from memsvc.core.access import Access
 from memsvc.wire import replies as out
 from memsvc.wire import requests as take
+from memsvc.wire.budgets import PutBudgets
 
 Scope = Literal["session", "tenant", "public"]
 """What a call is about: one session of the tenant, the tenant, or nobody (no credential needed)."""
@@ -284,6 +285,25 @@ CALLS: tuple[Call, ...] = (
         {200: out.SpendReply},
         query=take.SpendQuery,
         needs="read",
+    ),
+    Call(
+        "budgets",
+        "GET",
+        "/v1/budgets",
+        "What the tenant may spend, and how far that is used up.",
+        "tenant",
+        {200: out.BudgetList},
+        needs="read",
+    ),
+    Call(
+        "put_budgets",
+        "PUT",
+        "/v1/budgets",
+        "Set the tenant's own budgets.",
+        "tenant",
+        {200: out.BudgetList},
+        body=PutBudgets,
+        needs="admin",
     ),
     Call("healthz", "GET", "/healthz", "The process answers.", "public", {200: out.Health}),
     Call("readyz", "GET", "/readyz", "The store is reachable.", "public", {200: out.Health}, errors=(503,)),

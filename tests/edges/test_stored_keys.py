@@ -301,7 +301,7 @@ async def test_a_key_that_may_only_write_gets_no_content(here: Door) -> None:
 
 def test_what_needs_which_scope() -> None:
     odd = {c.name: c.needs for c in KEYED if c.needs != ("read" if c.method == "GET" else "write")}
-    assert odd == {"count": "read", "delete_user": "admin", "delete_inactive": "admin"}
+    assert odd == {"count": "read", "delete_user": "admin", "delete_inactive": "admin", "put_budgets": "admin"}
 
 
 def test_the_contract_says_which_scope_a_call_needs() -> None:

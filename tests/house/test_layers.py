@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "tokens": {"core", "ports", "errors"},
     "prices": {"core", "ports", "errors"},
     "observe": {"core", "errors"},
+    "webhook": {"observe", "core", "errors"},
     "config": {"config", "core", "errors"},
     "wire": {"wire", "core", "errors"},
     "service": {"service", "core", "ports", "errors", "observe"},

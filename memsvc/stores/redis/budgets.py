@@ -37,15 +37,15 @@ class Budgets:
         given = sorted(((b.period, b.feature, b.micros) for b in budgets), key=lambda one: (one[0], one[1] or ""))
         await self._server.write(shard, "keep", [key], "limits", msgspec.msgpack.encode(given))
 
-    async def count(self, spending: Spending, limits: Sequence[Budget]) -> Counted:
-        """Count, unless a limit would be passed."""
+    async def count(self, spending: Spending, limits: Sequence[Budget], anyway: bool) -> Counted:
+        """Count, unless a limit would be passed, or anyway."""
         shard, names = self._counters(spending.tenant, spending.at)
         left = [int(renews_at(period, spending.at) - spending.at) + KEPT_S for period in ("day", "month")]
-        asked = [
-            x for b in limits for x in (1 if b.period == "day" else 2, b.feature or "", min(b.micros, MAX_INTEGER))
-        ]
+        places = ((1 if b.period == "day" else 2, b.feature or "", min(b.micros, MAX_INTEGER)) for b in limits)
+        asked = [int(anyway), *(x for place in places for x in place)]
         micros = max(-MAX_INTEGER, min(spending.micros, MAX_INTEGER))
-        refused, *figures = await self._server.write(shard, "count", names, spending.feature, micros, *left, *asked)
+        given = (spending.feature, micros, *left, *asked)
+        refused, *figures = await self._server.write(shard, "count", names, *given)
         reached = (Reached(b, *map(int, figures[3 * n : 3 * n + 3])) for n, b in enumerate(limits))
         return Counted(limits[refused - 1] if refused else None, tuple(reached))
 

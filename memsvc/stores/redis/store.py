@@ -282,9 +282,9 @@ class RedisStore:
         """Let these take the place of those that are there."""
         await self._budgets.put(tenant, budgets)
 
-    async def count(self, spending: Spending, limits: Sequence[Budget] = ()) -> Counted:
-        """Count, unless a limit would be passed."""
-        return await self._budgets.count(spending, limits)
+    async def count(self, spending: Spending, limits: Sequence[Budget] = (), *, anyway: bool = False) -> Counted:
+        """Count, unless a limit would be passed, or anyway."""
+        return await self._budgets.count(spending, limits, anyway)
 
     async def counted(self, tenant: str, at: float, budgets: Sequence[Budget]) -> list[Reached]:
         """How far budgets are used up."""

@@ -76,9 +76,9 @@ class AccessKeys(ABC):
         """Let these take the place of those that are there."""
         await self._write(lambda db: budget_rows.put(db, tenant, budgets))
 
-    async def count(self, spending: Spending, limits: Sequence[Budget] = ()) -> Counted:
-        """Count, unless a limit would be passed."""
-        return await self._write(lambda db: budget_rows.count(db, spending, limits))
+    async def count(self, spending: Spending, limits: Sequence[Budget] = (), *, anyway: bool = False) -> Counted:
+        """Count, unless a limit would be passed, or anyway."""
+        return await self._write(lambda db: budget_rows.count(db, spending, limits, anyway))
 
     async def counted(self, tenant: str, at: float, budgets: Sequence[Budget]) -> list[Reached]:
         """How far budgets are used up."""

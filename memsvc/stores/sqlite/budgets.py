@@ -35,10 +35,11 @@ def put(db: apsw.Connection, tenant: str, budgets: Sequence[Budget]) -> None:
         db.execute("INSERT INTO budgets VALUES (?, ?, ?, ?)", (tenant, *b.place, b.micros))
 
 
-def count(db: apsw.Connection, spending: Spending, limits: Sequence[Budget]) -> Counted:
-    """Count, unless a limit would be passed."""
+def count(db: apsw.Connection, spending: Spending, limits: Sequence[Budget], anyway: bool) -> Counted:
+    """Count, unless a limit would be passed, or anyway."""
     before = [_used(db, spending, b) for b in limits]
-    refused = next((b for b, (used, _) in zip(limits, before, strict=True) if used + spending.micros > b.micros), None)
+    over = (b for b, (used, _) in zip(limits, before, strict=True) if used + spending.micros > b.micros)
+    refused = None if anyway else next(over, None)
     if refused is not None:
         place = name(refused.period, spending.at), refused.feature or ""
         db.execute(_PEAK, (spending.tenant, *place, refused.micros))

@@ -1,0 +1,176 @@
+"""Budgets around the books: every call is counted before it is held, and none is made past a limit.
+
+A count and the line in the books are two steps, for in a cluster they lie in different slots. Whoever dies between
+them leaves more counted than was spent, never less, until the period ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from memsvc.core.budgets import Budget, Counted, Reached, Spending, concerning, in_force, passed, renews_at
+from memsvc.core.money import Line
+from memsvc.errors import BudgetExceeded, NotFound
+from memsvc.observe import BudgetReached, Sink, Unpriced
+from memsvc.ports import Store
+
+MICROS = 1_000_000
+MOST_HELD = 100_000
+"""Held calls whose worst case is remembered; of one that is forgotten nothing is given back."""
+MOST_TOLD = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the settings say of budgets.
+
+    Attributes:
+        defaults: of every tenant that has none of its own for the same period and feature.
+        levels: per cent of a budget that are told of when they are reached.
+    """
+
+    defaults: tuple[Budget, ...] = ()
+    levels: tuple[int, ...] = (50, 80, 100)
+
+
+class Purse:
+    """Holds, settles and books calls as `ports.Ledger` does, within the budgets of their tenants.
+
+    Args:
+        clock: unix seconds.
+        tell: hears of levels that were reached, and of models without a price.
+    """
+
+    def __init__(self, store: Store, terms: Terms, *, clock: Callable[[], float], tell: Sink) -> None:
+        self._store = store
+        self._terms = terms
+        self._clock = clock
+        self._tell = tell
+        self._held: dict[tuple[str, str], Spending] = {}
+        self._told: set[tuple[str, str, int]] = set()
+
+    async def hold(self, line: Line, *, most_micros: int | None, since: float) -> bool:
+        """`Ledger.hold`. Raises BudgetExceeded where that would pass a budget."""
+        spending = _spending(line, line.at)
+        counted = await self._counted(spending, await self._limits(line.key.tenant, line.feature))
+        if counted.refused is not None:
+            raise _exceeded(spending, counted)
+        back = replace(spending, micros=-spending.micros)
+        try:
+            booked = await self._store.hold(line, most_micros=most_micros, since=since)
+        except NotFound:
+            await self._store.count(back)
+            raise  # after any other failure it may have been booked: what was counted stays
+        if booked:
+            self._remember(line, spending)
+        else:
+            await self._store.count(back)
+        return booked
+
+    async def settle(self, line: Line) -> None:
+        """`Ledger.settle`."""
+        await self._store.settle(line)
+        held = self._held.pop((line.key.tenant, line.id), None)
+        if held is not None:
+            await self._store.count(replace(held, micros=(line.micros or 0) - held.micros))
+
+    async def book(self, line: Line) -> bool:
+        """`Ledger.book`: a call that was made is booked whatever the budgets say."""
+        spending = _spending(line, min(line.at, self._clock()))
+        limits = await self._limits(line.key.tenant, line.feature)
+        booked = await self._store.book(line)
+        if booked:
+            if line.micros is None:
+                self._unpriced(line)
+            await self._counted(spending, limits, anyway=True)
+        return booked
+
+    async def document(self, tenant: str) -> list[dict[str, Any]]:
+        """A tenant's budgets in force, and how far each is used up."""
+        now = self._clock()
+        own = await self._store.budgets(tenant)
+        found = await self._store.counted(tenant, now, in_force(own, self._terms.defaults))
+        return [_shown(one, now, one.budget in own, self._terms.levels) for one in found]
+
+    async def put(self, tenant: str, budgets: Sequence[Budget]) -> list[dict[str, Any]]:
+        """Let these be a tenant's own budgets; gives the document."""
+        await self._store.put_budgets(tenant, budgets)
+        return await self.document(tenant)
+
+    async def _limits(self, tenant: str, feature: str) -> list[Budget]:
+        return concerning(in_force(await self._store.budgets(tenant), self._terms.defaults), feature)
+
+    async def _counted(self, spending: Spending, limits: Sequence[Budget], *, anyway: bool = False) -> Counted:
+        """Count, and tell of the levels of `limits` that this was the first to reach."""
+        counted = await self._store.count(spending, limits, anyway=anyway)
+        for one in counted.reached:
+            for level in passed(one, self._terms.levels):
+                self._reach(spending.tenant, one, level)
+        return counted
+
+    def _reach(self, tenant: str, one: Reached, level: int) -> None:
+        budget = one.budget
+        limit, used = budget.micros / MICROS, one.used / MICROS
+        self._tell(BudgetReached(tenant, budget.feature, budget.period, level, limit, used))
+
+    def _unpriced(self, line: Line) -> None:
+        """Tell of a model without a price, once a day."""
+        told = line.provider, line.model, int(line.at // 86_400)
+        if told in self._told:
+            return
+        if len(self._told) >= MOST_TOLD:
+            self._told.clear()
+        self._told.add(told)
+        self._tell(Unpriced(line.key.tenant, line.provider, line.model, line.feature))
+
+    def _remember(self, line: Line, spending: Spending) -> None:
+        if len(self._held) >= MOST_HELD:
+            self._held.pop(next(iter(self._held)))
+        self._held[(line.key.tenant, line.id)] = spending
+
+
+def _spending(line: Line, at: float) -> Spending:
+    return Spending(line.key.tenant, line.feature, line.micros or 0, at)
+
+
+def _exceeded(spending: Spending, counted: Counted) -> BudgetExceeded:
+    budget = counted.refused
+    assert budget is not None
+    used = next(one.used for one in counted.reached if one.budget == budget)
+    ends = renews_at(budget.period, spending.at)
+    what = f"calls for {budget.feature!r}" if budget.feature else "all calls"
+    return BudgetExceeded(
+        f"the tenant's budget for {what} is {_usd(budget.micros)} a {budget.period}: {_usd(used)} are spent or held,"
+        f" this call may cost {_usd(spending.micros)}. It is renewed at {_moment(ends)};"
+        " PUT /v1/budgets raises it",
+        period=budget.period,
+        feature=budget.feature,
+        limit_usd=budget.micros / MICROS,
+        spent_usd=used / MICROS,
+        renews_at=ends,
+    )
+
+
+def _shown(one: Reached, now: float, own: bool, levels: Sequence[int]) -> dict[str, Any]:
+    budget = one.budget
+    return {
+        "period": budget.period,
+        "feature": budget.feature,
+        "limit_usd": budget.micros / MICROS,
+        "spent_usd": one.used / MICROS,
+        "left_usd": max(0, budget.micros - one.used) / MICROS,
+        "levels_reached": [level for level in levels if one.peak * 100 >= level * budget.micros],
+        "renews_at": renews_at(budget.period, now),
+        "default": not own,
+    }
+
+
+def _usd(micros: int) -> str:
+    return f"${micros / MICROS:,.2f}" if micros >= MICROS // 10 else f"${micros / MICROS:.4f}"
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%MZ")
