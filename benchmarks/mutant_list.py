@@ -283,9 +283,8 @@ MUTANTS = (
     Mutant(
         "a factor that drifts inside an epoch",
         "core/policy.py",
-        "    return replace(session, anchor_tokens=size, anchor_raw=sent.tokens, anchor_revision=sent.revision)\n",
-        "    return replace(session, factor=size / sent.tokens, anchor_tokens=size, anchor_raw=sent.tokens, "
-        "anchor_revision=sent.revision)\n",
+        "        session,\n        anchor_tokens=size,\n",
+        "        session,\n        factor=size / sent.tokens,\n        anchor_tokens=size,\n",
         "tests/core/test_policy.py -k anchor",
     ),
     Mutant(

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from memsvc.config import Config, ConfigError, own_server
 from memsvc.core.budgets import Budget, Period
-from memsvc.core.model import Policy
+from memsvc.core.limits import Policy
 from memsvc.core.money import Usage
 from memsvc.core.route import Tier
 from memsvc.llm import AnthropicModel, Limits, LocalSummarizer, OpenAIModel, WrittenSummarizer
@@ -237,6 +237,7 @@ def default_policy(config: Config) -> Policy:
         alpha=config.alpha,
         guard=config.guard,
         placement=config.placement,
+        tool_output_tokens=config.tool_output_tokens,
     )
 
 

@@ -38,6 +38,9 @@ def add_replay_command(commands: Any) -> None:
     for name in ("threshold", "keep", "summary"):
         replay.add_argument(f"--{name}-tokens", type=_positive, metavar="N", help="as in the settings")
     replay.add_argument(
+        "--tool-output-tokens", type=_positive, metavar="N", help="show tools' outputs longer than that without middle"
+    )
+    replay.add_argument(
         "--summarizer", type=fixed, metavar="WHO", default="local", help="local, or fixed:SHARE,LEAST,MOST (filler)"
     )
     replay.add_argument("--summarizer-model", metavar="NAME", help="what a summary is billed as")
@@ -142,6 +145,7 @@ def _terms(config: Config, args: argparse.Namespace) -> Terms:
         fixed=args.summarizer if isinstance(args.summarizer, tuple) else None,
         summarizer_model=args.summarizer_model,
         latency_s=args.summarizer_latency,
+        tool_output_tokens=args.tool_output_tokens or config.tool_output_tokens,
     )
 
 

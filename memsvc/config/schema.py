@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from memsvc.core.limits import LEAST_CLAMP_TOKENS
 from memsvc.core.route import Tier
 
 PREFIX = "MEMSVC_"
@@ -77,6 +78,12 @@ class Config(BaseModel):
     )
     guard: Seconds = Field(
         0.25, ge=0, description="Economic mode: the least it covers, as a share of what stays and the summary."
+    )
+    tool_output_tokens: int | None = Field(
+        None,
+        ge=LEAST_CLAMP_TOKENS,
+        description="A tool's output longer than about this is shown without its middle in contexts; the log keeps all "
+        "of it. Unset = nothing is cut.",
     )
     loss_usd: Seconds = Field(
         0.0, ge=0, description="Economic mode: dollars that one compaction is taken to cost in lost detail."

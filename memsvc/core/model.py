@@ -132,6 +132,7 @@ class Session:
         anchor_revision: the revision of that context; what is reported of an older one changes nothing.
         missed_tokens: raw tokens of this epoch that a reported call should have found cached, and did not.
         renderer: version of the renderer that this epoch began with.
+        clamps: how much of a tool's output is shown, from which message on (`core.limits`); None = all of it.
         state .. last_reason: the compaction's state as shown to the caller; due_at is None
             when nothing is queued.
     """
@@ -162,6 +163,7 @@ class Session:
     anchor_revision: int = 0
     missed_tokens: int = 0
     renderer: int = 1
+    clamps: str | None = None
     state: State = "idle"
     due_at: float | None = None
     last_error: str | None = None
@@ -268,34 +270,6 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """When and how far to compact, every field decided (see `core.policy.resolve`).
-
-    Attributes:
-        mode: `threshold`, `economic`, `manual` or `shadow`.
-        threshold_tokens: a context larger than this is compacted.
-        keep_tokens: the least that stays verbatim.
-        summary_tokens: the most a summary block may take, tags included.
-        max_tokens: hard mark: no context is ever larger (provider tokens).
-        max_bytes: the same for the bytes of the messages.
-        cache_ttl: `5m` or `1h`, on the marks of the Anthropic format.
-        alpha, guard: parameters of the economic mode.
-        placement: where the summary goes: `user` message or second `system_block`.
-    """
-
-    mode: Literal["threshold", "economic", "manual", "shadow"]
-    threshold_tokens: int
-    keep_tokens: int
-    summary_tokens: int
-    max_tokens: int
-    max_bytes: int
-    cache_ttl: Literal["5m", "1h"]
-    alpha: float
-    guard: float
-    placement: Literal["user", "system_block"]
-
-
-@dataclass(frozen=True, slots=True)
 class Batch:
     """One append: all of it is stored or none.
 
@@ -317,6 +291,7 @@ class Batch:
     soft_tokens: int | None = None
     soft_tokens_with_system: int | None = None
     factor: float = 1.0
+    clamps: str | None = None
     idempotency_key: str | None = None
     digest: bytes = b""
     if_log_revision: int | None = None

@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from memsvc.core.accept import MIN_GAIN_SHARE, MIN_GAIN_TOKENS
-from memsvc.core.model import Format, Policy, Session
+from memsvc.core.limits import Policy
+from memsvc.core.model import Format, Session
 from memsvc.core.money import Sent
 from memsvc.core.turns import Group
 from memsvc.errors import InvalidRequest

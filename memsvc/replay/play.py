@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from memsvc.core.model import DEFAULT_TENANT, Key, Policy
+from memsvc.core.limits import Policy
+from memsvc.core.model import DEFAULT_TENANT, Key
 from memsvc.llm import LocalSummarizer
 from memsvc.ports import Summarizer
 from memsvc.replay.conversations import Conversation
@@ -141,4 +142,5 @@ def _policy(name: PolicyName, terms: Terms) -> Policy:
         alpha=terms.alpha,
         guard=terms.guard,
         placement="user",
+        tool_output_tokens=None if name == "full" else terms.tool_output_tokens,
     )

@@ -28,6 +28,7 @@ class Terms:
     Attributes:
         provider: whose requests are made, billed by its rules.
         fixed: (share, least, most) of a summarizer of fixed size; None = the local one.
+        tool_output_tokens: tools' outputs longer than that are shown cut, in memsvc's own policies; None = none is.
         latency_s: between the moment a compaction is due and its commit, on the replay's clock.
     """
 
@@ -42,6 +43,7 @@ class Terms:
     fixed: tuple[float, int, int] | None = None
     summarizer_model: str | None = None
     latency_s: float = 0.0
+    tool_output_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import msgspec
 import orjson
 
 from memsvc.core import policy as rules
-from memsvc.core.model import Key, Policy, PrefixReason, Session, Settings, System
+from memsvc.core.limits import Policy, clamped_from
+from memsvc.core.model import Key, PrefixReason, Session, Settings, System
 from memsvc.errors import InvalidRequest
 from memsvc.service.inbox import Inbox, check_system
 
@@ -45,7 +46,8 @@ class Change:
         if settings.policy != old.settings.policy:
             rules.check(policy)
         known = self._known(old, settings)
-        new = replace(known, settings=settings, updated_at=self.at, factor=self._factor(known, settings))
+        clamps = clamped_from(old.clamps, old.last_seq + 1, policy.tool_output_tokens)
+        new = replace(known, settings=settings, updated_at=self.at, factor=self._factor(known, settings), clamps=clamps)
         new = _with_prefix(old, new) if _visible(old.settings, settings) or stored is None else new
         return rules.marked(new, rules.effective(policy, new, settings.model))
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from memsvc.core import accept
 from memsvc.core import policy as rules
 from memsvc.core.asking import SummaryRequest
-from memsvc.core.model import Entry, Key, Policy, Session, Summary, Window
+from memsvc.core.limits import Policy
+from memsvc.core.model import Entry, Key, Session, Summary, Window
 from memsvc.core.policy import Cut
 from memsvc.core.render import RENDERER, decode_entry
 from memsvc.core.route import Score, Tier

@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 
 from memsvc.core import policy as rules
-from memsvc.core.model import Appended, Entry, Format, Policy, Session, Summary
+from memsvc.core.limits import Policy
+from memsvc.core.model import Appended, Entry, Format, Session, Summary
 from memsvc.core.render import convert
 from memsvc.core.render.context import token_figures
 from memsvc.core.render.splice import obj

@@ -9,8 +9,9 @@ from functools import lru_cache
 from memsvc.core import policy as rules
 from memsvc.core.caches import cache_of
 from memsvc.core.economy import Market, Rates, Wishes
+from memsvc.core.limits import Policy
 from memsvc.core.meter import Look, Mark, Meter
-from memsvc.core.model import Entry, Key, Policy, Session, Window
+from memsvc.core.model import Entry, Key, Session, Window
 from memsvc.core.render import decode_entry
 from memsvc.ports import Prices
 from memsvc.service.returns import Returns

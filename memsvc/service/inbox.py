@@ -12,9 +12,11 @@ import msgspec
 import orjson
 
 from memsvc.core import policy as rules
+from memsvc.core.limits import clamp_of
 from memsvc.core.model import Draft, Format, System
 from memsvc.core.render import decode, guess, readable, tokens_beside_text
 from memsvc.core.render.blocks import FRAMING_TOKENS, Decoded
+from memsvc.core.render.clamp import clamped
 from memsvc.core.render.splice import members
 from memsvc.errors import InvalidRequest
 from memsvc.ports import Counter
@@ -46,9 +48,12 @@ class Inbox:
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
 
-    async def parse(self, request: AppendRequest, format: Format, now: float) -> Parsed:
-        """All messages of a request. Raises InvalidRequest naming the first bad place."""
-        return await off_loop(sum(map(len, request.messages)), lambda: self._parse(request, format, now))
+    async def parse(
+        self, request: AppendRequest, format: Format, now: float, clamp: tuple[str | None, int] = (None, 0)
+    ) -> Parsed:
+        """All messages of a request. `clamp`: `Session.clamps` and the seq that the first of them may get: they are
+        counted as a context will show them. Raises InvalidRequest naming the first bad place."""
+        return await off_loop(sum(map(len, request.messages)), lambda: self._parse(request, format, now, clamp))
 
     async def tokens(self, raws: tuple[bytes, ...], format: Format) -> list[int]:
         """Raw tokens of each message."""
@@ -88,12 +93,16 @@ class Inbox:
         texts = [value] if isinstance(value, str) else [str(b.get("text", "")) for b in value]
         return self._counter.count_many(texts) + FRAMING_TOKENS
 
-    def _parse(self, request: AppendRequest, format: Format, now: float) -> Parsed:
+    def _parse(self, request: AppendRequest, format: Format, now: float, clamp: tuple[str | None, int]) -> Parsed:
         drafts = []
+        clamps, first = clamp
         system: Parsed | None = None
         for i, raw in enumerate(request.messages):
             msg = decode(raw, format, f"messages[{i}]")
             at = request.at[i] if request.at else now
+            seq = first + i
+            if (seen := clamped(raw, format, seq, clamp_of(clamps, seq))) is not raw:
+                msg = decode(seen, format, f"messages[{i}]")
             draft = Draft(raw, format, self._count(msg), at, request.ids[i] if request.ids else None)
             if i == 0 and msg.role == "system":
                 system = self._leading(msg, draft)

@@ -11,8 +11,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from memsvc.core.limits import Policy
 from memsvc.core.meter import Meter
-from memsvc.core.model import Key, Known, Policy, Session, Window
+from memsvc.core.model import Key, Known, Session, Window
 from memsvc.errors import MemsvcError
 from memsvc.ports import Store
 from memsvc.service.economics import Economics, mark_of

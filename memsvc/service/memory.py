@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from memsvc.core import policy as rules
-from memsvc.core.model import Batch, Format, Key, Policy, Session
-from memsvc.core.render import RENDERER, guess
+from memsvc.core.limits import Policy
+from memsvc.core.model import Format, Key, Session
+from memsvc.core.render import RENDERER
 from memsvc.core.render.splice import array, obj
 from memsvc.core.route import Tier
 from memsvc.errors import CannotFit, MemsvcError, NotFound
@@ -22,8 +22,9 @@ from memsvc.service.compact import Compactor
 from memsvc.service.copies import fork
 from memsvc.service.deletion import delete_user, purge
 from memsvc.service.documents import append_document, history_rows, session_document
+from memsvc.service.drafts import Drafts
 from memsvc.service.economics import Economics
-from memsvc.service.inbox import Inbox, Parsed, digest
+from memsvc.service.inbox import Inbox
 from memsvc.service.leased import Leased
 from memsvc.service.looks import Looks
 from memsvc.service.requests import (
@@ -85,6 +86,7 @@ class Memory:
         self._clock = clock
         self._wake = wake
         self._views = Views(store, defaults, cache_bytes)
+        self._drafts = Drafts(store, self._inbox, defaults, limits=self._views.limits)
         economics = economics or Economics(None, clock=clock)
         self._savings = Savings(store, economics, defaults, limits=self._views.limits)
         self.compactor = Compactor(
@@ -117,15 +119,7 @@ class Memory:
         when neither the request nor they nor the session tell."""
         if request.usage is not None:
             self._reports.check(request.usage)
-        now = self._clock()
-        head = None if request.format is not None else await self._store.head(key)
-        known = head.settings.format if head is not None else None
-        named = request.format or guess(request.messages) or (None if known else hint)
-        format = named or known or "openai"
-        parsed = await self._inbox.parse(request, format, now)
-        if parsed.system is not None and head is None:
-            head = await self._store.head(key)
-        batch = self._batch(key, request, named, parsed, head, now)
+        batch = await self._drafts.batch(key, request, hint, self._clock())
         appended = await self._store.append(key, batch)
         if appended.due:
             self._wake()
@@ -276,33 +270,6 @@ class Memory:
         if head is None:
             raise NotFound(f"no session {key.session!r}")
         return head
-
-    def _batch(
-        self, key: Key, request: AppendRequest, named: Format | None, parsed: Parsed, head: Session | None, now: float
-    ) -> Batch:
-        fresh = head or Session(key, 0, now, now)
-        if fresh.settings.format is None:
-            fresh = replace(fresh, settings=replace(fresh.settings, format=named))
-            fresh = replace(fresh, factor=rules.factor_of(fresh.settings.model, named))
-        return Batch(
-            drafts=parsed.drafts,
-            at=now,
-            system=parsed.system,
-            system_tokens=parsed.system_tokens,
-            system_draft=parsed.system_draft,
-            format=named,
-            soft_tokens=self._soft(fresh),
-            soft_tokens_with_system=self._soft(fresh, parsed.system_tokens),
-            factor=fresh.factor,
-            idempotency_key=request.idempotency_key,
-            digest=digest(request, request.format) if request.idempotency_key else b"",
-            if_log_revision=request.if_log_revision,
-        )
-
-    def _soft(self, session: Session, system_tokens: int = 0) -> int | None:
-        if system_tokens:
-            session = replace(session, settings=replace(session.settings, system_tokens=system_tokens))
-        return rules.soft_mark(self._views.limits(session), session)
 
     def _over(self, held: Held) -> bool:
         session, limits = held.session, held.limits

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from memsvc.core.model import Key, Policy, Session, Summary
+from memsvc.core.limits import Policy
+from memsvc.core.model import Key, Session, Summary
 from memsvc.errors import NotFound
 from memsvc.ports import Log
 from memsvc.service.documents import NO_SAVING, Saving, session_document, summary_document

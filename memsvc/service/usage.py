@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from memsvc.core import policy as rules
-from memsvc.core.model import Appended, Policy, Session
+from memsvc.core.limits import Policy
+from memsvc.core.model import Appended, Session
 from memsvc.core.money import OWN, Line
 from memsvc.core.usage import Report, Vendor, read
 from memsvc.errors import InvalidRequest, MemsvcError, NotFound

@@ -10,7 +10,8 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from memsvc.core.model import Format, Key, Known, Policy, Session, Window
+from memsvc.core.limits import Policy
+from memsvc.core.model import Format, Key, Known, Session, Window
 from memsvc.core.render import decode_entry
 from memsvc.core.render.context import Style, View, style
 from memsvc.errors import NotFound

@@ -32,7 +32,8 @@ def check_ids(batch: Batch) -> None:
 def begun(key: Key, batch: Batch) -> Session:
     """The header of a session that an append begins; its uid is the store's to give."""
     settings = Settings(format=batch.format)
-    return Session(key, 0, batch.at, batch.at, settings, soft_tokens=batch.soft_tokens, factor=batch.factor)
+    session = Session(key, 0, batch.at, batch.at, settings, soft_tokens=batch.soft_tokens)
+    return replace(session, factor=batch.factor, clamps=batch.clamps)
 
 
 def joined(session: Session, batch: Batch) -> tuple[Session, tuple[Draft, ...], bool]:

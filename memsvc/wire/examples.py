@@ -78,6 +78,7 @@ REPLIES: Mapping[str, Any] = {
             "alpha": 1.0,
             "guard": 0.5,
             "placement": "user",
+            "tool_output_tokens": None,
             "effective": {
                 "mode": "threshold",
                 "threshold_tokens": 32000,
@@ -89,6 +90,7 @@ REPLIES: Mapping[str, Any] = {
                 "alpha": 1.0,
                 "guard": 0.5,
                 "placement": "user",
+                "tool_output_tokens": None,
             },
         },
     },

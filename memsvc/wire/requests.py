@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from memsvc.core.limits import LEAST_CLAMP_TOKENS
 from memsvc.core.model import FORMATS, Format
 
 Mode = Literal["threshold", "economic", "manual", "shadow"]
@@ -166,6 +167,9 @@ class PolicyBody(Body):
     cache_ttl: Literal["5m", "1h"] | None = Field(None, description="Life of the cache marks: `5m` or `1h`.")
     alpha: float | None = Field(None, gt=0, description="Economic mode: a positive number.")
     guard: float | None = Field(None, gt=0, description="Economic mode: a positive number.")
+    tool_output_tokens: Annotated[int, Field(ge=LEAST_CLAMP_TOKENS, le=MAX_NUMBER), BeforeValidator(_whole)] | None = (
+        Field(None, description="A tool's output longer than about this is shown without its middle, from now on.")
+    )
     placement: Literal["user", "system_block"] | None = Field(
         None, description="Where the summary goes: `user` or `system_block`."
     )

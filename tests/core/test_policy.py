@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memsvc.core import policy as rules
-from memsvc.core.model import Key, Policy, Session, Settings
+from memsvc.core.limits import Policy
+from memsvc.core.model import Key, Session, Settings
 from memsvc.core.money import Sent
 from memsvc.core.turns import Group
 

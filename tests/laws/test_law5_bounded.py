@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memsvc.core.model import Key, Policy
+from memsvc.core.limits import Policy
+from memsvc.core.model import Key
 from memsvc.errors import CannotFit
 from memsvc.service.requests import ContextRequest
 from tests.service.audit import check_coverage

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from memsvc.core.model import Format
-from memsvc.core.render.context import style
-from tests.laws.contexts import view
+from memsvc.core.model import FORMATS, Format
+from memsvc.core.render import decode_entry
+from memsvc.core.render.context import View, style
+from tests.laws.contexts import session, view
 from tests.laws.repair_cases import (
     ACROSS,
     BYE,
@@ -35,7 +37,10 @@ from tests.laws.test_law3_valid import check_valid
 from tests.laws.writer import Json, entry
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "repairs.md"
-ELSEWHERE = {"thinking-of-another-prefix": "test_thinking_of_another_prefix_is_left_out"}
+ELSEWHERE = {
+    "thinking-of-another-prefix": "test_thinking_of_another_prefix_is_left_out",
+    "tool-output-long": "test_a_long_output_is_shown_without_its_middle",
+}
 
 
 def rendered(messages: list[Json], format: Format, target: Format) -> list[Json]:
@@ -145,3 +150,15 @@ def test_the_assistant_may_come_first_after_a_summary_message_only(placement: st
     assert ("So far." in first["content"]) is not lead
     assert body["messages"][1] == BYE
     check_valid(body, plain)
+
+
+def test_a_long_output_is_shown_without_its_middle() -> None:
+    log = [entry(1, HI, A), entry(2, assistant(use("a")), A), entry(3, user(result("a", content="x" * 1_000)), A)]
+    for target in FORMATS:
+        plain = style(target, marks=False, model=None, ttl="5m", placement="user")
+        header = replace(session(log, None), clamps="1:0 3:100")
+        made = View(header, None, plain, decode_entry)
+        made.extend(header, log)
+        body = json.loads(made.body())
+        check_valid(body, plain)
+        assert "x" * 240 + "\\n[600 bytes of this output omitted, seq 3]\\n" + "x" * 160 in json.dumps(body)

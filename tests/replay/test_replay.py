@@ -146,3 +146,26 @@ def test_wrong_usage(file: Path, args: tuple[str, ...]) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path / "none.jsonl") == 1
     assert "none.jsonl" in capsys.readouterr().err
+
+
+def test_long_outputs_of_tools_are_cut_in_memsvcs_own_policies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    messages: list[dict[str, Any]] = [{"role": "user", "content": "look around"}]
+    for n in range(6):
+        call = {"id": f"c{n}", "type": "function", "function": {"name": "ls", "arguments": "{}"}}
+        messages += [
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": f"c{n}", "content": text(n, 2_000)},
+        ]
+    messages.append({"role": "assistant", "content": "done"})
+    file = tmp_path / "agent.jsonl"
+    file.write_text(json.dumps({"id": "agent", "messages": messages, "format": "openai"}))
+    costs = []
+    for more in ((), ("--tool-output-tokens", "200")):
+        assert run(file, "--provider", "openai", "--policy", "full,economic", "--json", *more) == 0
+        found = figures(capsys)
+        costs.append((found["full"]["usd"], found["economic"]["usd"]))
+    (full, plain), (full_again, cut) = costs
+    assert full == full_again
+    assert cut < plain * 0.5

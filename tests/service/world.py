@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from memsvc.core.asking import Reply, SummaryRequest
-from memsvc.core.model import Format, Key, Policy
+from memsvc.core.limits import Policy
+from memsvc.core.model import Format, Key
 from memsvc.errors import SummarizerError
 from memsvc.llm import LocalSummarizer
 from memsvc.observe import Event, Sink

@@ -19,6 +19,7 @@ import orjson
 
 from memsvc.core.model import Entry, Format, Session, Summary
 from memsvc.core.render import encoder
+from memsvc.core.render.clamp import shown
 from memsvc.core.render.fixed import system_blocks, system_message, system_string, text_block, tool_list
 from memsvc.core.render.out import Out
 from memsvc.core.render.splice import array, obj, string, with_member
@@ -75,10 +76,10 @@ class View:
         self.style = chosen
         self.repeated = 0
         self._summary = summary
-        self._decode = decode
+        self._decode = lambda entry: decode(shown(entry, self.session.clamps))
         in_messages = summary is not None and not self._beside()
         encode = encoder(chosen.target, plain_strings=chosen.mark is None)
-        self.tail = Tail(encode, decode, bound_revision=session.bound_revision, leading=not in_messages)
+        self.tail = Tail(encode, self._decode, bound_revision=session.bound_revision, leading=not in_messages)
         self._write_front()
 
     def extend(self, session: Session, entries: Iterable[Entry]) -> None:
