@@ -1,6 +1,6 @@
 """memsvc: conversation memory that loses nothing, keeps the prompt cache and compacts when due.
 
-Reading order for a newcomer, about 20 minutes: `core/model.py` (the nouns), `ports.py` (what
+Reading order for a newcomer, about 20 minutes: `core/model.py` (the nouns), `ports/` (what
 the service needs), `service/memory.py` (what it does), `core/policy.py` (when it compacts),
 `core/render/tail.py` (why the cache keeps hitting).
 """

@@ -14,13 +14,18 @@ from memsvc.core.limits import Policy
 from memsvc.core.money import Usage
 from memsvc.core.route import Tier
 from memsvc.llm import AnthropicModel, Limits, LocalSummarizer, OpenAIModel, WrittenSummarizer
+from memsvc.llm.batches import batches_of
+from memsvc.llm.calls import Model
+from memsvc.llm.deferred import DeferredSummarizer
 from memsvc.observe import AlertLost, Event, Sink, StoreNotice, log_sink
 from memsvc.ports import Counter, Holds, Prices, Store
 from memsvc.prices import FixedPrices, GenaiPrices, ListedPrices, read_prices
 from memsvc.service import Memory
 from memsvc.service.budgets import Purse, Terms
+from memsvc.service.deferral import Deferrals
 from memsvc.service.economics import Economics
 from memsvc.service.holders import Holders
+from memsvc.service.routing import Writers
 from memsvc.stores import open_store
 from memsvc.tokens import build_counter
 from memsvc.webhook import Webhook
@@ -72,7 +77,7 @@ class App:
         self.memory = Memory(
             self._store,
             counts,
-            [*(self._written if config.summarizers else ()), LocalSummarizer(counts.count)],
+            self._writers(counts, purse),
             defaults=default_policy(config),
             clock=self._clock,
             wake=lambda: self.worker.wake(),
@@ -81,7 +86,6 @@ class App:
             prices=self._prices,
             purse=purse,
             economics=economics_of(config, self._prices, self._clock),
-            tiers=tiers_of(config, self._written),
             lease_s=config.lease_s,
         )
         self.worker = Worker(
@@ -95,6 +99,14 @@ class App:
         )
         if work:
             self.worker.start()
+
+    def _writers(self, counts: Counter, purse: Purse) -> Writers:
+        """Who writes summaries, the local summarizer last."""
+        return Writers(
+            [*(self._written if self.config.summarizers else ()), LocalSummarizer(counts.count)],
+            tiers_of(self.config, self._written),
+            deferrals_of(self.config, self._written, purse, self._prices, self._clock),
+        )
 
     async def close(self, *, since: float | None = None) -> None:
         """Finish what runs, at most until `shutdown_s` after `since` (monotonic; None = now), then let go of the
@@ -170,6 +182,21 @@ def written_summarizers(
     return made
 
 
+def deferrals_of(
+    config: Config, made: Sequence[WrittenSummarizer], ledger: Holds, listed: Prices, clock: Callable[[], float]
+) -> Deferrals | None:
+    """Those of `written_summarizers` whose vendors take batches; None where the settings want none."""
+    if config.batch == "off":
+        return None
+    most = int(config.summary_usd_per_hour * 1_000_000)
+    found = []
+    for written in made:
+        if (batches := batches_of(written.model)) is not None:
+            price = _price(config, written.model, listed, clock())
+            found.append(DeferredSummarizer(written, batches, ledger, price, clock=clock, micros_per_hour=most))
+    return Deferrals(found)
+
+
 def tiers_of(config: Config, made: Sequence[WrittenSummarizer]) -> dict[Tier, list[WrittenSummarizer]]:
     """What was made of `config.writers`, by tier."""
     by_name = dict(zip(config.writers, made, strict=True))
@@ -189,7 +216,7 @@ def _secret(value: SecretStr | None) -> str | None:
     return value.get_secret_value() if value is not None else None
 
 
-def _price(config: Config, model: AnthropicModel | OpenAIModel, listed: Prices, now: float) -> Prices:
+def _price(config: Config, model: Model, listed: Prices, now: float) -> Prices:
     """The price list, what the settings say of a model that it does not know, or nothing for a server of one's
     own that asks for no key: behind one that does, somebody may be billed."""
     own = model.base_url is not None and own_server(model.base_url) and not model.keyed

@@ -208,7 +208,7 @@ def test_prices_of_the_settings_are_for_models_that_the_list_does_not_know() -> 
     def price(name: str, **more: Any) -> int | None:
         config = Config(summarizers=(name,), **more)
         (made,) = written_summarizers(config, None, the_counter(), GenaiPrices(), lambda: 1.7e9)  # type: ignore[arg-type]
-        return made._paid._prices.micros(made._model.provider, made._model.name, Usage(1_000_000, 0), at=1.79e9)
+        return made._paid._prices.micros(made.model.provider, made.model.name, Usage(1_000_000, 0), at=1.79e9)
 
     given = {"summarizer_input_usd": 7.0, "summarizer_output_usd": 9.0, "openai_api_key": "k", "anthropic_api_key": "k"}
     assert price("openai:unheard-of", **given) == 7_000_000

@@ -127,6 +127,11 @@ class Config(BaseModel):
         description="Models that write summaries, asked in this order; the local summarizer is always the last. "
         "`anthropic` is claude-haiku-5-5, `openai` is gpt-6-luna; `anthropic:MODEL`, `openai:MODEL` name another.",
     )
+    batch: Literal["off", "idle"] = Field(
+        "off",
+        description="idle = summaries of sessions whose provider cache has expired may wait for a batch, up to a day, "
+        "at half the price (economics.md). Past a threshold none waits.",
+    )
     models_nano: tuple[str, ...] = Field(
         (),
         description="Models of the cheapest tier, in order, named as in `summarizers`. Where that is empty, a summary "

@@ -63,6 +63,27 @@ class Reply:
     resume: object = None
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What is kept of a request that was handed in to be answered later.
+
+    Attributes:
+        writer: name of the summarizer.
+        id: of the call, in the books and with the provider.
+        batch: the provider's name of it.
+        at: when it was handed in (unix seconds).
+        max_tokens: the most it may generate.
+        micros: held for it in the books.
+    """
+
+    writer: str
+    id: str
+    batch: str
+    at: float
+    max_tokens: int
+    micros: int
+
+
 def headings(text: str) -> int:
     """How many of HEADINGS a text has, as headings."""
     have = {x.lstrip("#* ").rstrip(": *").lower() for x in text.splitlines() if x.lstrip().startswith(("#", "**"))}

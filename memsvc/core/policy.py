@@ -233,6 +233,12 @@ def plan(session: Session, parts: Sequence[Group], *, keep_tokens: int, summary_
     return _cut(session, parts, first, summary_tokens)
 
 
+def cut_after(session: Session, parts: Sequence[Group], seq: int, summary_tokens: int) -> Cut | None:
+    """The cut behind message `seq`, where a group ends there; else None."""
+    first = next((n for n, group in enumerate(parts, start=1) if group.last_seq == seq), 0)
+    return _cut(session, parts, first, summary_tokens) if 0 < first < len(parts) else None
+
+
 def plan_hard(
     session: Session, parts: Sequence[Group], *, policy: Policy, limit_bytes: int, least_block: int
 ) -> Cut | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
@@ -16,6 +16,7 @@ from memsvc.llm.calls import NO_KEY, Answer, Ask, CallFailed, Stop, model_name, 
 if TYPE_CHECKING:
     from anthropic import APIStatusError, AsyncAnthropic
 
+T = TypeVar("T")
 _HAS_EFFORT = re.compile(r"claude-[a-z]+-(?:[5-9]|\d\d)(?:\D|\Z)")
 _TOO_LONG = re.compile(r"prompt is too long|context window|context_length", re.IGNORECASE)
 _STOPS: Mapping[str | None, Stop] = {
@@ -64,8 +65,22 @@ class AnthropicModel:
 
     async def ask(self, ask: Ask) -> Answer:
         """Call the model once. Raises CallFailed."""
+        client = await self.client()
+        create = client.messages.with_raw_response.create(**self.request(ask), timeout=ask.timeout_s)
+        raw = await translated(create, ask.timeout_s)
+        try:
+            return answer_of(orjson.loads(raw.http_response.content), self.name)
+        except ValueError:
+            raise CallFailed("garbled", "the answer is not JSON") from None
+
+    async def client(self) -> AsyncAnthropic:
+        """The SDK's client, made if need be."""
         await self.open()
         assert self._client is not None, "opened above"
+        return self._client
+
+    def request(self, ask: Ask) -> dict[str, Any]:
+        """The members of the call."""
         request: dict[str, Any] = {
             "model": self.name,
             "max_tokens": ask.max_tokens,
@@ -74,31 +89,30 @@ class AnthropicModel:
         }
         if _HAS_EFFORT.match(self.name.rpartition("/")[2]):
             request["output_config"] = {"effort": "low"}  # notes need little thought, and thought is billed
-        return answer_of(await self._call(self._client, request, ask.timeout_s), self.name)
-
-    async def _call(self, client: AsyncAnthropic, request: dict[str, Any], timeout_s: float) -> object:
-        import anthropic
-
-        try:
-            async with asyncio.timeout(timeout_s):
-                raw = await client.messages.with_raw_response.create(**request, timeout=timeout_s)
-            return orjson.loads(raw.http_response.content)
-        except anthropic.APIStatusError as wrong:
-            raise _failed(wrong) from None
-        except (TimeoutError, anthropic.APITimeoutError):
-            raise CallFailed("timeout", f"no answer within {timeout_s:.0f} s") from None
-        except anthropic.APIConnectionError:
-            raise CallFailed("connection", "the connection failed") from None
-        except (anthropic.AnthropicError, TypeError) as wrong:  # no key at all, say
-            raise CallFailed("auth", f"the client refuses the call ({type(wrong).__name__}); is a key set?") from None
-        except ValueError:
-            raise CallFailed("garbled", "the answer is not JSON") from None
+        return request
 
     async def close(self) -> None:
         """Let go of the connections."""
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+
+
+async def translated(call: Awaitable[T], timeout_s: float) -> T:
+    """A call of the SDK, in time, its failures as CallFailed."""
+    import anthropic
+
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await call
+    except anthropic.APIStatusError as wrong:
+        raise _failed(wrong) from None
+    except (TimeoutError, anthropic.APITimeoutError):
+        raise CallFailed("timeout", f"no answer within {timeout_s:.0f} s") from None
+    except anthropic.APIConnectionError:
+        raise CallFailed("connection", "the connection failed") from None
+    except (anthropic.AnthropicError, TypeError) as wrong:  # no key at all, say
+        raise CallFailed("auth", f"the client refuses the call ({type(wrong).__name__}); is a key set?") from None
 
 
 def _failed(wrong: APIStatusError) -> CallFailed:

@@ -87,6 +87,9 @@ class Model(Protocol):
 
     provider: str
     name: str
+    base_url: str | None
+    keyed: bool
+    """Whether a key of the settings is sent."""
     tokens_per_raw: float
     """The most provider tokens that one o200k token of ordinary text becomes."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
@@ -18,6 +18,7 @@ from memsvc.llm.calls import NO_KEY, Answer, Ask, CallFailed, Stop, model_name, 
 if TYPE_CHECKING:
     from openai import APIStatusError, AsyncOpenAI
 
+T = TypeVar("T")
 _REASONS = re.compile(r"(?:gpt-(?:[5-9]|\d\d)|o\d)(?:\D|\Z)")
 _TOO_LONG = re.compile(r"context.{0,20}(?:length|window|size)|too many tokens|maximum context", re.IGNORECASE)
 _STOPS: Mapping[str | None, Stop] = {"stop": "end", "length": "length", "content_filter": "refusal"}
@@ -62,9 +63,19 @@ class OpenAIModel:
 
     async def ask(self, ask: Ask) -> Answer:
         """Call the model once. Raises CallFailed."""
+        client = await self.client()
+        create = client.chat.completions.with_raw_response.create(**self.request(ask), timeout=ask.timeout_s)
+        raw = await translated(create, ask.timeout_s)
+        try:
+            return answer_of(orjson.loads(raw.http_response.content), self.name)
+        except ValueError:
+            raise CallFailed("garbled", "the answer is not JSON") from None
+
+    async def client(self) -> AsyncOpenAI:
+        """The SDK's client, made if need be."""
         await self.open()
         assert self._client is not None, "opened above"
-        return answer_of(await self._call(self._client, self.request(ask), ask.timeout_s), self.name)
+        return self._client
 
     def request(self, ask: Ask) -> dict[str, Any]:
         """The members of the call."""
@@ -81,29 +92,28 @@ class OpenAIModel:
             request["extra_body"] = {"prompt_cache_options": {"mode": "explicit"}}
         return request
 
-    async def _call(self, client: AsyncOpenAI, request: dict[str, Any], timeout_s: float) -> object:
-        import openai
-
-        try:
-            async with asyncio.timeout(timeout_s):
-                raw = await client.chat.completions.with_raw_response.create(**request, timeout=timeout_s)
-            return orjson.loads(raw.http_response.content)
-        except openai.APIStatusError as wrong:
-            raise _failed(wrong) from None
-        except (TimeoutError, openai.APITimeoutError):
-            raise CallFailed("timeout", f"no answer within {timeout_s:.0f} s") from None
-        except openai.APIConnectionError:
-            raise CallFailed("connection", "the connection failed") from None
-        except openai.OpenAIError as wrong:
-            raise CallFailed("auth", f"the client refuses the call ({type(wrong).__name__}); is a key set?") from None
-        except ValueError:
-            raise CallFailed("garbled", "the answer is not JSON") from None
-
     async def close(self) -> None:
         """Let go of the connections."""
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+
+
+async def translated(call: Awaitable[T], timeout_s: float) -> T:
+    """A call of the SDK, in time, its failures as CallFailed."""
+    import openai
+
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await call
+    except openai.APIStatusError as wrong:
+        raise _failed(wrong) from None
+    except (TimeoutError, openai.APITimeoutError):
+        raise CallFailed("timeout", f"no answer within {timeout_s:.0f} s") from None
+    except openai.APIConnectionError:
+        raise CallFailed("connection", "the connection failed") from None
+    except openai.OpenAIError as wrong:
+        raise CallFailed("auth", f"the client refuses the call ({type(wrong).__name__}); is a key set?") from None
 
 
 def _failed(wrong: APIStatusError) -> CallFailed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from memsvc.core.model import Key
@@ -102,7 +102,7 @@ class PaidModel:
         except BaseException:
             bill.micros += micros
             raise
-        answer = _bounded(answer, ask)
+        answer = bounded(answer, ask)
         if answer.usage is not None:
             cost = self._prices.micros(provider, name, answer.usage, at=now)
             line = replace(line, usage=answer.usage, micros=cost if cost is not None else micros)
@@ -121,18 +121,7 @@ class PaidModel:
         return micros
 
     async def _hold(self, line: Line) -> None:
-        try:
-            held = await self._ledger.hold(line, most_micros=self._most, since=line.at - HOUR_S)
-        except BudgetExceeded as over:
-            raise SummarizerError(over.detail, code="summary_budget") from None
-        except MemsvcError as failed:
-            raise SummarizerError(f"the call could not be booked: {failed.detail}", code="summary_unbooked") from None
-        if not held:
-            raise SummarizerError(
-                f"the session has used what summaries may cost in an hour ({(self._most or 0) / 1e6:.2f} USD);"
-                " summary_usd_per_hour is the limit",
-                code="summary_budget",
-            )
+        await booked(self._ledger.hold(line, most_micros=self._most, since=line.at - HOUR_S), self._most)
 
     async def _settle(self, line: Line) -> None:
         try:
@@ -141,7 +130,23 @@ class PaidModel:
             return  # the worst case stays in the books: too much, never too little
 
 
-def _bounded(answer: Answer, ask: Ask) -> Answer:
+async def booked(hold: Awaitable[bool], most_micros: int | None) -> None:
+    """Wait for a hold. Raises SummarizerError where there is none, so that the call is not made."""
+    try:
+        held = await hold
+    except BudgetExceeded as over:
+        raise SummarizerError(over.detail, code="summary_budget") from None
+    except MemsvcError as failed:
+        raise SummarizerError(f"the call could not be booked: {failed.detail}", code="summary_unbooked") from None
+    if not held:
+        raise SummarizerError(
+            f"the session has used what summaries may cost in an hour ({(most_micros or 0) / 1e6:.2f} USD);"
+            " summary_usd_per_hour is the limit",
+            code="summary_budget",
+        )
+
+
+def bounded(answer: Answer, ask: Ask) -> Answer:
     """An answer without what cannot be true of it: more text than was granted, tokens that were not counted."""
     usage = answer.usage
     if usage is not None and (usage.input == 0 or (usage.output == 0 and answer.text)):

@@ -111,7 +111,7 @@ class WrittenSummarizer:
         monotonic: Callable[[], float] = time.monotonic,
         spread: Callable[[], float] = random.random,
     ) -> None:
-        self._model = model
+        self.model = model
         self._paid = PaidModel(model, ledger, prices, count, clock=clock, micros_per_hour=limits.micros_per_hour)
         self.name = self._paid.name
         self._count = count
@@ -124,11 +124,11 @@ class WrittenSummarizer:
 
     async def open(self) -> None:
         """Load the SDK and make the client, so that the first summary need not."""
-        await self._model.open()
+        await self.model.open()
 
     async def close(self) -> None:
         """Let go of the connections."""
-        await self._model.close()
+        await self.model.close()
 
     async def summarize(self, request: SummaryRequest) -> Reply:
         """Notes of at most about `request.budget_tokens`. Raises SummarizerError, with `cost_usd` of what was
@@ -151,6 +151,23 @@ class WrittenSummarizer:
             raise
         finally:
             self._breaker.left(run.leave)
+
+    async def single(self, request: SummaryRequest) -> Ask | None:
+        """The call that the whole summary would take; None where it takes several."""
+        request = _fitting(request, self._count)
+        try:
+            room = await asyncio.to_thread(self._room, request, self._window)
+        except CallFailed:
+            return None
+        texts = await asyncio.to_thread(parts, request, room.part, self._count)
+        if len(texts) != 1:
+            return None
+        last = _Last(texts[0], self._notes(request.previous, room), room.system, self._window)
+        return await asyncio.to_thread(self._asked, request, last, False, room.output)
+
+    def size(self, ask: Ask) -> int:
+        """The most provider tokens that the input of a call may come to."""
+        return self._paid.size(ask)
 
     async def _fold(self, request: SummaryRequest, run: _Run) -> Reply:
         """The transcript part by part, each updating the notes of the one before."""
@@ -196,7 +213,7 @@ class WrittenSummarizer:
     def _room(self, request: SummaryRequest, window: int) -> _Room:
         """How a window is divided. Raises CallFailed where nothing is left for the transcript."""
         output = _most_output(request, window)
-        free = int((window - output) / self._model.tokens_per_raw) - FRAME_TOKENS
+        free = int((window - output) / self.model.tokens_per_raw) - FRAME_TOKENS
         system = min(SYSTEM_TOKENS, max(0, free) // 4)
         free -= beside_tokens(request, self._count, system)
         notes = min(int(request.budget_tokens * NOTES_SHARE), free // 3)
@@ -214,7 +231,7 @@ class WrittenSummarizer:
 
     def _afford(self, request: SummaryRequest, texts: list[str], previous: str | None, room: _Room) -> None:
         """Refuse what cannot be paid to its end before the first part is."""
-        per_raw = self._model.tokens_per_raw
+        per_raw = self.model.tokens_per_raw
         beside = beside_tokens(request, self._count, room.system) + FRAME_TOKENS
         raw = len(texts) * beside + (len(texts) - 1) * min(room.notes, request.budget_tokens)
         raw += sum(map(self._count, texts)) + (self._count(previous) if previous else 0)

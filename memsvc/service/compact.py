@@ -7,31 +7,27 @@ A failure at any point leaves the session as it was; the log is never touched.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from memsvc.core import accept
 from memsvc.core import policy as rules
 from memsvc.core.asking import SummaryRequest
 from memsvc.core.limits import Policy
-from memsvc.core.model import Entry, Key, Session, Summary, Window
-from memsvc.core.policy import Cut
+from memsvc.core.model import Key, Session, Summary, Window
 from memsvc.core.render import RENDERER, decode_entry
-from memsvc.core.route import Score, Tier
-from memsvc.core.turns import Group, groups, speaks
+from memsvc.core.route import Score
+from memsvc.core.turns import Group, groups
 from memsvc.errors import CannotFit, Conflict, SummarizerError
 from memsvc.observe import Compacted, Sink, SummarizerFailed
 from memsvc.ports import Counter, Store, Summarizer
 from memsvc.service.chain import PATIENCE_S, Chain, Wanted
+from memsvc.service.deferral import Collected, Ticket, ticket_of
 from memsvc.service.documents import limits
 from memsvc.service.economics import Economics
+from memsvc.service.material import Material, Plan
 from memsvc.service.routing import Writers
 
-EARLIER_TOKENS = 150_000
-"""How far back a summarizer that selects from originals may look, newest first."""
-EARLIER_BYTES = 8 * 1024 * 1024
-"""The same in bytes: images are few tokens and many bytes."""
-PAGE = 50
 MANY_ENTRIES = 1_000
 """More than this is parted into groups in a thread."""
 MANY_LOCKS = 10_000
@@ -45,6 +41,7 @@ class Outcome:
         reason: the trigger when something changed, else why nothing did.
         error: what went wrong on the way, or what somebody has to do about it; None = nothing.
         again: when to look again if no call comes before that (unix seconds); None = not by itself.
+        note: what the job is to know then; None = nothing.
     """
 
     changed: bool
@@ -52,46 +49,35 @@ class Outcome:
     epoch: int
     error: str | None = None
     again: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """A decided compaction with all that its summary must hold."""
-
-    window: Window
-    cut: Cut
-    policy: Policy
-    parts: accept.Parts
-    earlier: tuple[Entry, ...]
-    saving_usd: float | None = None
+    note: str | None = None
 
 
 class Compactor:
     """Runs compactions, at most one at a time per session in this process.
 
     Args:
-        summarizers: tried in order; the last one must be local (it never fails for long).
+        summarizers: tried in order, the last one must be local (it never fails for long); or all that says who writes.
         economics: says when it pays below the threshold; None = never.
-        tiers: models by tier, of which the conversation's own is asked before the last of `summarizers`.
     """
 
     def __init__(
         self,
         store: Store,
         counter: Counter,
-        summarizers: Sequence[Summarizer],
+        summarizers: Sequence[Summarizer] | Writers,
         *,
         defaults: Policy,
         clock: Callable[[], float],
         sink: Sink,
         economics: Economics | None = None,
-        tiers: Mapping[Tier, Sequence[Summarizer]] | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._store = store
         self._counter = counter
         self._count = counter.count
-        self._writers = Writers(summarizers, tiers)
+        self._material = Material(store, counter.count)
+        self._writers = summarizers if isinstance(summarizers, Writers) else Writers(summarizers)
+        self._deferrals = self._writers.deferrals
         self._defaults = defaults
         self._clock = clock
         self._sink = sink
@@ -100,15 +86,20 @@ class Compactor:
         self._locks: dict[Key, asyncio.Lock] = {}
         self._hard_locks: dict[Key, asyncio.Lock] = {}
 
-    async def run(self, key: Key, *, reason: str, keep_tokens: int | None = None) -> Outcome:
-        """Compact if it is due (always, for reason `forced`). Raises NotFound, SummarizerError."""
+    async def run(self, key: Key, *, reason: str, keep_tokens: int | None = None, note: str = "") -> Outcome:
+        """Compact if it is due (always, for reason `forced`); `note` is the job's. Raises NotFound,
+        SummarizerError."""
         async with _lock(self._locks, key):
-            outcome = await self._run(key, reason, keep_tokens)
-            if outcome.reason == "lost_race" and reason != "forced":
-                outcome = await self._run(key, reason, keep_tokens)  # it was an edit, perhaps: still too large?
-            return outcome
+            ticket, outcome, left = ticket_of(note), None, None
+            if ticket is not None:
+                outcome, left = await self._collect(key, ticket, wanted=reason != "forced")
+            if outcome is None:
+                outcome = await self._run(key, reason, keep_tokens, ticket)
+                if outcome.reason == "lost_race" and reason != "forced":
+                    outcome = await self._run(key, reason, keep_tokens, ticket)  # it was an edit: still too large?
+            return outcome if left is None else _waiting(outcome, left, self._clock())
 
-    async def _run(self, key: Key, reason: str, keep_tokens: int | None) -> Outcome:
+    async def _run(self, key: Key, reason: str, keep_tokens: int | None, ticket: Ticket | None) -> Outcome:
         window = await self._store.load(key)
         session = window.session
         policy = self._limits(session)
@@ -125,8 +116,57 @@ class Compactor:
         cut = rules.plan(session, parts, keep_tokens=keep, summary_tokens=policy.summary_tokens)
         if cut is None:
             return Outcome(False, "nothing_to_compact", session.epoch)
-        plan = await self._gather(window, cut, policy)
-        return await self._write(replace(plan, saving_usd=saving), reason)
+        plan = await self._material.plan(window, cut, policy)
+        plan = replace(plan, saving_usd=saving)
+        if reason == "cold" and ticket is None:
+            handed_in = await self._hand_in(plan)
+            if handed_in is not None:
+                return handed_in
+        return await self._write(plan, reason)
+
+    async def _hand_in(self, plan: Plan) -> Outcome | None:
+        """Hand the summary in as a batch; None where it is to be written now."""
+        if self._deferrals is None:
+            return None
+        session, request = plan.window.session, self._material.request(plan)
+        order, _ = await asyncio.to_thread(self._writers.order, request)
+        ticket = await self._deferrals.submit(order[0].name, request, session, plan.cut.seq, plan.saving_usd)
+        if ticket is None:
+            return None
+        return _waiting(Outcome(False, "batched", session.epoch), ticket, self._clock())
+
+    async def _collect(self, key: Key, ticket: Ticket, *, wanted: bool) -> tuple[Outcome | None, Ticket | None]:
+        """(what became of a batch; None = the compaction is to be made without it), (what is still to be looked for:
+        a batch that nobody wants any more is waited for too, so that the books learn what it cost)."""
+        if self._deferrals is None:
+            return None, None
+        window = await self._store.load(key)
+        session, policy = window.session, self._limits(window.session)
+        wanted = wanted and not ticket.dropped and ticket.fits(session)
+        try:
+            reply = await self._deferrals.reply(key, ticket, self._clock())
+        except SummarizerError:
+            return None, None
+        if reply is None:
+            if wanted and not self._pressed(window, policy):
+                return Outcome(False, "batched", session.epoch), ticket.looked()
+            if not ticket.dropped:
+                await self._deferrals.cancel(ticket)
+            return None, ticket.looked(dropped=True)
+        parts = await _groups(window)
+        cut = rules.cut_after(session, parts, ticket.to_seq, policy.summary_tokens) if wanted else None
+        if cut is None:
+            return None, None  # the session has gone on without it
+        plan = replace(await self._material.plan(window, cut, policy), saving_usd=ticket.saving_usd)
+        return await self._write(plan, "cold", first=Collected(ticket.receipt.writer, reply)), None
+
+    def _pressed(self, window: Window, policy: Policy) -> bool:
+        """Whether a session cannot wait any more."""
+        session, soft = window.session, rules.soft_mark(policy, window.session)
+        if soft is not None and session.context_tokens > soft:
+            return True
+        advice = self._economics.read(session, policy, window.entries)
+        return advice is not None and advice.look.due and advice.look.reason != "cold"
 
     async def hard(self, seen: Session, *, rendered: int) -> Outcome:
         """Bring a context under its hard mark with the local summarizer, at once.
@@ -140,7 +180,7 @@ class Compactor:
             if (session.uid, session.epoch) != (seen.uid, seen.epoch):
                 return Outcome(False, "lost_race", session.epoch)  # another fetch did it meanwhile
             parts = await _groups(window)
-            least = await self._least(window, parts, policy)
+            least = await self._material.least(window, parts, policy)
             beside = max(0, rendered - seen.tail_bytes)  # what the bytes of the messages are wrapped in
             room = max(0, policy.max_bytes - beside)
             cut = rules.plan_hard(session, parts, policy=policy, limit_bytes=room, least_block=least)
@@ -149,17 +189,17 @@ class Compactor:
                 raise _cannot_fit(need, policy)
             if cut is None:
                 raise _too_many_bytes(rendered, policy)
-            plan = await self._gather(window, cut, policy)
+            plan = await self._material.plan(window, cut, policy)
             outcome = await self._write(plan, "hard", local=True)
             if not outcome.changed and outcome.reason != "lost_race":
                 raise _cannot_fit(rules.expected(session), policy)
             return outcome
 
-    async def _write(self, plan: _Plan, reason: str, *, local: bool = False) -> Outcome:
+    async def _write(self, plan: Plan, reason: str, *, local: bool = False, first: Summarizer | None = None) -> Outcome:
         session, cut, started = plan.window.session, plan.cut, self._clock()
-        wanted = Wanted(self._request(plan), plan.parts, cut.budget, cut.replaced, must=reason == "hard")
+        wanted = Wanted(self._material.request(plan), plan.parts, cut.budget, cut.replaced, must=reason == "hard")
         try:
-            chain, score = await asyncio.to_thread(self._chain, session.key, wanted.request)
+            chain, score = await asyncio.to_thread(self._chain, session.key, wanted.request, first)
             written = await chain.write(wanted, local=local)
         except SummarizerError as failed:
             if failed.code != "no_gain":
@@ -187,14 +227,15 @@ class Compactor:
         outcome = await self._commit(plan, summary, started, str(score) if score is not None else None)
         return replace(outcome, error="; ".join(written.failed) or None)
 
-    def _chain(self, key: Key, request: SummaryRequest) -> tuple[Chain, Score | None]:
+    def _chain(self, key: Key, request: SummaryRequest, first: Summarizer | None) -> tuple[Chain, Score | None]:
         def tell(name: str, code: str, where: tuple[str, ...]) -> None:
             self._sink(SummarizerFailed(key.tenant, key.session, name, code, where))
 
         order, score = self._writers.order(request)
+        order = order if first is None else [first, *order]
         return Chain(order, self._counter, tell=tell, patience_s=self._patience_s), score
 
-    def _crowded(self, plan: _Plan) -> Outcome:
+    def _crowded(self, plan: Plan) -> Outcome:
         """Why request and pins left no room: too little is replaced, or they are too large for good."""
         epoch, most = plan.window.session.epoch, plan.policy.summary_tokens
         if accept.minimum_block(plan.parts, most, self._count) <= most:
@@ -202,7 +243,7 @@ class Compactor:
         advice = "pins and the quoted request leave no room in summary_tokens; unpin something or raise it"
         return Outcome(False, "pins_too_large", epoch, advice)
 
-    async def _commit(self, plan: _Plan, summary: Summary, started: float, routed: str | None) -> Outcome:
+    async def _commit(self, plan: Plan, summary: Summary, started: float, routed: str | None) -> Outcome:
         before = plan.window.session
         try:
             after = await self._store.commit(
@@ -235,69 +276,14 @@ class Compactor:
         )
         return Outcome(True, summary.reason, after.epoch)
 
-    # --- what a summary is made from ---------------------------------------------
-
-    def _request(self, plan: _Plan) -> SummaryRequest:
-        window, cut = plan.window, plan.cut
-        system = window.session.settings.system
-        return SummaryRequest(
-            entries=_covered(window, cut),
-            earlier=plan.earlier,
-            previous=accept.body_of(window.summary.text) if window.summary else None,
-            system=system.content.decode() if system else None,
-            budget_tokens=accept.body_budget(plan.parts, cut.budget, self._count),
-            key=window.session.key,
-        )
-
-    async def _gather(self, window: Window, cut: Cut, policy: Policy) -> _Plan:
-        key = window.session.key
-        covered = _covered(window, cut)
-        earlier = await self._earlier(key, window.session.cut)
-        pins = [p for p in await self._store.pins(key) if p.seq <= cut.seq]
-        request = await self._quoted(window, covered, cut.quote)
-        parts = await asyncio.to_thread(accept.gather, (*earlier, *covered), pins=pins, request=request)
-        return _Plan(window, cut, policy, replace(parts, from_seq=1), earlier)
-
-    async def _least(self, window: Window, parts: Sequence[Group], policy: Policy) -> int:
-        """Tokens of the smallest summary that this session could have, whatever is cut."""
-        pins = await self._store.pins(window.session.key)
-        newest = next((g.user for g in reversed(parts) if g.user), None)
-        request = await self._quoted(window, window.entries, newest)
-        quoted = accept.asked(request) if request is not None else None
-        must = accept.Parts(window.session.last_seq, request=quoted, pins=tuple(map(accept.quote, pins)))
-        least, budget = 0, policy.summary_tokens
-        while (found := accept.minimum_block(must, budget, self._count)) > least:
-            least, budget = found, max(found, budget)  # a larger block has room for a longer quote
-        return least
-
-    async def _quoted(self, window: Window, entries: Sequence[Entry], seq: int | None) -> Entry | None:
-        """The user message to quote: `seq` among `entries`; None = the one quoted before."""
-        if seq == 0:
-            return None
-        if seq is not None:
-            return next(e for e in entries if e.seq == seq)
-        before = window.summary.request_seq if window.summary else None
-        if before is None:  # the tail had a newer one then, which an edit has cut off
-            covered = await self._earlier(window.session.key, window.session.cut)
-            return next((e for e in reversed(covered) if speaks(decode_entry(e))), None)
-        found = await self._store.entries(window.session.key, after=before - 1, upto=before, limit=1)
-        return found[0] if found else None
-
-    async def _earlier(self, key: Key, cut: int) -> tuple[Entry, ...]:
-        """Originals that the present summary stands for, newest first up to a bound, in seq order."""
-        pages: list[list[Entry]] = []
-        tokens, size, upto = 0, 0, cut
-        while upto > 0 and tokens < EARLIER_TOKENS and size < EARLIER_BYTES:
-            page = await self._store.entries(key, after=max(0, upto - PAGE), upto=upto, limit=PAGE)
-            live = [e for e in page if not e.superseded]
-            pages.append(live)
-            tokens += sum(e.tokens for e in live)
-            size += sum(len(e.raw) for e in live)
-            upto -= PAGE
-        return tuple(e for page in reversed(pages) for e in page)
-
     def _limits(self, session: Session) -> Policy:
         return limits(session, self._defaults)
+
+
+def _waiting(outcome: Outcome, ticket: Ticket, now: float) -> Outcome:
+    """An outcome of a session whose batch is to be looked for."""
+    look = ticket.next_look(now)
+    return replace(outcome, again=look if outcome.again is None else min(look, outcome.again), note=ticket.note)
 
 
 def _lock(locks: dict[Key, asyncio.Lock], key: Key) -> asyncio.Lock:
@@ -305,10 +291,6 @@ def _lock(locks: dict[Key, asyncio.Lock], key: Key) -> asyncio.Lock:
         for idle in [k for k, lock in locks.items() if not lock.locked()]:
             del locks[idle]
     return locks.setdefault(key, asyncio.Lock())
-
-
-def _covered(window: Window, cut: Cut) -> tuple[Entry, ...]:
-    return tuple(e for e in window.entries if e.seq <= cut.seq)
 
 
 async def _groups(window: Window) -> list[Group]:

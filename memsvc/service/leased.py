@@ -80,7 +80,8 @@ class Leased:
 
     async def run(self, job: Job, *, reason: str, keep_tokens: int | None = None) -> Ended:
         """Do a claimed compaction and give the job back. Raises Unavailable when the store is away."""
-        work = asyncio.ensure_future(self._compactor.run(job.key, reason=reason, keep_tokens=keep_tokens))
+        compact = self._compactor.run(job.key, reason=reason, keep_tokens=keep_tokens, note=job.note)
+        work = asyncio.ensure_future(compact)
         try:
             held = await self._keep(job, work)
         finally:
@@ -114,7 +115,10 @@ class Leased:
             self._sink(WorkerFailed(type(bug).__name__, places(bug.__traceback__)))
             await self._back_off(job, "internal", type(bug).__name__)
             return Ended(error=bug)
-        if await self._queue.finish(job, reason=outcome.reason, error=outcome.error) and outcome.again is not None:
+        if outcome.note is not None:
+            told, again, note = outcome.reason if outcome.changed else None, outcome.again, outcome.note
+            await self._queue.finish(job, state="queued", reason=told, error=outcome.error, retry_at=again, note=note)
+        elif await self._queue.finish(job, reason=outcome.reason, error=outcome.error) and outcome.again is not None:
             with contextlib.suppress(NotFound):
                 await self._queue.enqueue(job.key, due_at=outcome.again)
         return Ended(outcome)

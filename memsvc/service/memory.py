@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from memsvc.core import policy as rules
@@ -11,7 +11,6 @@ from memsvc.core.limits import Policy
 from memsvc.core.model import Format, Key, Session
 from memsvc.core.render import RENDERER
 from memsvc.core.render.splice import array, obj
-from memsvc.core.route import Tier
 from memsvc.errors import CannotFit, MemsvcError, NotFound
 from memsvc.observe import Sink
 from memsvc.ports import Counter, Prices, Store, Summarizer
@@ -36,6 +35,7 @@ from memsvc.service.requests import (
     Rendered,
     UsageRequest,
 )
+from memsvc.service.routing import Writers
 from memsvc.service.savings import Savings
 from memsvc.service.spend import spend
 from memsvc.service.usage import Reports
@@ -50,7 +50,7 @@ class Memory:
     Args:
         store: an open store.
         counter: counts raw tokens.
-        summarizers: tried in order; the last one is local.
+        summarizers: tried in order, the last one is local; or all that says who writes.
         defaults: the service's policy (`max_tokens` 0 = by the model).
         clock: unix seconds.
         wake: called when a compaction became due, so that a worker need not poll.
@@ -59,7 +59,6 @@ class Memory:
         prices: what reported calls cost; None = every price is unknown.
         purse: the books within tenants' budgets; None = there are no budgets but their own.
         economics: says when a compaction pays below the threshold; None = never.
-        tiers: models that write summaries, by tier; None = `summarizers` alone.
         lease_s: a compaction that a caller asked for is taken over if nothing is heard of it for so long.
     """
 
@@ -67,7 +66,7 @@ class Memory:
         self,
         store: Store,
         counter: Counter,
-        summarizers: Sequence[Summarizer],
+        summarizers: Sequence[Summarizer] | Writers,
         *,
         defaults: Policy,
         clock: Callable[[], float],
@@ -77,7 +76,6 @@ class Memory:
         prices: Prices | None = None,
         purse: Purse | None = None,
         economics: Economics | None = None,
-        tiers: Mapping[Tier, Sequence[Summarizer]] | None = None,
         lease_s: float = LEASE_S,
     ) -> None:
         self._store = store
@@ -90,7 +88,7 @@ class Memory:
         economics = economics or Economics(None, clock=clock)
         self._savings = Savings(store, economics, defaults, limits=self._views.limits)
         self.compactor = Compactor(
-            store, counter, summarizers, defaults=defaults, clock=clock, sink=sink, economics=economics, tiers=tiers
+            store, counter, summarizers, defaults=defaults, clock=clock, sink=sink, economics=economics
         )
         self.looks = Looks(store, economics, limits=self._views.limits, clock=clock, wake=wake)
         self.purse = purse or Purse(store, Terms(), clock=clock, tell=sink)

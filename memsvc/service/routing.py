@@ -8,6 +8,7 @@ from memsvc.core.asking import SummaryRequest
 from memsvc.core.flatten import said
 from memsvc.core.route import LOOKED_AT, Asked, Score, Tier, chain, score
 from memsvc.ports import Summarizer
+from memsvc.service.deferral import Deferrals
 
 LOOKED_AT_ENTRIES = 20
 """The newest messages tell what a conversation is about."""
@@ -18,13 +19,18 @@ class Writers:
 
     Args:
         tiers: models by tier; empty = one order for every conversation.
+        deferrals: takes summaries that can wait; None = all are written at once.
     """
 
     def __init__(
-        self, summarizers: Sequence[Summarizer], tiers: Mapping[Tier, Sequence[Summarizer]] | None = None
+        self,
+        summarizers: Sequence[Summarizer],
+        tiers: Mapping[Tier, Sequence[Summarizer]] | None = None,
+        deferrals: Deferrals | None = None,
     ) -> None:
         self._summarizers = summarizers
         self._tiers = tiers or {}
+        self.deferrals = deferrals
 
     def order(self, request: SummaryRequest) -> tuple[Sequence[Summarizer], Score | None]:
         """Who is asked for a summary, and the score that it follows from (None = it was not looked at). Below the

@@ -45,6 +45,26 @@ class QueueContract:
         assert await store.next_due() == 10.0
         assert [(await _claimed(store, now=50.0)).key.session for _ in range(3)] == ["1", "2", "0"]
 
+    async def test_a_note_waits_for_the_next_claim_and_an_earlier_request_counts(self, store: Store) -> None:
+        await say(store, soft_tokens=1_000)
+        await store.enqueue(KEY, due_at=10.0)
+        job = await _claimed(store, now=10.0)
+        assert job.note == ""
+        assert await store.finish(job, state="queued", retry_at=500.0, note="batch é 7")
+        assert ((await must(store)).state, await store.next_due()) == ("queued", 500.0)
+        await store.enqueue(KEY, due_at=20.0)
+        again = await _claimed(store, now=20.0)
+        assert (again.note, again.attempts) == ("batch é 7", 1)
+        await store.enqueue(KEY, due_at=25.0)  # while it is claimed
+        assert await store.finish(again, state="queued", retry_at=600.0, note="batch é 7")
+        failed = await _claimed(store, now=25.0)
+        assert await store.finish(failed, state="backoff", error="x", retry_at=30.0)
+        last = await _claimed(store, now=30.0)
+        assert (last.note, last.attempts) == ("batch é 7", 2)
+        assert await store.finish(last)
+        await store.enqueue(KEY, due_at=40.0)
+        assert (await _claimed(store, now=40.0)).note == "", "a job that ended leaves nothing"
+
     async def test_one_job_a_session_and_the_earlier_request_stands(self, store: Store) -> None:
         await say(store)
         for due in (20.0, 10.0, 15.0):

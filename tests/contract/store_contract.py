@@ -43,4 +43,4 @@ class Access(KeysContract, SealedKeysContract, BudgetsContract):
 
 
 class StoreContract(Log, Whole, Access, QueueContract, LedgerContract, SentContract, Reads):
-    """Everything that `ports.py` promises."""
+    """Everything that `ports.store` promises."""

@@ -11,7 +11,7 @@ from source import PACKAGE, imports, modules
 MAY_IMPORT = {
     "errors": set(),
     "core": {"core", "errors"},
-    "ports": {"core", "errors"},
+    "ports": {"ports", "core", "errors"},
     "stores": {"stores", "core", "ports", "errors"},
     "llm": {"llm", "core", "ports", "errors"},
     "tokens": {"core", "ports", "errors"},

@@ -15,7 +15,7 @@ LONGER: dict[str, int] = {}
 WIDE = {
     "stores/sqlite/store.py:commit",  # the port's own signature
     "stores/redis/store.py:commit",  # the same
-    "ports.py:commit",  # compare-and-set names each thing that it freezes
+    "ports/store.py:commit",  # compare-and-set names each thing that it freezes
 }
 CATCH_ALL = {
     *("server/border.py", "worker.py", "stores/sqlite/writer.py", "stores/redis/link.py"),

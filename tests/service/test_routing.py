@@ -12,6 +12,7 @@ from memsvc.llm import LocalSummarizer
 from memsvc.observe import Compacted, Event
 from memsvc.ports import Summarizer
 from memsvc.service import Memory
+from memsvc.service.routing import Writers
 from memsvc.stores.sqlite import SQLiteStore
 from memsvc.worker import Worker
 from tests.service.world import (
@@ -39,7 +40,7 @@ async def routed(*messages: Json, tiers: dict[Tier, list[Summarizer]]) -> tuple[
     await store.open()
     clock, events, counter = Clock(), list[Event](), the_counter()
     local = LocalSummarizer(counter.count)
-    memory = Memory(store, counter, [local], defaults=SMALL, clock=clock, sink=events.append, tiers=tiers)
+    memory = Memory(store, counter, Writers([local], tiers), defaults=SMALL, clock=clock, sink=events.append)
     world = World(store, memory, Worker(store, memory.compactor, clock=clock, sink=events.append), clock)
     await world.append(*messages)
     assert (await world.compact(force=True))[1]["changed"]

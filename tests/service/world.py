@@ -24,6 +24,7 @@ from memsvc.service.requests import (
     ContextRequest,
     PutRequest,
 )
+from memsvc.service.routing import Writers
 from memsvc.stores.sqlite import SQLiteStore
 from memsvc.tokens import build_counter
 from memsvc.worker import Worker
@@ -117,7 +118,7 @@ def build(
     store: Store,
     *,
     policy: Policy = SMALL,
-    summarizers: Sequence[Summarizer] | None = None,
+    summarizers: Sequence[Summarizer] | Writers | None = None,
     clock: Clock | None = None,
     cache_bytes: int = 1_000_000,
     patience_s: float | None = None,

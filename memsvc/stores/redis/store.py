@@ -219,9 +219,10 @@ class RedisStore:
         reason: str | None = None,
         error: str | None = None,
         retry_at: float | None = None,
+        note: str | None = None,
     ) -> bool:
         """End or reschedule a claimed job; False if its lease was lost."""
-        ended = {"state": state, "reason": reason, "error": error, "retry_at": retry_at}
+        ended = {"state": state, "reason": reason, "error": error, "retry_at": retry_at, "note": note}
         return await self._jobs.finish(job, ended)
 
     async def extend(self, job: Job, *, now: float, lease_s: float) -> bool:

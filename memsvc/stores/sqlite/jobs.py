@@ -77,7 +77,13 @@ def _taken(db: apsw.Connection, uid: int, now: float, lease_s: float, found: tup
 
 
 def finish(
-    db: apsw.Connection, job: Job, state: State, reason: str | None, error: str | None, retry_at: float | None
+    db: apsw.Connection,
+    job: Job,
+    state: State,
+    reason: str | None,
+    error: str | None,
+    retry_at: float | None,
+    note: str | None,
 ) -> bool:
     """End or reschedule a claimed job; False if its lease was lost."""
     session = rows.head(db, job.key)
@@ -87,14 +93,20 @@ def finish(
     if row is None or row[:2] != (job.lease, job.attempts):
         return False
     due = retry_at
+    if note is not None and due is not None and row[2] is not None:
+        due = min(due, row[2])
     if due is None and row[2] is not None:
         due, state = row[2], "queued"  # asked for meanwhile
     if due is None:
         db.execute("DELETE FROM jobs WHERE uid = ?", (session.uid,))
     else:
-        attempts = job.attempts if retry_at is not None else 0
-        change = "UPDATE jobs SET due_at = ?, lease = NULL, claimed_at = NULL, again = NULL, attempts = ? WHERE uid = ?"
-        db.execute(change, (due, attempts, session.uid))
+        failed = retry_at is not None and note is None
+        kept = note if note is not None else job.note if failed else ""
+        change = (
+            "UPDATE jobs SET due_at = ?, lease = NULL, claimed_at = NULL, again = NULL, attempts = ?, note = ? "
+            "WHERE uid = ?"
+        )
+        db.execute(change, (due, job.attempts if failed else 0, kept, session.uid))
     said = session.last_reason if reason in (None, "below_threshold", "lost_race") else reason
     rows.update(db, replace(session, state=state, due_at=due, last_reason=said, last_error=error))
     return True

@@ -265,10 +265,11 @@ class SQLiteStore(AccessKeys):
         reason: str | None = None,
         error: str | None = None,
         retry_at: float | None = None,
+        note: str | None = None,
     ) -> bool:
         """End or reschedule a claimed job; False if its lease was lost."""
         ended = cast(State, state)
-        return await self._write(lambda db: jobs.finish(db, job, ended, reason, error, retry_at))
+        return await self._write(lambda db: jobs.finish(db, job, ended, reason, error, retry_at, note))
 
     async def extend(self, job: Job, *, now: float, lease_s: float) -> bool:
         """Let a claimed job become due later; False if its lease was lost."""

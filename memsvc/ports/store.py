@@ -1,4 +1,4 @@
-"""What the service needs from the outside: small protocols, one job each.
+"""What the service needs of a store: small protocols, one job each.
 
 Every store implements `Store`; one contract suite runs over all of them. Methods raise
 `NotFound` for an unknown session, `Conflict` for a lost compare-and-set, `Unavailable`
@@ -11,11 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from memsvc.core.access import ApiKey
-from memsvc.core.asking import Reply, SummaryRequest
 from memsvc.core.budgets import Budget, Counted, Reached, Spending
-from memsvc.core.economy import Rates
 from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
-from memsvc.core.money import Line, Sent, Spent, Usage
+from memsvc.core.money import Line, Sent, Spent
 
 
 class Log(Protocol):
@@ -188,8 +186,11 @@ class Queue(Protocol):
         reason: str | None = None,
         error: str | None = None,
         retry_at: float | None = None,
+        note: str | None = None,
     ) -> bool:
-        """End a claimed job (or reschedule it). False and no change if the lease was lost."""
+        """End a claimed job (or reschedule it). False and no change if the lease was lost. `note`: what the next
+        claim is to know; the job then waits without having failed, so that an earlier request counts. It stays
+        with a job that is rescheduled without one."""
         ...
 
     async def extend(self, job: Job, *, now: float, lease_s: float) -> bool:
@@ -309,42 +310,4 @@ class Store(Log, Copies, Census, Queue, Ledger, Budgets, Keys, SealedKeys, Proto
 
     async def close(self) -> None:
         """Finish what was acknowledged and let go."""
-        ...
-
-
-class Summarizer(Protocol):
-    """Writes the body of a summary. Raises SummarizerError, nothing else on purpose."""
-
-    name: str
-
-    async def summarize(self, request: SummaryRequest) -> Reply:
-        """A body of at most `request.budget_tokens`, or SummarizerError."""
-        ...
-
-
-class Prices(Protocol):
-    """What tokens cost. Pure once loaded, thread-safe, no network."""
-
-    def micros(self, provider: str, model: str, usage: Usage, *, at: float) -> int | None:
-        """Millionths of a dollar for a call, rounded up; None = the price is unknown."""
-        ...
-
-    def rates(self, provider: str, model: str, *, at: float, long: bool = False) -> Rates | None:
-        """Dollars per million tokens of a short call; `long`: written with the longer lifetime. None = unknown."""
-        ...
-
-
-class Counter(Protocol):
-    """Counts raw o200k tokens. Pure, thread-safe, special tokens are plain text."""
-
-    def count(self, text: str) -> int:
-        """Tokens of one text."""
-        ...
-
-    def count_many(self, texts: Sequence[str]) -> int:
-        """Sum over several texts, in one trip."""
-        ...
-
-    def truncate(self, text: str, tokens: int) -> str:
-        """The longest prefix of at most `tokens` tokens, cut on a character."""
         ...

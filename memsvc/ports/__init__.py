@@ -1,0 +1,32 @@
+"""What the service needs from the outside: small protocols, one job each."""
+
+from memsvc.ports.outside import Counter, Deferring, Prices, Summarizer
+from memsvc.ports.store import (
+    Budgets,
+    Census,
+    Copies,
+    Holds,
+    Keys,
+    Ledger,
+    Log,
+    Queue,
+    SealedKeys,
+    Store,
+)
+
+__all__ = [
+    "Budgets",
+    "Census",
+    "Copies",
+    "Counter",
+    "Deferring",
+    "Holds",
+    "Keys",
+    "Ledger",
+    "Log",
+    "Prices",
+    "Queue",
+    "SealedKeys",
+    "Store",
+    "Summarizer",
+]
