@@ -71,9 +71,9 @@ def test_a_file_may_stand_elsewhere(tmp_path: Path) -> None:
             "log_format (MEMSVC_LOG_FORMAT), given as 'xml' in the environment, must be json or console.",
         ),
         (
-            {"MEMSVC_MODE": "shadow"},
-            "mode (MEMSVC_MODE), given as 'shadow' in the environment, must be threshold, economic or manual; "
-            "shadow comes with a later version.",
+            {"MEMSVC_MODE": "sometimes"},
+            "mode (MEMSVC_MODE), given as 'sometimes' in the environment, must be threshold, economic, manual or "
+            "shadow.",
         ),
     ],
 )

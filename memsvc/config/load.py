@@ -111,8 +111,6 @@ def _unknown(name: str, place: str) -> str:
 def _sentence(name: str, given: object, place: str, error: ErrorDetails) -> str:
     own_words = str(error["ctx"]["error"]) if error["type"] == "value_error" else ""
     what = own_words or f"must be {allowed(name)}"
-    if name == "mode" and given == "shadow":
-        what += f"; {given} comes with a later version"
     shown = "given" if "_key" in name else f"given as {_shown(given)}"  # never a key
     return f"{name} ({PREFIX}{name.upper()}), {shown} in {place}, {what}."
 

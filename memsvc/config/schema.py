@@ -26,7 +26,7 @@ MODELS = ("summarizers", "models_nano", "models_standard", "models_pro")
 SUMMARIZERS = "anthropic, anthropic:MODEL, openai, openai:MODEL or local"
 CONFIG_VARIABLE = "MEMSVC_CONFIG"
 
-Mode = Literal["threshold", "economic", "manual"]
+Mode = Literal["threshold", "economic", "manual", "shadow"]
 Seconds = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -57,7 +57,8 @@ class Config(BaseModel):
     )
     mode: Mode = Field(
         "economic",
-        description="When to compact: past the threshold; economic = also earlier, when it pays; or only when asked.",
+        description="When to compact: past the threshold; economic = also earlier, when it pays; manual = when asked; "
+        "shadow = as economic, but the full history is served all the same (economics.md).",
     )
     threshold_tokens: int = Field(
         32_000, gt=0, description="A context larger than this is compacted in the background."

@@ -132,6 +132,8 @@ class Session:
         anchor_revision: the revision of that context; what is reported of an older one changes nothing.
         missed_tokens: raw tokens of this epoch that a reported call should have found cached, and did not.
         renderer: version of the renderer that this epoch began with.
+        shadow: 1 = the full history is served, although there may be a summary (`core.shadow`); 2 = it was, until
+            it no longer fitted; 0 = neither.
         clamps: how much of a tool's output is shown, from which message on (`core.limits`); None = all of it.
         state .. last_reason: the compaction's state as shown to the caller; due_at is None
             when nothing is queued.
@@ -164,6 +166,7 @@ class Session:
     missed_tokens: int = 0
     renderer: int = 1
     clamps: str | None = None
+    shadow: int = 0
     state: State = "idle"
     due_at: float | None = None
     last_error: str | None = None

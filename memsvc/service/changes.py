@@ -12,6 +12,7 @@ import orjson
 from memsvc.core import policy as rules
 from memsvc.core.limits import Policy, clamped_from
 from memsvc.core.model import Key, PrefixReason, Session, Settings, System
+from memsvc.core.shadow import OFF, OUTGROWN, aligned
 from memsvc.errors import InvalidRequest
 from memsvc.service.inbox import Inbox, check_system
 
@@ -49,7 +50,10 @@ class Change:
         clamps = clamped_from(old.clamps, old.last_seq + 1, policy.tool_output_tokens)
         new = replace(known, settings=settings, updated_at=self.at, factor=self._factor(known, settings), clamps=clamps)
         new = _with_prefix(old, new) if _visible(old.settings, settings) or stored is None else new
-        return rules.marked(new, rules.effective(policy, new, settings.model))
+        applied = rules.effective(policy, new, settings.model)
+        if policy.mode != "shadow" and new.shadow == OUTGROWN:
+            new = replace(new, shadow=OFF)  # another time, perhaps
+        return rules.marked(aligned(new, applied), applied)
 
     def _new_values(self, old: Settings) -> dict[str, Any]:
         values = dict(self.values)

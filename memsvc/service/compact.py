@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from memsvc.core import accept
+from memsvc.core import accept, shadow
 from memsvc.core import policy as rules
 from memsvc.core.asking import SummaryRequest
 from memsvc.core.limits import Policy
@@ -27,6 +27,7 @@ from memsvc.service.documents import limits
 from memsvc.service.economics import Economics
 from memsvc.service.material import Material, Plan
 from memsvc.service.routing import Writers
+from memsvc.service.shading import align
 
 MANY_ENTRIES = 1_000
 """More than this is parted into groups in a thread."""
@@ -100,7 +101,7 @@ class Compactor:
             return outcome if left is None else _waiting(outcome, left, self._clock())
 
     async def _run(self, key: Key, reason: str, keep_tokens: int | None, ticket: Ticket | None) -> Outcome:
-        window = await self._store.load(key)
+        window = await self._aligned(await self._store.load(key))
         session = window.session
         policy = self._limits(session)
         soft = rules.soft_mark(policy, session)
@@ -123,6 +124,13 @@ class Compactor:
             if handed_in is not None:
                 return handed_in
         return await self._write(plan, reason)
+
+    async def _aligned(self, window: Window) -> Window:
+        """The window of a session that is in the shadow if its mode wants it so: a commit goes by that."""
+        if shadow.aligned(window.session, self._limits(window.session)) is window.session:
+            return window
+        await align(self._store, window.session, self._limits, self._clock())
+        return await self._store.load(window.session.key)
 
     async def _hand_in(self, plan: Plan) -> Outcome | None:
         """Hand the summary in as a batch; None where it is to be written now."""

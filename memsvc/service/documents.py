@@ -12,6 +12,7 @@ from memsvc.core.model import Appended, Entry, Format, Session, Summary
 from memsvc.core.render import convert
 from memsvc.core.render.context import token_figures
 from memsvc.core.render.splice import obj
+from memsvc.core.shadow import ON, shown
 
 Saving = tuple[float | None, float | None]
 """What the compaction in force was expected to save, and has saved, in dollars; None = unknown."""
@@ -50,7 +51,7 @@ def session_document(session: Session, defaults: Policy, saving: Saving = NO_SAV
         "messages": session.messages,
         "last_seq": session.last_seq,
         "cut": session.cut or None,
-        "tokens": token_figures(session),
+        "tokens": token_figures(shown(session)),
         "compaction": {
             "state": session.state,
             "due": session.due_at,
@@ -58,6 +59,7 @@ def session_document(session: Session, defaults: Policy, saving: Saving = NO_SAV
             "last_reason": session.last_reason,
             "predicted_saving_usd": saving[0],
             "actual_saving_usd": saving[1],
+            "shadow": {"tokens": session.context_tokens} if session.shadow == ON else None,
         },
         "policy": rules.document(policy, rules.effective(policy, session, settings.model)),
     }

@@ -20,6 +20,8 @@ from memsvc.service.usage import seller
 LATE_S = 1.0
 """A cache that must have expired by now may live this much longer: clocks differ."""
 MODELS_KEPT = 1_024
+WEIGHED = ("economic", "shadow")
+"""Modes in which it is asked whether a compaction pays."""
 DAY_S = 86_400.0
 MICROS = 1_000_000
 
@@ -67,7 +69,7 @@ class Economics:
     def meter(self, session: Session, policy: Policy) -> Meter | None:
         """A meter for the tail of a session; None where its mode is another one, or where the price of its
         model or the ways of its cache are not known."""
-        return self._meter(session, policy, None) if policy.mode == "economic" else None
+        return self._meter(session, policy, None) if policy.mode in WEIGHED else None
 
     def advice(self, key: Key, meter: Meter) -> Advice:
         """What it says now, and when else it would."""

@@ -16,7 +16,7 @@ from memsvc.core.meter import Meter
 from memsvc.core.model import Key, Known, Session, Window
 from memsvc.errors import MemsvcError
 from memsvc.ports import Store
-from memsvc.service.economics import Economics, mark_of
+from memsvc.service.economics import WEIGHED, Economics, mark_of
 
 HELD = 2_000
 """Sessions whose meter is remembered; that of another one is read from its tail again."""
@@ -66,7 +66,7 @@ class Looks:
     def note(self, session: Session) -> None:
         """Something was appended."""
         key = session.key
-        if self._limits(session).mode != "economic":
+        if self._limits(session).mode not in WEIGHED:
             return
         if key in self._running:
             self._anew.add(key)  # what it is reading now may lack this
@@ -100,7 +100,8 @@ class Looks:
     async def _look(self, key: Key) -> None:
         held = self._held.get(key)
         window = await self._store.load(key, held.known if held is not None else None)
-        if held is not None and window.partial and held.policy != self._limits(window.session):
+        moved = held is not None and held.session.cut != window.session.cut  # in the shadow, under the same prefix
+        if held is not None and window.partial and (moved or held.policy != self._limits(window.session)):
             window = await self._store.load(key)
         held = self._read(held if window.partial else None, window)
         if held is None:

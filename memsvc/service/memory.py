@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from memsvc.core import policy as rules
+from memsvc.core import shadow
 from memsvc.core.limits import Policy
 from memsvc.core.model import Format, Key, Session
 from memsvc.core.render import RENDERER
@@ -37,6 +38,7 @@ from memsvc.service.requests import (
 )
 from memsvc.service.routing import Writers
 from memsvc.service.savings import Savings
+from memsvc.service.shading import align, leave
 from memsvc.service.spend import spend
 from memsvc.service.usage import Reports
 from memsvc.service.views import Held, Views
@@ -145,16 +147,24 @@ class Memory:
         """The context as finished JSON. Raises NotFound, or CannotFit with a `minimum`."""
         if request.wait_ms:
             await settled(self._store, key, request.wait_ms / 1000, self._clock)
-        for _ in range(3):  # a compaction at the hard mark changes what there is to fetch
+        asked = False
+        for _ in range(4):  # a compaction at the hard mark changes what there is to fetch
             held = await self._views.get(key, request.format, request.marks)
             if held.answer is not None and held.answered == (held.session.revision, request.max_tokens):
                 return held.answer
             if held.view.empty():
                 raise CannotFit("the session has no message to send yet; append one first", code="empty_context")
+            if not asked and shadow.aligned(held.session, held.limits) is not held.session:
+                asked = True
+                await align(self._store, held.session, self._views.limits, self._clock())
+                continue
             if not self._over(held):
                 answer = self._answer(held, request)  # first: another fetch may extend the view while this one waits
                 await self._refresh_soft(held)
                 return answer
+            if held.session.shadow == shadow.ON:
+                await leave(self._store, held.session, self._clock())
+                continue
             await self.compactor.hard(held.session, rendered=held.sent_bytes())
         raise CannotFit("the session grows faster than it can be compacted; try again", retryable=True)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from memsvc.core.limits import Policy
-from memsvc.core.model import Format, Key, Known, Session, Window
+from memsvc.core.model import Entry, Format, Key, Known, Session, Window
 from memsvc.core.render import decode_entry
 from memsvc.core.render.context import Style, View, style
-from memsvc.errors import NotFound
+from memsvc.core.shadow import ON, shown
+from memsvc.errors import NotFound, Unavailable
 from memsvc.ports import Log
 from memsvc.service.documents import limits
 from memsvc.service.inbox import OFF_LOOP_BYTES
@@ -22,6 +23,8 @@ from memsvc.service.requests import Marks, Rendered
 
 MAX_ROUNDS = 5
 """Tries to get a consistent view while other writers move the session's prefix."""
+
+PAGE = 500
 
 Slot = tuple[Key, Format, Marks]
 
@@ -91,12 +94,36 @@ class Views:
                 self._held.move_to_end(slot)
                 return held
             if held is None or not window.partial:
-                return await self._rebuild(slot, window)
+                whole = await self._whole(window)
+                if whole is None or self._held.get(slot) is not held:
+                    continue  # edited while it was read, or rebuilt by another fetch
+                return await self._rebuild(slot, whole)
             if self._extend(held, window):
                 self._keep(slot, held)
                 return held
             self._drop(slot)
-        return await self._rebuild(slot, await self._log.load(key))
+        whole = await self._whole(await self._log.load(key))
+        if whole is None:
+            raise Unavailable("the session is changed faster than it can be read; try again", retry_after=1)
+        return await self._rebuild(slot, whole)
+
+    async def _whole(self, window: Window) -> Window | None:
+        """The window as its context shows it: with all live messages and without the summary where that is not
+        served. None if the session was edited while they were read."""
+        session = window.session
+        if session.shadow != ON or not session.cut:
+            return window
+        earlier: list[Entry] = []
+        seq = 0
+        while page := await self._log.entries(session.key, after=seq, upto=session.cut, limit=PAGE):
+            earlier += [e for e in page if not e.superseded]
+            seq = page[-1].seq
+        now = await self._log.head(session.key)
+        if now is None or (now.uid, now.prefix_revision) != (session.uid, session.prefix_revision):
+            return None
+        entries = (*earlier, *window.entries)
+        size = sum(len(e.raw) for e in entries)
+        return replace(window, session=shown(session, size), summary=None, entries=entries)
 
     def limits(self, session: Session) -> Policy:
         """The policy as it applies to a session."""
@@ -114,7 +141,9 @@ class Views:
 
     def _extend(self, held: Held, window: Window) -> bool:
         """Bring a view up to date. False if it must be rebuilt (its style changed)."""
-        session = window.session
+        last = held.view.tail.last_seq
+        new = tuple(e for e in window.entries if e.seq > last)
+        session = shown(window.session, held.session.tail_bytes + sum(len(e.raw) for e in new))
         if _place(session) < _place(held.session) or session == held.session:
             return True  # nothing new, or an older reading that came late
         policy = self.limits(session)
@@ -122,8 +151,7 @@ class Views:
             return False
         if session.settings.model != held.session.settings.model:
             return False
-        last = held.view.tail.last_seq
-        held.view.extend(session, tuple(e for e in window.entries if e.seq > last))
+        held.view.extend(session, new)
         held.limits, held.mark = policy, window.mark
         held.answer = None
         return True

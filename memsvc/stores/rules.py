@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from memsvc.core.model import Batch, Draft, Key, Session, Settings, Summary
+from memsvc.core.shadow import ON
 from memsvc.errors import Conflict, InvalidRequest, NotFound
 
 _COUNTS = (
@@ -67,6 +68,14 @@ def _with_system(session: Session, batch: Batch) -> tuple[Session, tuple[Draft, 
         adopted = replace(session, settings=settings, soft_tokens=batch.soft_tokens_with_system)
         return adopted, batch.drafts, True
     return session, (batch.system_draft, *batch.drafts), False
+
+
+def compacted(session: Session, revision: int, renderer: int) -> Session:
+    """The header at the revision of a compaction: a new prefix begins, unless none of it is served."""
+    if session.shadow == ON:
+        return replace(session, revision=revision)
+    begun = replace(session, revision=revision, prefix_reason="compacted", prefix_revision=revision)
+    return replace(begun, bound_revision=revision, renderer=renderer)
 
 
 def no_session(key: Key) -> NotFound:

@@ -66,6 +66,7 @@ REPLIES: Mapping[str, Any] = {
             "last_reason": None,
             "predicted_saving_usd": None,
             "actual_saving_usd": None,
+            "shadow": None,
         },
         "policy": {
             "mode": "threshold",

@@ -30,6 +30,12 @@ class TokenCounts(Reply):
     ratio: float = Field(description="context / full.")
 
 
+class ShadowFigures(Reply):
+    """What would be served if it were not for the mode `shadow`."""
+
+    tokens: int = Field(description="Raw tokens of the compacted context.")
+
+
 class CompactionState(Reply):
     """Where the session's compaction stands."""
 
@@ -39,6 +45,7 @@ class CompactionState(Reply):
     last_reason: str | None
     predicted_saving_usd: float | None
     actual_saving_usd: float | None
+    shadow: ShadowFigures | None = Field(description="In the mode `shadow`, while the full history is served.")
 
 
 class SessionReply(Reply):

@@ -42,11 +42,6 @@ MAX_NUMBER = 2**53 - 1
 END_OF_TIME = 253_402_300_799
 """Last second of the year 9999."""
 
-NOT_YET = ("shadow",)
-"""Formats and policy modes of the contract that this version does not carry. Remove one to open it."""
-FORMATS_OFFERED = tuple(name for name in FORMATS if name not in NOT_YET)
-MODES_OFFERED = tuple(mode for mode in get_args(Mode) if mode not in NOT_YET)
-
 
 class Body(BaseModel):
     """Base of request bodies: strict types, no unknown members."""
@@ -71,12 +66,6 @@ def _plain(text: str) -> str:
     if unprintable(text):
         raise PydanticCustomError("plain_text", "must not have control characters, NUL or half surrogates")
     return text
-
-
-def _offered(value: Any) -> Any:
-    if isinstance(value, str) and value in NOT_YET:
-        raise PydanticCustomError("not_yet", "cannot be `{name}` in this version", {"name": value})
-    return value
 
 
 def _digits(value: Any) -> Any:
@@ -124,8 +113,8 @@ PLAIN = {"pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"}
 _SAYS_PLAIN: Any = PLAIN
 _CURSOR: Any = {"pattern": "^[A-Za-z0-9_=-]+$"}
 Name = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=_SAYS_PLAIN), AfterValidator(_plain)]
-FormatName = Annotated[Format, BeforeValidator(_offered), WithJsonSchema({"enum": list(FORMATS_OFFERED)})]
-ModeName = Annotated[Mode, BeforeValidator(_offered), WithJsonSchema({"enum": list(MODES_OFFERED)})]
+FormatName = Annotated[Format, WithJsonSchema({"enum": list(FORMATS)})]
+ModeName = Annotated[Mode, WithJsonSchema({"enum": list(get_args(Mode))})]
 Feature = Annotated[str, Field(min_length=1, max_length=100, json_schema_extra=_SAYS_PLAIN), AfterValidator(_plain)]
 Object = dict[str, Any]
 _SYSTEM_BLOCK = {
@@ -148,7 +137,7 @@ After = Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(_digits)]
 Wait = Annotated[int, Field(ge=0, le=MAX_WAIT_MS), BeforeValidator(_digits)]
 Room = Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_digits)]
 
-_FORMAT = "How the messages are written: " + ", ".join(f"`{name}`" for name in FORMATS_OFFERED) + "."
+_FORMAT = "How the messages are written: " + ", ".join(f"`{name}`" for name in FORMATS) + "."
 _LIMIT = f"How many items, 1 to {MAX_LIMIT}."
 _MESSAGES = f"A list of 1 to {MAX_MESSAGES} message objects, as the vendor's API takes them."
 
@@ -157,7 +146,7 @@ class PolicyBody(Body):
     """When and how far to compact; what is absent or null has the service's default."""
 
     mode: ModeName | None = Field(
-        None, description="When to compact: " + " or ".join(f"`{name}`" for name in MODES_OFFERED) + "."
+        None, description="When to compact: " + " or ".join(f"`{name}`" for name in get_args(Mode)) + "."
     )
     threshold_tokens: Count | None = Field(None, description="A context larger than this is compacted.")
     keep_tokens: Count | None = Field(None, description="The least that stays verbatim.")

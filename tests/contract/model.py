@@ -22,6 +22,7 @@ class Model:
     revision: int = 0
     log_revision: int = 0
     prefix: tuple[str | None, int, int] = (None, 0, 0)
+    shadow: bool = False
 
     @property
     def live(self) -> list[Entry]:
@@ -71,7 +72,12 @@ class Model:
         self.summaries.append(summary)
         self.chain.append(summary)
         self.epoch, self.revision = self.epoch + 1, self.revision + 1
-        self.prefix = ("compacted", self.revision, self.revision)
+        self._compacted()
+
+    def _compacted(self) -> None:
+        """A new prefix, unless none of it is served."""
+        if not self.shadow:
+            self.prefix = ("compacted", self.revision, self.revision)
 
     def truncate(self, after: int) -> None:
         self.must()
@@ -92,7 +98,7 @@ class Model:
         if epoch != (kept[-1].epoch if kept else 0):
             raise Conflict("")
         self.chain, self.epoch, self.revision = kept, self.epoch + 1, self.revision + 1
-        self.prefix = ("compacted", self.revision, self.revision)
+        self._compacted()
 
     def redact(self, seq: int) -> None:
         self.must()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from memsvc.core.model import Session
+from memsvc.core.model import Known, Session
 from memsvc.errors import Conflict, NotFound
 from memsvc.ports import Store
 from tests.contract.making import KEY, OTHER, batch, commit, compact, draft, log, must, say, sound, summary
@@ -120,6 +120,38 @@ class CommitContract:
         await store.delete(KEY)
         with pytest.raises(NotFound):
             await commit(store, seen, summary(seen, 1))
+
+
+class ShadowContract:
+    """Compactions that are made and not served: pointers move, the prefix stays."""
+
+    async def test_a_commit_in_the_shadow_leaves_the_prefix(self, store: Store) -> None:
+        await say(store, 10, soft_tokens=500)
+        await compact(store, 2)
+        before = await store.put(KEY, lambda s: replace(s or Session(KEY, 0, 0.0, 0.0), shadow=1), at=3.0)
+        assert before.shadow == 1
+        seen = Known(before.uid, before.prefix_revision, before.last_seq, before, mark=(await store.load(KEY)).mark)
+        after = await commit(store, before, summary(before, 6, tokens=9), renderer=7, soft_tokens=77)
+        assert (after.epoch, after.cut, after.summary_tokens, after.tail_tokens) == (2, 6, 9, 40)
+        assert (after.revision, after.soft_tokens) == (before.revision + 1, 77)
+        kept = ("prefix_reason", "prefix_revision", "bound_revision", "renderer", "shadow")
+        assert [getattr(after, n) for n in kept] == [getattr(before, n) for n in kept]
+        window = await store.load(KEY, seen)
+        assert (window.partial, window.entries, window.session) == (True, (), after), "the reader's prefix holds"
+        assert await sound(store) == after
+        back = await store.revert(KEY, 0, at=9.0)
+        assert [getattr(back, n) for n in kept] == [getattr(before, n) for n in kept]
+        assert (back.cut, back.revision) == (0, after.revision + 1)
+
+    async def test_what_was_sent_in_the_shadow_was_the_full_history(self, store: Store) -> None:
+        first = (await say(store, 10)).session
+        await store.put(KEY, lambda s: replace(s or first, shadow=1), at=3.0)
+        await compact(store, 6)
+        now = (await say(store, 2)).session
+        for revision, tokens in ((first.revision, 100), (now.revision - 1, 100), (now.revision, 120)):
+            sent = await store.sent(KEY, revision)
+            assert sent is not None
+            assert sent.tokens == tokens
 
 
 class TruncateContract:

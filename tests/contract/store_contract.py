@@ -16,6 +16,7 @@ from tests.contract.moves_contract import (
     DeleteContract,
     PinContract,
     RevertContract,
+    ShadowContract,
     TruncateContract,
 )
 from tests.contract.payload_contract import PayloadContract
@@ -25,7 +26,14 @@ from tests.contract.redact_contract import RedactContract
 
 
 class Log(
-    AppendContract, CommitContract, TruncateContract, RevertContract, RedactContract, PinContract, DeleteContract
+    AppendContract,
+    CommitContract,
+    TruncateContract,
+    RevertContract,
+    ShadowContract,
+    RedactContract,
+    PinContract,
+    DeleteContract,
 ):
     """What writes."""
 

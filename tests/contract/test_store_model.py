@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import settings, target
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from memsvc.core.model import Batch, Draft, Key, Known, Summary, Window
+from memsvc.core.model import Batch, Draft, Key, Known, Session, Summary, Window
 from memsvc.errors import Conflict, InvalidRequest, NotFound
 from memsvc.stores import open_store
 from tests.contract.model import Model
@@ -33,6 +34,11 @@ DRAFTS = st.lists(
 SEQS = st.integers(-1, 20)
 REFUSALS = (Conflict, InvalidRequest, NotFound)
 _numbers = count()
+
+
+def must(session: Session | None) -> Session:
+    assert session is not None
+    return session
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -98,6 +104,13 @@ class StoreMachine(RuleBasedStateMachine):
         model = self.models[key]
         epoch = model.chain[-1 - back].epoch if back < len(model.chain) else model.epoch - back
         self.same(self.store.revert(key, epoch, at=1.0), lambda: model.revert(epoch))
+
+    @rule(key=KEYS, on=st.booleans())
+    def shade(self, key: Key, on: bool) -> None:
+        """What a session's compactions change is served, or not."""
+        if self.models[key].log_revision:
+            self.run(self.store.put(key, lambda s: replace(must(s), shadow=int(on)), at=1.0))
+            self.models[key].shadow = on
 
     @rule(key=KEYS, seq=SEQS)
     def redact(self, key: Key, seq: int) -> None:

@@ -166,7 +166,6 @@ BAD_PUTS: list[tuple[Any, str, str]] = [
     ({"policy": {"max_tokens": 0}}, "policy.max_tokens", "at least 1"),
     ({"policy": {"alpha": 0}}, "policy.alpha", "more than 0"),
     ({"policy": {"mode": "sometimes"}}, "policy.mode", "`threshold` or `economic` or `manual`"),
-    ({"policy": {"mode": "shadow"}}, "policy.mode", "cannot be `shadow` in this version"),
     ({"policy": {"cache_ttl": "1d"}}, "policy.cache_ttl", "`5m` or `1h`"),
     ({"policy": {"threshold_tokens": 100}}, "policy.threshold_tokens", "keep_tokens"),
 ]

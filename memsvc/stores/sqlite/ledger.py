@@ -8,6 +8,7 @@ import apsw
 
 from memsvc.core.model import Key
 from memsvc.core.money import DAY_S, OWN, Line, Sent, Spent, Usage
+from memsvc.core.shadow import shown
 from memsvc.stores.sqlite import rows
 
 MAX_INTEGER = 2**63 - 1
@@ -92,6 +93,7 @@ def sent(db: apsw.Connection, key: Key, revision: int) -> Sent | None:
     session = rows.must_head(db, key)
     if not session.prefix_revision <= revision <= session.revision:
         return None
+    session = shown(session)
     tokens = session.context_tokens
     newer = db.execute(_NEWEST_FIRST, (rows.pos(session.uid, session.cut), rows.last_pos(session.uid)))
     try:

@@ -37,16 +37,11 @@ def commit(
     revision = old.revision + 1
     soft, factor, renderer = frozen
     new = replace(
-        renewed(old),
-        revision=revision,
+        rules.compacted(renewed(old), revision, renderer),
         epoch=summary.epoch,
         summary_epoch=summary.epoch,
-        prefix_reason="compacted",
-        prefix_revision=revision,
-        bound_revision=revision,
         soft_tokens=soft,
         factor=next_factor(old) if factor is None else factor,
-        renderer=renderer,
         last_reason=summary.reason,
         last_error=None,
     )
@@ -90,13 +85,9 @@ def revert(db: apsw.Connection, key: Key, to_epoch: int, at: float) -> Session:
     current = _behind(db, old, to_epoch)
     revision = old.revision + 1
     new = replace(
-        renewed(old),
-        revision=revision,
+        rules.compacted(renewed(old), revision, old.renderer),
         epoch=old.epoch + 1,
         summary_epoch=to_epoch,
-        prefix_reason="compacted",
-        prefix_revision=revision,
-        bound_revision=revision,
         last_reason="reverted",
         last_error=None,
     )

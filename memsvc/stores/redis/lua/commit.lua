@@ -25,9 +25,9 @@ local covered = totals(LOG, RANGES, GONE, asked.to_seq)
 s[F.revision], s[F.epoch], s[F.summary_epoch], s[F.cut] = revision, asked.epoch, asked.epoch, asked.to_seq
 s[F.summary_tokens] = asked.tokens
 s[F.tail_tokens], s[F.tail_bytes] = s[F.live_tokens] - covered.tokens, s[F.live_bytes] - covered.bytes
-s[F.prefix_reason], s[F.prefix_revision], s[F.bound_revision] = 'compacted', revision, revision
-s[F.prefix_tip], s[F.put_tip] = asked.tip, asked.tip
+local renderer = s[F.renderer]
 for place, value in pairs(asked.set) do s[place] = value end
+begun(s, revision, asked.tip, 'compacted', true, renderer)
 call('ZADD', SUMMARIES, asked.epoch, ARGV[2])
 call('ZADD', CHAIN, asked.to_seq, asked.epoch .. ':' .. asked.tokens)
 return {'done', save(H, s), settings(SETTINGS, s, asked.stamp)}

@@ -180,17 +180,28 @@ local function current(chain)  -- (epoch, tokens, cut) of the summary in force; 
   return epoch, tokens, tonumber(found[2])
 end
 
+-- A new prefix, unless it is that of a compaction of which nothing is served: then `renderer`, the old one, stays.
+local function begun(s, revision, tip, reason, bound, renderer)
+  s[F.put_tip] = tip
+  if s[F.shadow] == 1 and reason == 'compacted' then
+    s[F.renderer] = renderer
+    return
+  end
+  s[F.prefix_reason], s[F.prefix_revision], s[F.prefix_tip] = reason, revision, tip
+  if bound then s[F.bound_revision] = revision end
+end
+
 -- A header under a new prefix: its live figures and the chain are as they are to be, all else follows here.
 local function point(s, chain, log, ranges, gone, asked, bound)
   local epoch, tokens, cut = current(chain)
   local revision, covered = s[F.revision] + 1, totals(log, ranges, gone, cut)
-  if bound or epoch ~= s[F.summary_epoch] then s[F.bound_revision] = revision end
+  bound = bound or epoch ~= s[F.summary_epoch]
   s[F.revision], s[F.epoch] = revision, s[F.epoch] + 1
   s[F.summary_epoch], s[F.summary_tokens], s[F.cut] = epoch, tokens, cut
   s[F.tail_tokens], s[F.tail_bytes] = s[F.live_tokens] - covered.tokens, s[F.live_bytes] - covered.bytes
-  s[F.prefix_reason], s[F.prefix_revision] = asked.reason, revision
-  s[F.tip], s[F.prefix_tip], s[F.put_tip] = sums(log, ranges, s[F.last_seq]).tip, asked.tip, asked.tip
+  s[F.tip] = sums(log, ranges, s[F.last_seq]).tip
   for place, value in pairs(asked.set) do s[place] = value end
+  begun(s, revision, asked.tip, asked.reason, bound, s[F.renderer])
 end
 
 local function edited(s, at)  -- the log is another one
