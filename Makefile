@@ -61,7 +61,7 @@ demo: $(VENV)/.run
 	@$(PY) -m memsvc demo $(ARGS)
 
 test: $(VENV)/.dev
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev
 	@$(PY) -m ruff check .
