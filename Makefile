@@ -11,7 +11,7 @@ FIND_PYTHON = for p in $(CANDIDATES); do \
 	then echo "$$p"; break; fi; done
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help run demo replay test lint format docs bench soak mutants fuzz api-fuzz lock clean
+.PHONY: help run demo replay test lint format docs bench soak ledger mutants fuzz api-fuzz lock clean
 
 help:
 	@echo "make run     serve on http://127.0.0.1:8080 (SQLite, local summarizer, no key)"
@@ -23,6 +23,7 @@ help:
 	@echo "make docs    write the generated pages"
 	@echo "make bench   measure; DATA='folder ...' for your own conversations"
 	@echo "make soak    kill -9 everything under load, account for every message; ARGS='--store cluster'"
+	@echo "make ledger  10,000 paid calls under kill -9: books against the provider's own meter"
 	@echo "make mutants plant bugs, and see that a test notices each"
 	@echo "make fuzz    a million damaged messages for the decoders; api-fuzz: schemathesis on the API"
 	@echo "make lock    renew the pinned requirements"
@@ -97,6 +98,9 @@ api-fuzz: $(VENV)/.fuzz
 
 soak: $(VENV)/.dev
 	@$(PY) -m benchmarks.soak $(ARGS)
+
+ledger: $(VENV)/.dev
+	@$(PY) -m benchmarks.ledger $(ARGS)
 
 
 # One file for every system and Python from 3.11 on, with hashes, without the address of a registry.
