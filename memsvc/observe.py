@@ -126,14 +126,14 @@ class BudgetReached:
     Attributes:
         feature: None = the budget of all calls.
         period: `day` or `month`, in UTC.
-        level: per cent; 100 = a call was refused, or was made all the same and passed it.
+        percent: of the budget; 100 = a call was refused, or was made all the same and passed it.
         spent_usd: what is spent or held.
     """
 
     tenant: str
     feature: str | None
     period: str
-    level: int
+    percent: int
     limit_usd: float
     spent_usd: float
 

@@ -16,7 +16,7 @@ MAX_BUDGETS = 100
 class BudgetWanted(Body):
     """What calls may cost in each day or month, in UTC."""
 
-    period: Literal["day", "month"]
+    period: Literal["day", "month"] = Field(description="`day` or `month`, in UTC.")
     feature: Name | None = Field(None, description="What the calls are for, as reports name it. Default: all calls.")
     limit_usd: float = Field(gt=0, le=1_000_000_000, allow_inf_nan=False, description="Dollars.")
 

@@ -52,7 +52,7 @@ class Held:
 
     @property
     def levels(self) -> list[int]:
-        return [e.level for e in self.events if isinstance(e, BudgetReached)]
+        return [e.percent for e in self.events if isinstance(e, BudgetReached)]
 
 
 @pytest.fixture
@@ -209,7 +209,7 @@ async def test_news_is_signed_and_sent(receiver: Receiver) -> None:
     await hook.close(10.0)
     ((headers, body),) = receiver.got
     assert b'"event":"budget_reached"' in body
-    assert b'"level":80' in body
+    assert b'"percent":80' in body
     proof = hmac.new(b"s3cret", b"1700000000." + body, hashlib.sha256).hexdigest()
     assert headers["x-memsvc-signature"] == f"sha256={proof}"
     assert headers["x-memsvc-timestamp"] == "1700000000"
