@@ -114,6 +114,11 @@ class Handlers:
         query = _query(request, take.HistoryQuery)
         return reply.json_bytes(await self._memory.history(key, **query.model_dump()))
 
+    async def search(self, request: web.Request, key: Key) -> web.Response:
+        """Messages that fit words."""
+        query = _query(request, take.SearchQuery)
+        return reply.json_value(await self._memory.search(key, **query.model_dump()))
+
     async def summaries(self, request: web.Request, key: Key) -> web.Response:
         """A page of summaries."""
         query = _query(request, take.SummariesQuery)

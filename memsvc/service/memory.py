@@ -38,6 +38,7 @@ from memsvc.service.requests import (
 )
 from memsvc.service.routing import Writers
 from memsvc.service.savings import Savings
+from memsvc.service.search import Search
 from memsvc.service.shading import align, leave
 from memsvc.service.spend import spend
 from memsvc.service.usage import Reports
@@ -88,6 +89,7 @@ class Memory:
         self._views = Views(store, defaults, cache_bytes)
         self._drafts = Drafts(store, self._inbox, defaults, limits=self._views.limits)
         economics = economics or Economics(None, clock=clock)
+        self._search = Search(store)
         self._savings = Savings(store, economics, defaults, limits=self._views.limits)
         self.compactor = Compactor(
             store, counter, summarizers, defaults=defaults, clock=clock, sink=sink, economics=economics
@@ -176,6 +178,10 @@ class Memory:
         rows = [row for e in page for row in history_rows(e, session.cut, format)]
         following = b"%d" % page[-1].seq if len(entries) > limit else b"null"
         return obj([("messages", array(rows)), ("next", following)])
+
+    async def search(self, key: Key, *, q: str, limit: int) -> dict[str, Any]:
+        """Messages that fit words, the best first. Raises NotFound, InvalidRequest."""
+        return await self._search.find(key, q, limit)
 
     async def summaries(self, key: Key, *, after: int, limit: int) -> dict[str, Any]:
         """Committed summaries, oldest first; `next` is the value for `after`."""

@@ -165,6 +165,26 @@ class HistoryPage(Reply):
     next: int | None = Field(description="Value for `after`, null at the end.")
 
 
+class SearchResult(Reply):
+    """A message that fits."""
+
+    seq: int
+    role: Literal["user", "assistant", "tool", "system"]
+    at: float
+    score: float = Field(description="Comparable within one search only.")
+    snippet: str = Field(description="The part that fits best, on one line.")
+    compacted: bool
+    superseded: bool = Field(description="An edit has cut it off.")
+
+
+class SearchReply(Reply):
+    """Messages that fit, the best first."""
+
+    results: list[SearchResult]
+    matches: int = Field(description="How many fit in all.")
+    from_seq: int = Field(description="Messages before this one were not looked at: the log is longer than 200,000.")
+
+
 class SummaryItem(Covers):
     """One committed summary."""
 

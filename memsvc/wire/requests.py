@@ -324,6 +324,15 @@ class HistoryQuery(Query):
     format: FormatName | None = Field(None, description=_FORMAT + " Default: as each was written.")
 
 
+class SearchQuery(Query):
+    """What to look for."""
+
+    q: Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_plain)] = Field(
+        description='Words, and "phrases" that must be there word for word. No operators.'
+    )
+    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_digits)] = Field(10, description="Most results.")
+
+
 class SummariesQuery(Query):
     """Which summaries."""
 

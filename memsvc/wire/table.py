@@ -189,6 +189,17 @@ CALLS: tuple[Call, ...] = (
         needs="read",
     ),
     Call(
+        "search",
+        "GET",
+        f"{_SESSION}/search",
+        "Messages that fit words, compacted or not, the best first.",
+        "session",
+        {200: out.SearchReply},
+        query=take.SearchQuery,
+        errors=(404,),
+        needs="read",
+    ),
+    Call(
         "summaries",
         "GET",
         f"{_SESSION}/summaries",

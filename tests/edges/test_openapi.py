@@ -29,6 +29,7 @@ SENT: list[tuple[str, str]] = [
     ("summaries", f"{S}/summaries"),
     ("context", f"{S}/context"),
     ("history", f"{S}/history?limit=2"),
+    ("search", f"{S}/search?q=hello%20world"),
     ("fork", f"{S}/fork"),
     ("redact", f"{S}/messages/1"),
     ("history", f"{S}/history?limit=2&format=openai"),

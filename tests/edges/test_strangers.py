@@ -36,6 +36,7 @@ QUERIES = {
     "append": ["", "?context=anthropic"],
     "history": ["", "?after=1&limit=5", "?format=openai"],
     "summaries": ["", "?after=0"],
+    "search": ["?q=hello", "?q=MARK&limit=3"],
     "delete_inactive": ["?inactive_since=1900000000", "?inactive_since=1"],
     "list_sessions": ["", f"?prefix={MARK}", f"?user={MARK}", "?limit=1"],
 }

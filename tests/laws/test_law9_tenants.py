@@ -19,7 +19,7 @@ A, B, NOBODY = Key("acme", "chat"), Key("bolt", "chat"), Key("nobody", "chat")
 CALL = UsageRequest({"input_tokens": 900, "output_tokens": 9}, "r1", "anthropic", "claude-haiku-4-5", revision=1)
 KEYED = {
     "put", "get", "append", "append_and_context", "context", "history", "summaries", "compact", "truncate", "pin",
-    "unpin", "delete", "usage", "redact",
+    "unpin", "delete", "usage", "redact", "search",
     "fork",
 }  # fmt: skip
 """Every method that takes a key is tried below; a new one must be added here and there."""
@@ -38,6 +38,9 @@ async def test_sessions_of_the_same_name_are_apart() -> None:
         assert (await w.append(*chat(12, tag="b"), key=B, idempotency_key="k", ids=tuple(f"m{i}" for i in range(24))))[
             "duplicate"
         ]
+        for key, tag, other in ((A, "a", "b"), (B, "b", "a")):
+            assert (await w.memory.search(key, q=f"{tag}3q", limit=9))["matches"] == 1
+            assert (await w.memory.search(key, q=f"{other}3q", limit=9))["matches"] == 0
         await w.compact(A, force=True)
         await w.memory.pin(A, 24)
         assert (await w.memory.get(A))["epoch"] == 1
