@@ -27,7 +27,7 @@ AROUND = 90
 """Characters of a snippet on either side of a match."""
 
 _QUOTED = re.compile(r'"([^"]{1,200})"')
-_EDGES = " \t\r\n.,;:!?()[]{}<>'\"`*。，、；：！？（）「」『』【】《》"
+_EDGES = " -+=~|\t\r\n.,;:!?()[]{}<>'\"`*。，、；：！？（）「」『』【】《》"
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+")
 _PLAIN = re.compile(rb"[a-z0-9_-]+")
 
