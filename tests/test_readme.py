@@ -54,6 +54,18 @@ def test_python_snippets_run(server: str, capsys: pytest.CaptureFixture[str]) ->
     assert "<conversation_summary>" in context["messages"][1]["content"]
 
 
+def test_the_snippet_of_the_recall_page_runs(server: str, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "recall.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+    said = {"messages": [{"role": "user", "content": "Where is parcel 4711?"}]}
+    body = json.dumps(said).encode()
+    urllib.request.urlopen(urllib.request.Request(f"{server}/v1/sessions/chat-1/messages", body)).close()
+    exec(compile(block.replace(ADDRESS, server), "recall.md", "exec"), {})
+    shown = capsys.readouterr().out
+    assert "[1 user, " in shown
+    assert shown.rstrip().endswith("Where is parcel 4711?")
+
+
 def settings() -> list[dict[str, str]]:
     """The environments of the lines that start the service with a model."""
     block = next(b for b in snippets("sh") if "MEMSVC_SUMMARIZERS" in b)

@@ -105,6 +105,8 @@ class Purse:
 
     async def _counted(self, spending: Spending, limits: Sequence[Budget], *, anyway: bool = False) -> Counted:
         """Count, and tell of the levels of `limits` that this was the first to reach."""
+        if not spending.micros:
+            return Counted(None, ())  # what costs nothing passes no limit
         counted = await self._store.count(spending, limits, anyway=anyway)
         for one in counted.reached:
             for level in passed(one, self._terms.levels):

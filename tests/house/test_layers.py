@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "service": {"service", "core", "ports", "errors", "observe"},
     "worker": {"service", "core", "ports", "errors", "observe"},
     "server": {"server", "wire", "service", "observe", "core", "errors"},
+    "integrations": {"integrations", "core", "errors"},
     "testing": {"testing"},
 }
 """Layer -> layers it may import. `app` may import all but cli; cli, demo and __main__ all."""
