@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
 
 from memsvc import __version__
 from memsvc.cli import moving, serving
@@ -12,10 +13,18 @@ from memsvc.cli.keys import add_keys_command, run_keys
 from memsvc.cli.provider_keys import add_provider_keys_command, run_provider_keys
 from memsvc.cli.replay import add_replay_command, run_replay
 from memsvc.cli.route import add_route_command, run_route
+from memsvc.cli.show import add_show_command, run_show
 from memsvc.cli.spend import add_spend_command, run_spend
-from memsvc.config import ConfigError, load_config
+from memsvc.config import Config, ConfigError, load_config
 
 _OVERRIDES = ("store", "host", "port")
+_ON_STORE: Mapping[str, Callable[[Config, argparse.Namespace], Coroutine[Any, Any, int]]] = {
+    "keys": run_keys,
+    "provider-keys": run_provider_keys,
+    "show": run_show,
+    "spend": run_spend,
+}
+"""Commands that look into a store."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,21 +34,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = load_config({k: v for k, v in vars(args).items() if k in _OVERRIDES and v is not None})
     except ConfigError as wrong:
         return serving.wrong(str(wrong))
+    if args.command in _ON_STORE:
+        return asyncio.run(_ON_STORE[args.command](config, args))
     match args.command:
         case "demo":
             from memsvc.demo import run_demo
 
             return asyncio.run(run_demo())
-        case "keys":
-            return asyncio.run(run_keys(config, args))
-        case "provider-keys":
-            return asyncio.run(run_provider_keys(config, args))
-        case "spend":
-            return asyncio.run(run_spend(config, args))
-        case "replay":
-            return run_replay(config, args)
         case "route":
             return run_route(config, args)
+        case "replay":
+            return run_replay(config, args)
         case "worker":
             return serving.work(config)
         case "serve":
@@ -75,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add_replay_command(commands)
     add_spend_command(commands)
     add_route_command(commands)
+    add_show_command(commands)
     add_keys_command(commands)
     add_provider_keys_command(commands)
     commands.add_parser("demo", help="play a sample conversation and show history against context")

@@ -13,6 +13,7 @@ from memsvc.core.render import convert
 from memsvc.core.render.context import token_figures
 from memsvc.core.render.splice import obj
 from memsvc.core.shadow import ON, shown
+from memsvc.core.sources import sources
 
 Saving = tuple[float | None, float | None]
 """What the compaction in force was expected to save, and has saved, in dollars; None = unknown."""
@@ -98,6 +99,7 @@ def summary_document(summary: Summary, current: bool, saved: float | None) -> di
         "at": summary.at,
         "attempts": summary.attempts,
         "current": current,
+        "sources": sources(summary.text, summary.to_seq),
     }
 
 

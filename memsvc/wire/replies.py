@@ -202,6 +202,7 @@ class SummaryItem(Covers):
     at: float
     attempts: int
     current: bool
+    sources: list[int] = Field(description="Seqs of the messages that it names; all others are left out of it.")
 
 
 class SummaryPage(Reply):
