@@ -43,8 +43,8 @@ class CompactionState(Reply):
     due: float | None = Field(description="Unix seconds, null when nothing is queued.")
     last_error: str | None
     last_reason: str | None
-    predicted_saving_usd: float | None
-    actual_saving_usd: float | None
+    predicted_saving_usd: float | None = Field(description="Of the summary in force; null in lists of sessions.")
+    actual_saving_usd: float | None = Field(description="The same, so far. Null = unknown, and in lists.")
     shadow: ShadowFigures | None = Field(description="In the mode `shadow`, while the full history is served.")
 
 
