@@ -29,6 +29,7 @@ AROUND = 90
 _QUOTED = re.compile(r'"([^"]{1,200})"')
 _EDGES = " -+=~|\t\r\n.,;:!?()[]{}<>'\"`*。，、；：！？（）「」『』【】《》"
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+")
+_WORD = re.compile(r"\w")
 _PLAIN = re.compile(rb"[a-z0-9_-]+")
 
 
@@ -64,7 +65,7 @@ def parse(text: str) -> Query:
     words: list[str] = []
     for chunk in _QUOTED.sub(" ", text).split():
         words += _parts(chunk.strip(_EDGES).casefold())
-    phrases = [p for p in dict.fromkeys(phrases) if any(c.isalnum() for c in p)]
+    phrases = [p for p in dict.fromkeys(phrases) if _WORD.search(p)]
     words = [w for w in dict.fromkeys(words) if w not in phrases]
     if not phrases and not words:
         raise InvalidRequest("`q` has no word to look for; send one or more words", field="q")
@@ -77,7 +78,7 @@ def _parts(chunk: str) -> list[str]:
     for run in _UNSPACED.findall(chunk):
         found += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
         rest = rest.replace(run, " ")
-    return found + [part for part in rest.split() if any(c.isalnum() for c in part)]
+    return found + [part for part in rest.split() if _WORD.search(part)]
 
 
 @dataclass(frozen=True, slots=True)

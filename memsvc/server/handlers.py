@@ -26,7 +26,7 @@ from memsvc.service.requests import (
 )
 from memsvc.wire import check_append, check_append_query, check_name, check_usage, openapi_document, shown, validate
 from memsvc.wire import requests as take
-from memsvc.wire.budgets import PutBudgets
+from memsvc.wire.money import PutBudgets, SpendQuery
 
 if TYPE_CHECKING:
     from memsvc.service import Memory
@@ -91,7 +91,7 @@ class Handlers:
 
     async def spend(self, request: web.Request, key: Key) -> web.Response:
         """What calls have cost."""
-        query = _query(request, take.SpendQuery)
+        query = _query(request, SpendQuery)
         return reply.json_value(await self._memory.spend(key.tenant, **query.model_dump()))
 
     async def budgets(self, request: web.Request, key: Key) -> web.Response:
@@ -101,7 +101,7 @@ class Handlers:
     async def put_budgets(self, request: web.Request, key: Key) -> web.Response:
         """Set a tenant's budgets."""
         body = validate(PutBudgets, parse(await self._bodies.read(request)))
-        wanted = [Budget(b.period, b.feature, round(b.limit_usd * 1_000_000) or 1) for b in body.budgets]
+        wanted = [Budget(b.period, b.feature, round(b.limit_usd * 1_000_000) or 1) for b in body.each]
         return reply.json_value({"budgets": await self._memory.purse.put(key.tenant, wanted)})
 
     async def list_sessions(self, request: web.Request, key: Key) -> web.Response:

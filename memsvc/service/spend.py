@@ -44,7 +44,7 @@ def days_of(period: str, now: float) -> tuple[int, int]:
 def parts_of(by: str) -> tuple[By, ...]:
     """What to tell apart: of day, feature and model, with commas between them. Raises InvalidRequest."""
     given = by.split(",") if by else []
-    if len(set(given)) < len(given) or set(given) - set(BYS):
+    if set(given) - set(BYS):
         raise InvalidRequest("`by` must be one or more of day, feature and model, with commas between them", field="by")
     return tuple(one for one in BYS if one in given)
 

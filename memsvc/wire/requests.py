@@ -32,7 +32,6 @@ MAX_MESSAGES = 10_000
 """Most messages in one append or count."""
 MAX_LIMIT = 1_000
 """Most items on one page."""
-BY = "^(day(,feature)?(,model)?|feature(,model)?|model)$"
 MAX_WAIT_MS = 60_000
 """Longest a caller may wait for a compaction."""
 MAX_MEMBERS = 100
@@ -62,7 +61,8 @@ def unprintable(text: str) -> bool:
     return any(unicodedata.category(char) in ("Cc", "Cs") for char in text)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A text, if it can be printed. For pydantic."""
     if unprintable(text):
         raise PydanticCustomError("plain_text", "must not have control characters, NUL or half surrogates")
     return text
@@ -111,11 +111,12 @@ def _moment(value: Any) -> Any:
 PLAIN = {"pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"}
 """For JSON Schema: no control characters; see `unprintable`."""
 _SAYS_PLAIN: Any = PLAIN
+_HAS_WORD: Any = {"allOf": [PLAIN, {"pattern": r"\w"}]}
 _CURSOR: Any = {"pattern": "^[A-Za-z0-9_=-]+$"}
-Name = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=_SAYS_PLAIN), AfterValidator(_plain)]
+Name = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=_SAYS_PLAIN), AfterValidator(plain)]
 FormatName = Annotated[Format, WithJsonSchema({"enum": list(FORMATS)})]
 ModeName = Annotated[Mode, WithJsonSchema({"enum": list(get_args(Mode))})]
-Feature = Annotated[str, Field(min_length=1, max_length=100, json_schema_extra=_SAYS_PLAIN), AfterValidator(_plain)]
+Feature = Annotated[str, Field(min_length=1, max_length=100, json_schema_extra=_SAYS_PLAIN), AfterValidator(plain)]
 Object = dict[str, Any]
 _SYSTEM_BLOCK = {
     "type": "object",
@@ -212,8 +213,21 @@ class AppendMessages(Body):
     )
 
 
+_TO_EPOCH = {"to_epoch": {"type": "integer"}}
+_ALONE: Any = {
+    "not": {
+        "anyOf": [
+            {"required": ["to_epoch", "keep_tokens"], "properties": {**_TO_EPOCH, "keep_tokens": {"type": "integer"}}},
+            {"required": ["to_epoch", "force"], "properties": {**_TO_EPOCH, "force": {"const": True}}},
+        ]
+    }
+}
+
+
 class Compact(Body):
     """Ask for a compaction now."""
+
+    model_config = ConfigDict(json_schema_extra=_ALONE)
 
     force: bool = Field(False, description="Compact although the context is below its threshold.")
     keep_tokens: Count | None = Field(None, description="Keep at least so much verbatim, this time only.")
@@ -256,34 +270,14 @@ class CountTokens(Body):
 class ListQuery(Query):
     """Which sessions to list."""
 
-    prefix: Annotated[str, Field(max_length=200, json_schema_extra=_SAYS_PLAIN), AfterValidator(_plain)] = Field(
+    prefix: Annotated[str, Field(max_length=200, json_schema_extra=_SAYS_PLAIN), AfterValidator(plain)] = Field(
         "", description="Only sessions whose name begins with this."
     )
     user: Name | None = Field(None, description="Only sessions with this `user` tag.")
     after: (
-        Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=_CURSOR), AfterValidator(_plain)] | None
+        Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=_CURSOR), AfterValidator(plain)] | None
     ) = Field(None, description="The `next` of the page before.")
     limit: Limit = Field(100, description=_LIMIT)
-
-
-_PERIOD: dict[str, Any] = {
-    "anyOf": [
-        {"type": "string", "pattern": "^(today|([1-9]|[1-9][0-9]|[12][0-9]{2}|3[0-5][0-9]|36[0-6])d)$"},
-        {"type": "string", "pattern": "^[12][0-9]{3}-(0[1-9]|1[0-2])$"},
-        {"type": "string", "format": "date"},
-    ]
-}
-
-
-class SpendQuery(Query):
-    """Which calls to sum up, and how."""
-
-    period: Annotated[str, Field(max_length=20), AfterValidator(_plain), WithJsonSchema(_PERIOD)] = Field(
-        "30d", description="`today`, so many days with today (`7d`), a month (`2026-11`) or a day (`2026-11-24`), UTC."
-    )
-    by: Annotated[str, Field(max_length=40, json_schema_extra={"pattern": BY}), AfterValidator(_plain)] = Field(
-        "feature,model", description="What to tell apart: of `day`, `feature` and `model`, with commas between them."
-    )
 
 
 class InactiveQuery(Query):
@@ -327,8 +321,8 @@ class HistoryQuery(Query):
 class SearchQuery(Query):
     """What to look for."""
 
-    q: Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_plain)] = Field(
-        description='Words, and "phrases" that must be there word for word. No operators.'
+    q: Annotated[str, Field(min_length=1, max_length=1_000, json_schema_extra=_HAS_WORD), AfterValidator(plain)] = (
+        Field(description='Words, and "phrases" that must be there word for word. No operators.')
     )
     limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(_digits)] = Field(10, description="Most results.")
 

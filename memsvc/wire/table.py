@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from memsvc.core.access import Access
 from memsvc.wire import replies as out
 from memsvc.wire import requests as take
-from memsvc.wire.budgets import PutBudgets
+from memsvc.wire.money import PutBudgets, SpendQuery
 
 Scope = Literal["session", "tenant", "public"]
 """What a call is about: one session of the tenant, the tenant, or nobody (no credential needed)."""
@@ -294,7 +294,7 @@ CALLS: tuple[Call, ...] = (
         "What calls have cost, by day, feature and model.",
         "tenant",
         {200: out.SpendReply},
-        query=take.SpendQuery,
+        query=SpendQuery,
         needs="read",
     ),
     Call(
