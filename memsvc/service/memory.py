@@ -165,8 +165,9 @@ class Memory:
                 await self._refresh_soft(held)
                 return answer
             if held.session.shadow == shadow.ON:
-                await leave(self._store, held.session, self._clock())
-                continue
+                left = await leave(self._store, held.session, self._clock())
+                if left.revision != held.session.revision:
+                    continue  # there is a summary to be served
             await self.compactor.hard(held.session, rendered=held.sent_bytes())
         raise CannotFit("the session grows faster than it can be compacted; try again", retryable=True)
 

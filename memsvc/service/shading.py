@@ -17,15 +17,16 @@ async def align(log: Log, session: Session, limits: Callable[[Session], Policy],
     await _put(log, session, lambda stored: aligned(stored, limits(stored)), at)
 
 
-async def leave(log: Log, session: Session, at: float) -> None:
-    """Serve a session compacted, now that its full history does not fit any more. Raises NotFound."""
-    await _put(log, session, outgrown, at)
+async def leave(log: Log, session: Session, at: float) -> Session:
+    """Serve a session compacted, now that its full history does not fit any more; gives its header. Raises
+    NotFound."""
+    return await _put(log, session, outgrown, at)
 
 
-async def _put(log: Log, session: Session, change: Callable[[Session], Session], at: float) -> None:
+async def _put(log: Log, session: Session, change: Callable[[Session], Session], at: float) -> Session:
     def changed(stored: Session | None) -> Session:
         if stored is None:
             raise NotFound(f"no session {session.key.session!r}")
         return change(stored) if stored.uid == session.uid else stored
 
-    await log.put(session.key, changed, at=at)
+    return await log.put(session.key, changed, at=at)

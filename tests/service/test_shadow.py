@@ -122,3 +122,13 @@ async def test_an_edit_and_a_redaction_in_the_shadow() -> None:
         context = await w.context()
         assert len(context["messages"]) == 19
         assert "t1q" not in str(context["messages"])
+
+
+async def test_a_history_that_is_too_long_before_anything_was_compacted() -> None:
+    async with world(policy=replace(SHADOW, max_tokens=2_000)) as w:
+        await w.append(user("begin"))
+        await w.context()
+        await w.append(*chat(40))
+        context = await w.context()
+        assert context["covers"] is not None
+        assert context["tokens"]["context"] <= 2_000
