@@ -76,10 +76,10 @@ def _lines(session: dict[str, Any], summaries: list[dict[str, Any]], tail: list[
         f"tokens   {tokens['full']:,} in full, {tokens['context']:,} in the context ({tokens['ratio']:.2f}): {parts}",
         f"state    {compaction['state']}, last reason {compaction['last_reason'] or 'none'}"
         + (f", last error: {compaction['last_error']}" if compaction["last_error"] else ""),
-        "",
-        "epoch    messages        tokens  why         by                    cost $   to save $    saved $",
-        *(_row(s) for s in summaries),
     ]
+    if summaries:
+        head = "epoch    messages        tokens  why         by                    cost $   to save $    saved $"
+        lines += ["", head, *map(_row, summaries)]
     shown = next((s for s in summaries if (s["current"] if epoch is None else s["epoch"] == epoch)), None)
     if shown is not None:
         lines += ["", f"summary of epoch {shown['epoch']}, for messages 1 to {shown['to']}:", ""]
