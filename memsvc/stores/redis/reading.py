@@ -47,7 +47,7 @@ class Reading:
         raise Unavailable("the session is changed faster than its tail can be read; try again", retry_after=1)
 
     async def _load(self, key: Key, known: Known | None) -> Window | None:
-        """None if the prefix moved between two parts of a long tail."""
+        """None if the prefix or the cut moved between two parts of a long tail."""
         window, last = await self._part(key, known)
         if window.session is (known and known.session):
             return window
@@ -55,7 +55,7 @@ class Reading:
         session = window.session
         while last < session.last_seq:
             part, last = await self._part(key, Known(session.uid, session.prefix_revision, last))
-            if not part.partial:
+            if not part.partial or part.session.epoch != session.epoch:
                 return None
             entries += part.entries
             session, window = part.session, replace(window, session=part.session, mark=part.mark)
