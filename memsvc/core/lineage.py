@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from memsvc.core.model import Session, Summary
+from memsvc.core.model import ON, Session, Summary
 from memsvc.core.policy import renewed
 
 
@@ -44,7 +44,7 @@ def forked(session: Session, current: Link | None, after_seq: int | None, at: fl
     if after_seq is None or after_seq >= session.last_seq:
         return new
     revision = session.revision + 1
-    same = (current.epoch if current is not None else 0) == session.summary_epoch
+    same = session.shadow == ON or (current.epoch if current is not None else 0) == session.summary_epoch
     return replace(
         renewed(new),
         revision=revision,

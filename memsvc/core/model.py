@@ -15,6 +15,9 @@ Format = Literal["anthropic", "openai", "responses"]
 FORMATS: tuple[Format, ...] = ("anthropic", "openai", "responses")
 DEFAULT_TENANT = "default"
 
+OFF, ON, OUTGROWN = 0, 1, 2
+"""Values of `Session.shadow` (see `core.shadow`)."""
+
 TOMBSTONE = b'{"type":"redacted"}'
 """What history shows in the place of a redacted message."""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from memsvc.core.accept import MIN_GAIN_SHARE, MIN_GAIN_TOKENS
 from memsvc.core.limits import Policy
-from memsvc.core.model import Format, Session
+from memsvc.core.model import ON, Format, Session
 from memsvc.core.money import Sent
 from memsvc.core.turns import Group
 from memsvc.errors import InvalidRequest
@@ -111,9 +111,12 @@ def soft_tokens(applied: Policy, factor: float) -> int | None:
 
 
 def soft_mark(applied: Policy, session: Session) -> int | None:
-    """The same in the session's present epoch: `expected` passes the threshold above it."""
+    """The same in the session's present epoch: `expected` passes the threshold above it. In the shadow reports
+    are of the full history, and tell of the compacted context only how the provider counts."""
     if applied.mode == "manual":
         return None
+    if session.shadow == ON:
+        return soft_tokens(applied, next_factor(session))
     over = applied.threshold_tokens - session.anchor_tokens
     return session.anchor_raw + math.floor(over / _rate(session))
 
@@ -192,7 +195,7 @@ def renewed(session: Session) -> Session:
     """The header of a new epoch: its factor frozen from what was reported, its anchor gone, and the
     soft mark for the same threshold."""
     factor, soft = next_factor(session), session.soft_tokens
-    if soft is not None and session.anchor_raw:
+    if soft is not None and session.anchor_raw and session.shadow != ON:
         threshold = session.anchor_tokens + _rate(session) * (soft - session.anchor_raw)
         soft = math.floor(threshold / factor)
     return replace(session, factor=factor, soft_tokens=soft, **_NOTHING_REPORTED)

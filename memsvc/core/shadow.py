@@ -10,10 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from memsvc.core.limits import Policy
-from memsvc.core.model import Session
-
-OFF, ON, OUTGROWN = 0, 1, 2
-"""Values of `Session.shadow`."""
+from memsvc.core.model import OFF, ON, OUTGROWN, Session
+from memsvc.core.policy import renewed
 
 
 def shown(session: Session, tail_bytes: int | None = None) -> Session:
@@ -37,10 +35,10 @@ def outgrown(session: Session) -> Session:
 
 
 def _turned(session: Session, shadow: int) -> Session:
-    """What is served becomes another thing if there is a summary: a new prefix begins."""
-    new = replace(session, shadow=shadow)
+    """What is served becomes another thing if there is a summary: a new prefix begins, and what was reported of
+    the other one tells only how the provider counts."""
     if not session.cut:
-        return new
+        return replace(session, shadow=shadow)
     revision = session.revision + 1
-    new = replace(new, revision=revision, prefix_reason="compacted", prefix_revision=revision)
-    return replace(new, bound_revision=revision)
+    new = replace(renewed(session), shadow=shadow, revision=revision, bound_revision=revision)
+    return replace(new, prefix_reason="compacted", prefix_revision=revision)

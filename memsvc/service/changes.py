@@ -11,8 +11,8 @@ import orjson
 
 from memsvc.core import policy as rules
 from memsvc.core.limits import Policy, clamped_from
-from memsvc.core.model import Key, PrefixReason, Session, Settings, System
-from memsvc.core.shadow import OFF, OUTGROWN, aligned
+from memsvc.core.model import OFF, OUTGROWN, Key, PrefixReason, Session, Settings, System
+from memsvc.core.shadow import aligned
 from memsvc.errors import InvalidRequest
 from memsvc.service.inbox import Inbox, check_system
 
@@ -51,7 +51,7 @@ class Change:
         new = replace(known, settings=settings, updated_at=self.at, factor=self._factor(known, settings), clamps=clamps)
         new = _with_prefix(old, new) if _visible(old.settings, settings) or stored is None else new
         applied = rules.effective(policy, new, settings.model)
-        if policy.mode != "shadow" and new.shadow == OUTGROWN:
+        if new.shadow == OUTGROWN and (policy.mode != "shadow" or _other_limits(old.settings, settings)):
             new = replace(new, shadow=OFF)  # another time, perhaps
         return rules.marked(aligned(new, applied), applied)
 
@@ -87,6 +87,11 @@ def _visible(old: Settings, new: Settings) -> bool:
     """Whether anything changed that a context shows or is cut by."""
     hidden = {"metadata": None, "user": None}
     return replace(old, **hidden) != replace(new, **hidden)  # type: ignore[arg-type]
+
+
+def _other_limits(old: Settings, new: Settings) -> bool:
+    """Whether what fitted before need not fit now, or the other way round."""
+    return (old.policy, old.model) != (new.policy, new.model)
 
 
 def _with_prefix(old: Session, new: Session) -> Session:

@@ -8,11 +8,11 @@ import orjson
 
 from memsvc.core import policy as rules
 from memsvc.core.limits import Policy
-from memsvc.core.model import Appended, Entry, Format, Session, Summary
+from memsvc.core.model import ON, Appended, Entry, Format, Session, Summary
 from memsvc.core.render import convert
 from memsvc.core.render.context import token_figures
 from memsvc.core.render.splice import obj
-from memsvc.core.shadow import ON, shown
+from memsvc.core.shadow import shown
 from memsvc.core.sources import sources
 
 Saving = tuple[float | None, float | None]

@@ -9,7 +9,7 @@ from typing import Any
 from memsvc.core import policy as rules
 from memsvc.core import shadow
 from memsvc.core.limits import Policy
-from memsvc.core.model import Format, Key, Session
+from memsvc.core.model import ON, Format, Key, Session
 from memsvc.core.render import RENDERER
 from memsvc.core.render.splice import array, obj
 from memsvc.errors import CannotFit, MemsvcError, NotFound
@@ -164,7 +164,7 @@ class Memory:
                 answer = self._answer(held, request)  # first: another fetch may extend the view while this one waits
                 await self._refresh_soft(held)
                 return answer
-            if held.session.shadow == shadow.ON:
+            if held.session.shadow == ON:
                 left = await leave(self._store, held.session, self._clock())
                 if left.revision != held.session.revision:
                     continue  # there is a summary to be served

@@ -11,10 +11,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 
 from memsvc.core.limits import Policy
-from memsvc.core.model import Entry, Format, Key, Known, Session, Window
+from memsvc.core.model import ON, Entry, Format, Key, Known, Session, Window
 from memsvc.core.render import decode_entry
 from memsvc.core.render.context import Style, View, style
-from memsvc.core.shadow import ON, shown
+from memsvc.core.shadow import shown
 from memsvc.errors import NotFound, Unavailable
 from memsvc.ports import Log
 from memsvc.service.documents import limits

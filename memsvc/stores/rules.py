@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from memsvc.core.model import Batch, Draft, Key, Session, Settings, Summary
-from memsvc.core.shadow import ON
+from memsvc.core.model import ON, Batch, Draft, Key, Session, Settings, Summary
 from memsvc.errors import Conflict, InvalidRequest, NotFound
 
 _COUNTS = (

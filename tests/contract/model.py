@@ -86,8 +86,9 @@ class Model:
         self.log = [e if e.seq <= after else _superseded(e) for e in self.log]
         self.pins = {p for p in self.pins if p <= after}
         kept = [s for s in self.chain if s.to_seq <= after]
+        same = kept == self.chain or self.shadow
         self.epoch, self.revision, self.log_revision = self.epoch + 1, self.revision + 1, self.log_revision + 1
-        self.prefix = ("edited", self.revision, self.prefix[2] if kept == self.chain else self.revision)
+        self.prefix = ("edited", self.revision, self.prefix[2] if same else self.revision)
         self.chain = kept
 
     def revert(self, epoch: int) -> None:
@@ -116,7 +117,8 @@ class Model:
         kept = [s for s in self.chain if s.to_seq < seq]
         self.epoch, self.revision, self.log_revision = self.epoch + 1, self.revision + 1, self.log_revision + 1
         behind = was_live and any(e.seq > seq for e in self.live)
-        self.prefix = ("edited", self.revision, self.revision if behind or kept != self.chain else self.prefix[2])
+        other = kept != self.chain and not self.shadow
+        self.prefix = ("edited", self.revision, self.revision if behind or other else self.prefix[2])
         self.chain = kept
 
     def pin(self, seq: int, pinned: bool) -> None:

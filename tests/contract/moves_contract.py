@@ -153,6 +153,26 @@ class ShadowContract:
             assert sent is not None
             assert sent.tokens == tokens
 
+    async def test_what_stands_before_the_tail_is_the_same_after_an_edit_in_the_shadow(self, store: Store) -> None:
+        """Unless it is a message itself that is gone."""
+        first = (await say(store, 10)).session
+        bound = (await store.put(KEY, lambda s: replace(s or first, shadow=1), at=3.0)).bound_revision
+        await compact(store, 6)
+        shorter = await store.truncate(KEY, after_seq=4, at=3.0)
+        assert (shorter.cut, shorter.prefix_reason, shorter.bound_revision) == (0, "edited", bound)
+        await compact(store, 4)
+        newest = await store.redact(KEY, 4, at=4.0)
+        assert (newest.cut, newest.bound_revision) == (0, bound)
+        oldest = await store.redact(KEY, 1, at=5.0)
+        assert oldest.bound_revision == oldest.revision
+
+    async def test_a_long_tail_is_of_one_piece_however_commits_go_on_in_the_shadow(self, store: Store) -> None:
+        first = (await say(store, 3_000)).session
+        await store.put(KEY, lambda s: replace(s or first, shadow=1), at=3.0)
+        for number in range(1, 9):
+            window, _ = await asyncio.gather(store.load(KEY), compact(store, number * 100))
+            assert [e.seq for e in window.entries] == list(range(window.session.cut + 1, 3_001))
+
 
 class TruncateContract:
     """Edit and regenerate: what comes later leaves the context, and nothing is forgotten."""

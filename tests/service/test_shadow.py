@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from memsvc.errors import CannotFit
+from memsvc.errors import CannotFit, Conflict, NotFound
+from memsvc.service.requests import UsageRequest
+from memsvc.testing import prefix_breaks
 from tests.service.test_economic import economic, texts, turn
-from tests.service.world import KEY, SMALL, Json, build, chat, said, user, words, world
+from tests.service.world import KEY, SMALL, Json, World, build, chat, said, the_counter, user, words, world
 
 SHADOW = replace(SMALL, mode="shadow", max_tokens=50_000)
 
@@ -132,3 +139,83 @@ async def test_a_history_that_is_too_long_before_anything_was_compacted() -> Non
         context = await w.context()
         assert context["covers"] is not None
         assert context["tokens"]["context"] <= 2_000
+
+
+async def test_larger_limits_take_it_back_into_the_shadow() -> None:
+    async with world(policy=replace(SHADOW, max_tokens=4_000)) as w:
+        await w.append(*chat(40))
+        assert (await w.context())["covers"] is not None
+        await w.put(metadata={"a": 1})
+        assert (await w.context())["covers"] is not None
+        await w.put(policy={"max_tokens": 50_000})
+        assert (await w.context())["covers"] is None
+
+
+@pytest.mark.parametrize(("model", "ratio"), [("gpt-5", 2.0), ("claude-sonnet-5-5", 1.0)])
+@pytest.mark.parametrize("then", ["edit", "switch"])
+async def test_reports_are_of_the_full_history_and_the_threshold_goes_by_their_ratio(
+    model: str, ratio: float, then: str
+) -> None:
+    async with world(policy=replace(SHADOW, threshold_tokens=1_000)) as w:
+        await w.put(format="openai", model=model)
+        await w.append(*chat(14))
+        await w.work()
+        context = await w.context()
+        size = int(context["tokens"]["full"] * ratio)
+        usage = {"prompt_tokens": size, "completion_tokens": 1, "total_tokens": size + 1}
+        await w.memory.usage(KEY, UsageRequest(usage, "r", None, None, revision=context["revision"]))
+        session = await w.store.head(KEY)
+        assert session is not None
+        assert session.soft_tokens == pytest.approx(1_000 / ratio, abs=1)
+        await (w.memory.truncate(KEY, 27) if then == "edit" else w.put(policy={"mode": "economic"}))
+        session = await w.store.head(KEY)
+        assert session is not None
+        assert session.soft_tokens == pytest.approx(1_000 / ratio, abs=1)
+        assert (session.factor, session.anchor_raw) == (pytest.approx(ratio), 0)
+
+
+STEPS: list[Callable[[World], Any]] = [
+    lambda w: w.append(*chat(2, tag="s")),
+    lambda w: w.append(*chat(6, tag="m")),
+    lambda w: w.work(),
+    lambda w: w.compact(force=True, keep_tokens=1),
+    lambda w: w.compact(to_epoch=0),
+    lambda w: w.memory.pin(KEY, 1),
+]
+EDITS: list[Callable[[World], Any]] = [
+    lambda w: w.memory.truncate(KEY, 5),
+    lambda w: w.memory.redact(KEY, 3),
+    lambda w: w.put(policy={"mode": "economic"}),
+    lambda w: w.put(policy={"mode": "shadow"}),
+    lambda w: w.put(policy={"mode": "manual"}),
+    lambda w: w.put(policy={"max_tokens": 900}),
+    lambda w: w.put(policy={"max_tokens": None}),
+]
+
+
+@settings(max_examples=40)
+@given(st.lists(st.sampled_from([*STEPS, *STEPS, *EDITS]), min_size=1, max_size=10))
+def test_law1_and_2_whatever_happens_in_the_shadow_and_at_its_edges(steps: list[Callable[[World], Any]]) -> None:
+    async def play() -> None:
+        async with world(policy=SHADOW) as w:
+            await w.append(*chat(4), format="openai")
+            before = await w.context()
+            for step in steps:
+                with contextlib.suppress(Conflict, CannotFit, NotFound):
+                    await step(w)
+                context = await w.context()
+                window = await w.store.load(KEY)
+                live = [r["seq"] for r in await w.history() if not r["superseded"]]
+                assert [e.seq for e in window.entries] == [seq for seq in live if seq > window.session.cut]
+                session = await w.memory.get(KEY)
+                if session["policy"]["mode"] == "shadow" and session["compaction"]["shadow"]:
+                    assert context["covers"] is None
+                    assert context["messages"] == [r["message"] for r in await w.history() if not r["superseded"]]
+                if context["prefix_change"] == before["prefix_change"]:
+                    assert prefix_breaks(before, context) is None
+                else:
+                    assert context["prefix_change"]["at_revision"] > before["revision"]
+                before = context
+
+    the_counter()
+    asyncio.run(play())

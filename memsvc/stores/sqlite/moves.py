@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import apsw
 
-from memsvc.core.model import Key, Session, Summary
+from memsvc.core.model import ON, Key, Session, Summary
 from memsvc.core.policy import next_factor, renewed
 from memsvc.stores import rules
 from memsvc.stores.sqlite import jobs, ledger, rows
@@ -58,7 +58,7 @@ def truncate(db: apsw.Connection, key: Key, after_seq: int, at: float) -> Sessio
     db.execute("UPDATE messages SET superseded = 1 WHERE pos > ? AND pos <= ? AND superseded = 0", span)
     current = newest_within(db, old, after_seq)
     revision = old.revision + 1
-    moved = (current.epoch if current else 0) != old.summary_epoch
+    moved = (current.epoch if current else 0) != old.summary_epoch and old.shadow != ON
     new = replace(
         renewed(old),
         updated_at=at,

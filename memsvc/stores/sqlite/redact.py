@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 import orjson
 
-from memsvc.core.model import TOMBSTONE, Entry, Key, Session, Summary
+from memsvc.core.model import ON, TOMBSTONE, Entry, Key, Session, Summary
 from memsvc.core.policy import renewed
 from memsvc.errors import NotFound
 from memsvc.stores.sqlite import jobs, moves, payloads, rows
@@ -46,6 +46,7 @@ def _without(db: apsw.Connection, old: Session, gone: Entry, current: Summary | 
     revision, live = old.revision + 1, not gone.superseded
     epoch = current.epoch if current is not None else 0
     later = live and rows.sums(db, old.uid, gone.seq)[0] > 0
+    moved = epoch != old.summary_epoch and old.shadow != ON
     return replace(
         renewed(old),
         updated_at=at,
@@ -57,7 +58,7 @@ def _without(db: apsw.Connection, old: Session, gone: Entry, current: Summary | 
         live_tokens=old.live_tokens - (gone.tokens if live else 0),
         prefix_reason="edited",
         prefix_revision=revision,
-        bound_revision=revision if later or epoch != old.summary_epoch else old.bound_revision,
+        bound_revision=revision if later or moved else old.bound_revision,
         last_error=None,
     )
 

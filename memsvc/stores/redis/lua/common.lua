@@ -195,7 +195,7 @@ end
 local function point(s, chain, log, ranges, gone, asked, bound)
   local epoch, tokens, cut = current(chain)
   local revision, covered = s[F.revision] + 1, totals(log, ranges, gone, cut)
-  bound = bound or epoch ~= s[F.summary_epoch]
+  bound = bound or (epoch ~= s[F.summary_epoch] and s[F.shadow] ~= 1)
   s[F.revision], s[F.epoch] = revision, s[F.epoch] + 1
   s[F.summary_epoch], s[F.summary_tokens], s[F.cut] = epoch, tokens, cut
   s[F.tail_tokens], s[F.tail_bytes] = s[F.live_tokens] - covered.tokens, s[F.live_bytes] - covered.bytes
