@@ -8,7 +8,7 @@ over the store, callers repeat what was not answered, and laws 1, 6 and 7 must h
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
 
 import pytest
@@ -17,7 +17,7 @@ from memsvc.errors import MemsvcError, Unavailable
 from memsvc.ports import Store
 from memsvc.service.requests import AppendRequest
 from memsvc.stores import open_store
-from tests.service.audit import check
+from tests.service.audit import check, check_log
 from tests.service.world import KEY, SMALL, Clock, World, build, chat, request, user
 
 LEASE_S = 120.0
@@ -82,7 +82,24 @@ async def life(w: World, answered: list[int]) -> None:
     await w.context()
 
 
-async def try_life(store: Store, at: int, fault: str, clock: Clock) -> tuple[bool, list[int]]:
+async def shadow_life(w: World, answered: list[int]) -> None:
+    """A session that is compacted in the shadow, goes out of it and in again, and outgrows it."""
+    await w.put(policy={"mode": "shadow"})
+    await w.append(*APPENDS[0].messages)
+    answered.append(0)
+    await w.work()
+    for mode in ("economic", "shadow"):
+        await w.put(policy={"mode": mode})
+        await w.context()
+    await w.compact(to_epoch=0)
+    await w.append(*chat(40, tag="more"))
+    await w.context()
+
+
+Life = Callable[[World, list[int]], Awaitable[None]]
+
+
+async def try_life(store: Store, at: int, fault: str, clock: Clock, life: Life = life) -> tuple[bool, list[int]]:
     """Whether the fault came, and which appends were answered before it."""
     faulty = Faulty(store, at, fault)
     answered: list[int] = []
@@ -127,6 +144,30 @@ async def test_after_a_fault_at_any_call_the_next_process_finds_all_whole(store:
         await w.memory.delete(KEY)
         assert await store.next_due() is None
     assert at > 20
+
+
+@pytest.mark.parametrize("fault", ["dies after", "away before"])
+async def test_after_a_fault_at_any_call_in_the_shadow(store: Store, fault: str) -> None:
+    at, came = 0, True
+    while came:
+        at += 1
+        assert at < 200
+        clock = Clock()
+        came, answered = await try_life(store, at, fault, clock, shadow_life)
+        w = build(store, clock=clock)
+        if answered:
+            await check_log(w, [e.raw for e in await store.entries(KEY, after=0, limit=1_000)])
+            clock.pass_(LEASE_S + 1)
+            await w.work()
+            assert (await w.context())["tokens"]["context"] <= SMALL.max_tokens
+            session = await store.head(KEY)
+            assert session is not None
+            assert session.context_tokens <= SMALL.threshold_tokens
+            live = [e.seq for e in await store.entries(KEY, after=0, limit=1_000) if not e.superseded]
+            window = await store.load(KEY)
+            assert [e.seq for e in window.entries] == [seq for seq in live if seq > window.session.cut]
+            await w.memory.delete(KEY)
+    assert at > 15
 
 
 async def recover(w: World, answered: list[int]) -> None:
