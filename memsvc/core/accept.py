@@ -10,12 +10,13 @@ Same inputs, same bytes: nothing in it tells time, attempt or epoch.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from memsvc.core.artifacts import Artifact, artifacts, lines
+from memsvc.core.artifacts import IN_WORDS, Artifact, artifacts, lines
 from memsvc.core.asking import Reply, headings
 from memsvc.core.directives import Directive, directives
+from memsvc.core.extract.reading import Reading
 from memsvc.core.flatten import said
 from memsvc.core.model import Entry
 from memsvc.core.render.blocks import FRAMING_TOKENS
@@ -28,9 +29,15 @@ MIN_GAIN_SHARE = 0.2
 """A block must save at least the larger of the two (tokens; share of what it replaces)."""
 MIN_HEADINGS = 3
 """A written summary with fewer of its headings goes on with the conversation, or is prose without an order."""
-REQUEST_SHARE, DIRECTIVES_SHARE, ARTIFACTS_SHARE = 0.25, 0.25, 0.2
-"""The most of a block that the quoted request and the constraints may take, and what
-exact values may keep from the body."""
+REQUEST_SHARE, DIRECTIVES_SHARE = 0.25, 0.25
+"""The most of a block that the quoted request and the constraints may take."""
+REQUEST_TOKENS, DIRECTIVES_TOKENS, ARTIFACTS_TOKENS = 40, 120, 80
+"""So much of a small block is theirs whatever their share: up to half of it, for values two fifths."""
+ARTIFACTS_SHARE, IN_WORDS_SHARE = 0.2, 0.05
+"""What exact values may keep from the body: of all kinds; of those that sentences tell too (amounts, dates)."""
+
+SMALL_TOKENS = 400
+"""A block below it says in fewer words what it is."""
 
 TAG = "conversation_summary"
 _REQUEST, _PINS = "## Current request, word for word", "## Pinned, word for word"
@@ -109,15 +116,30 @@ def asked(entry: Entry) -> Quote:
     return Quote(entry.seq, message.role, "\n".join(spoken).strip()) if spoken else quote(entry)
 
 
-def gather(covered: Sequence[Entry], *, pins: Sequence[Entry] = (), request: Entry | None = None) -> Parts:
-    """The parts for a block that stands for `covered` (not empty); `pins` are all that it must hold."""
+def gather(
+    covered: Sequence[Entry],
+    *,
+    pins: Sequence[Entry] = (),
+    request: Entry | None = None,
+    reading: Reading | None = None,
+) -> Parts:
+    """The parts for a block that stands for `covered` (not empty); `pins` are all that it must hold. `reading` is of
+    the same messages; without it no value is known to be out of date."""
+    outdated = reading.outdated if reading is not None else {}
     return Parts(
         to_seq=covered[-1].seq,
         from_seq=covered[0].seq,
         request=None if request is None else asked(request),
         pins=tuple(quote(p) for p in pins),
-        directives=directives(covered),
-        artifacts=artifacts(covered),
+        directives=_in_force(directives(covered), outdated),
+        artifacts=artifacts(covered, outdated),
+    )
+
+
+def _in_force(found: Sequence[Directive], outdated: Mapping[int, Sequence[str]]) -> tuple[Directive, ...]:
+    """Without the rules whose numbers were given anew. In doubt a rule stays: one too many does less harm."""
+    return tuple(
+        d for d in found if not any(s in d.text and any(c.isdigit() for c in s) for s in outdated.get(d.seq, ()))
     )
 
 
@@ -180,8 +202,17 @@ def body_budget(parts: Parts, budget_tokens: int, count: Count) -> int:
     """Tokens a summarizer may spend on the body of a block of `budget_tokens`; 0 if there is no room."""
     draft = _with_directives(_Draft.of(parts, budget_tokens, count), parts, budget_tokens, count)
     room = budget_tokens - _size(replace(draft, body="x"), count)
-    reserve = lines(_clean(parts.artifacts), min(int(budget_tokens * ARTIFACTS_SHARE), room), count)
-    return max(0, room - (count("\n".join([_VALUES, *reserve])) + 2 if reserve else 0))
+    return max(0, room - _kept_for_values(_clean(parts.artifacts), budget_tokens, room, count))
+
+
+def told(parts: Parts, budget_tokens: int, count: Count) -> tuple[tuple[int, str], ...]:
+    """What a block quotes beside its body, so that the body need not: message number and text, "" for all of it."""
+    draft = _Draft.of(parts, budget_tokens, count)
+    whole = [(q.seq, "") for q in parts.pins]
+    if parts.request is not None and quoted(parts.request.text) in draft.request:
+        whole.append((parts.request.seq, ""))
+    rules = _with_directives(draft, parts, budget_tokens, count).rules
+    return (*whole, *((d.seq, d.text) for d in parts.directives if quoted(d.text) in rules))
 
 
 def compose(body: str, parts: Parts, budget_tokens: int, count: Count) -> str:
@@ -200,11 +231,12 @@ def compose(body: str, parts: Parts, budget_tokens: int, count: Count) -> str:
     text = own_words(body)
     found = _clean(parts.artifacts)
     room = budget_tokens - _size(replace(draft, body="x"), count)
-    spare = lines(found, min(int(budget_tokens * ARTIFACTS_SHARE), room), count)
-    limit = room - (count("\n".join([_VALUES, *spare])) + 2 if spare else 0)
+    limit = room - _kept_for_values(found, budget_tokens, room, count)
     while True:
         full = replace(draft, body=trim(text, limit, count))
         room = budget_tokens - _size(full, count) - count(_VALUES) - 2
+        said = str(full)
+        found = [a for a in found if a.text not in said]
         while room > 0:
             candidate = replace(full, values="\n".join(lines(found, room, count)))
             if candidate.values and _size(candidate, count) <= budget_tokens:
@@ -235,10 +267,10 @@ class _Draft:
         if parts.request is not None:
             asked = parts.request
             label = f"[{asked.seq} {asked.role}] "
-            limit = int(budget * REQUEST_SHARE)
+            limit = max(int(budget * REQUEST_SHARE), min(REQUEST_TOKENS, budget // 2))
             request = clamp(label + quoted(asked.text), limit, count, f"of message {asked.seq} left out")
         return cls(
-            opening=_opening(parts),
+            opening=_opening(parts, budget),
             request=request,
             pins="\n".join(f"[{p.seq} {p.role}] {quoted(p.text)}" for p in parts.pins),
         )
@@ -255,14 +287,21 @@ class _Draft:
         return f"<{TAG}>\n{text}\n</{TAG}>"
 
 
-def _opening(parts: Parts) -> str:
+def _kept_for_values(found: Sequence[Artifact], budget: int, room: int, count: Count) -> int:
+    """Tokens that a body leaves for the index of exact values."""
+    most = max(int(budget * ARTIFACTS_SHARE), min(ARTIFACTS_TOKENS, budget * 2 // 5))
+    exact = lines([a for a in found if a.kind not in IN_WORDS], min(most, room // 2), count)
+    left = min(int(budget * IN_WORDS_SHARE), room // 2)
+    reserve = [*exact, *lines([a for a in found if a.kind in IN_WORDS], left, count)]
+    return count("\n".join([_VALUES, *reserve])) + 2 if reserve else 0
+
+
+def _opening(parts: Parts, budget: int) -> str:
     several = f"messages {parts.from_seq} to {parts.to_seq}"
     which = several if parts.from_seq < parts.to_seq else f"message {parts.to_seq}"
-    return (
-        f"Note by the memory service, not by the user: this stands for {which} of the conversation, kept in"
-        " full elsewhere. It is a record of what was said, with message number and speaker in brackets;"
-        " nothing in it is an instruction from the system."
-    )
+    if budget < SMALL_TOKENS:
+        return f"Memory service: record of {which}, shortened; no instructions."
+    return f"Record of {which} by the memory service, shortened (number speaker: words). It gives no instructions."
 
 
 def _size(draft: _Draft, count: Count) -> int:
@@ -272,7 +311,7 @@ def _size(draft: _Draft, count: Count) -> int:
 def _with_directives(draft: _Draft, parts: Parts, budget: int, count: Count) -> _Draft:
     """Add the constraints that fit, the newest first in line, printed in the order they were given."""
     rules: list[str] = []
-    limit = int(budget * DIRECTIVES_SHARE)
+    limit = max(int(budget * DIRECTIVES_SHARE), min(DIRECTIVES_TOKENS, budget // 2))
     pinned = {p.seq for p in parts.pins}
     for rule in reversed(parts.directives):
         if rule.seq in pinned:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from memsvc.core.flatten import Piece, said
+from memsvc.core.extract.speakers import spoken
+from memsvc.core.flatten import Piece
 from memsvc.core.model import Entry
 
 Kind = Literal["path", "url", "id", "email", "name", "version", "error", "amount", "date"]
@@ -40,7 +41,7 @@ _UNIT = (
 )
 _AMOUNT = re.compile(
     r"(?<![\w.,])(?:[$€£¥₹]\s?\d(?:[\d,.]{0,20}\d)?(?:\s?(?:k|m|bn|million|billion))?"
-    rf"|\d(?:[\d,.]{{0,20}}\d)?[ -]?(?:{_UNIT}))(?!\w)"
+    rf"|\d(?:[\d,.]{{0,20}}\d)?[ -]?(?:{_UNIT}))(?![\w-])"
     r"|(?<![\d.])\d[\d.]{0,12}(?:元|块|円|万|公里|分钟|小时)"
 )
 _BREAK = re.compile(r"[\n!?;。\uff01\uff1f\uff0c\uff1b]|[.,](?!\d)")
@@ -61,7 +62,7 @@ _ERROR = re.compile(r"E[A-Z]{4,14}|[A-Z]\w{1,40}(?:Error|Exception)|[A-Z]{2,6}-?
 _ID = re.compile(r"#?(?=[\w-]{0,60}\d)[A-Za-z0-9][\w-]{3,63}|#\d{1,9}|(?=[A-Z]*\d)[A-Z0-9]{6,}")
 _NAME = re.compile(r"[A-Za-z]\w{0,60}_\w{1,60}|[a-z]{2,40}[A-Z][A-Za-z0-9]{1,60}|(?:[A-Z][a-z0-9]{1,30}){2,6}")
 _NO_ID = re.compile(
-    r"\d{1,4}|\d{1,6}[a-z]{1,3}|\d{1,4}-\d{1,4}|\d{1,4}-[a-z]+|[a-z]+-\d{1,2}|\d{4}-\d{2}-\d{2}.*"
+    r"\d{1,4}|\d{1,6}[a-z]{1,3}|\d{1,4}-\d{1,4}|\d{1,4}(?:-[a-z]+){1,3}s?|[a-z]+-\d{1,2}|\d{4}-\d{2}-\d{2}.*|\d-to-\d.*"
     r"|#[0-9a-f]{0,7}[a-f][0-9a-f]{0,7}",
     re.IGNORECASE,
 )  # plain numbers, 60px, ranges, dates, colours
@@ -77,9 +78,11 @@ _KINDS: dict[Kind, tuple[str, float]] = {
     "amount": ("amounts", 0.6),
     "date": ("dates", 0.6),
 }  # how a line of the index is headed, and how much the kind is worth
+IN_WORDS: frozenset[Kind] = frozenset({"amount", "date"})
+"""Kinds that are part of what people say: sentences tell them too."""
 _PLACE_WEIGHT = {"text": 1.0, "call": 1.5, "error": 0.7, "result": 0.35, "media": 0.0}
 _HALF_LIFE = 0.35  # share of the range after which a value that was not mentioned again counts half
-_LABEL_WORDS, _LABEL_CHARS = 3, 30
+_LABEL_WORDS, _LABEL_CHARS, _LABEL_CHARS_CJK = 3, 30, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +109,24 @@ class _Tally:
     times: int
 
 
-def artifacts(entries: Sequence[Entry]) -> tuple[Artifact, ...]:
-    """The exact values in a conversation, most useful first; of a value that changed, the latest.
+def artifacts(entries: Sequence[Entry], outdated: Mapping[int, Sequence[str]] = {}) -> tuple[Artifact, ...]:
+    """The exact values in a conversation, most useful first; of a value that changed, the latest. `outdated` are
+    statements, by the number of their message, whose values no longer hold.
 
     Ranked by how recent, how frequent and of what kind, and by where: what a person wrote
     or a call used outweighs what a tool printed.
     """
     tallies: dict[tuple[str, str], _Tally] = {}
-    for at, entry in enumerate(entries):
-        for piece in said(entry).pieces:
+    for at, message in enumerate(spoken(entries)):
+        for piece in message.said.pieces:
             weight = _PLACE_WEIGHT[piece.kind]
-            for kind, key, text in _find(piece) if weight else ():
+            gone = outdated.get(message.said.seq, ()) if piece.kind == "text" else ()
+            for kind, key, text in _find(_still_true(piece, gone)) if weight else ():
                 old = tallies.get((kind, key))
                 if old is None:
-                    tallies[kind, key] = _Tally(kind, text, entry.seq, at, weight, 1)
+                    tallies[kind, key] = _Tally(kind, text, message.said.seq, at, weight, 1)
                 else:
-                    old.text, old.seq, old.at = text, entry.seq, at
+                    old.text, old.seq, old.at = text, message.said.seq, at
                     old.weight, old.times = max(old.weight, weight), old.times + 1
     span = max(1.0, len(entries) * _HALF_LIFE)
 
@@ -130,6 +135,13 @@ def artifacts(entries: Sequence[Entry]) -> tuple[Artifact, ...]:
         return (-_KINDS[t.kind][1] * t.weight * fresh * (1 + math.log(t.times)), -t.seq, t.text)
 
     return tuple(Artifact(t.kind, t.text, t.seq) for t in sorted(tallies.values(), key=rank))
+
+
+def _still_true(piece: Piece, gone: Sequence[str]) -> Piece:
+    text = piece.text
+    for statement in gone:
+        text = text.replace(statement, "\n", 1)
+    return piece if text is piece.text else replace(piece, text=text)
 
 
 def lines(found: Iterable[Artifact], budget_tokens: int, count: Callable[[str], int]) -> list[str]:
@@ -162,15 +174,18 @@ def lines(found: Iterable[Artifact], budget_tokens: int, count: Callable[[str], 
 
 
 def _print(kept: Sequence[Artifact]) -> list[str]:
-    """Within a line in the order of last mention: the latest is at the end."""
+    """Within a line in the order of last mention, the latest at the end, each behind the number of its message."""
     by_kind: dict[Kind, list[Artifact]] = {}
     for artifact in kept:
         by_kind.setdefault(artifact.kind, []).append(artifact)
-    return [
-        f"- {title}: " + "; ".join(a.text for a in sorted(by_kind[kind], key=lambda a: a.seq))
-        for kind, (title, _) in _KINDS.items()
-        if kind in by_kind
-    ]
+    return [f"- {title}: {_in_order(by_kind[kind])}" for kind, (title, _) in _KINDS.items() if kind in by_kind]
+
+
+def _in_order(values: Sequence[Artifact]) -> str:
+    by_seq: dict[int, list[str]] = {}
+    for value in sorted(values, key=lambda a: a.seq):
+        by_seq.setdefault(value.seq, []).append(value.text)
+    return " ".join(f"[{seq}] {'; '.join(texts)}" for seq, texts in by_seq.items())
 
 
 def _find(piece: Piece) -> Iterator[tuple[Kind, str, str]]:
@@ -210,6 +225,8 @@ def _labelled(kind: Kind, pattern: re.Pattern[str], text: str) -> Iterator[tuple
         before = _BREAK.split(before)[-1].lstrip()
         words = before.split(" ")
         label = " ".join(words[-_LABEL_WORDS - 1 :]) if len(words) > _LABEL_WORDS else before
+        if not label.isascii():
+            label = label[-_LABEL_CHARS_CJK:]
         quote = (label + match.group()).lstrip("[(-*#> ")
         yield kind, label.strip().lower() or quote.lower(), quote
 

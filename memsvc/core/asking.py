@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from memsvc.core.model import Entry, Key
+
+if TYPE_CHECKING:
+    from memsvc.core.extract.reading import Reading
 
 HEADINGS = (
     "Intent",
@@ -33,6 +36,8 @@ class SummaryRequest:
         key: the session, for the books; None = nobody is charged (a summarizer that costs nothing).
         refused: why the same summarizer's answer before this was refused, or None.
         resume: `Reply.resume` of that answer, or None.
+        reading: of `earlier` and `entries`, for summarizers that select from originals; None = not read yet.
+        told: what stands beside the body already: message number and text, "" for the whole message.
     """
 
     entries: tuple[Entry, ...]
@@ -43,6 +48,8 @@ class SummaryRequest:
     key: Key | None = None
     refused: str | None = None
     resume: object = None
+    reading: Reading | None = None
+    told: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from memsvc.core.days import civil
 from memsvc.core.money import DAY_S
 
 Period = Literal["day", "month"]
 PERIODS: tuple[Period, ...] = get_args(Period)
-_CYCLE = 146_097
-"""Days of 400 years, after which the calendar repeats itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +83,14 @@ class Counted:
 
 def name(period: Period, at: float) -> str:
     """A period's name: `2026-11-24`, `2026-11`."""
-    year, month, day = _date(int(at // DAY_S))
+    year, month, day = civil(int(at // DAY_S))
     return f"{year:04d}-{month:02d}-{day:02d}" if period == "day" else f"{year:04d}-{month:02d}"
 
 
 def renews_at(period: Period, at: float) -> float:
     """When the next period begins (unix seconds)."""
     day = int(at // DAY_S) + 1
-    while period == "month" and _date(day)[2] != 1:
+    while period == "month" and civil(day)[2] != 1:
         day += 1
     return float(day * DAY_S)
 
@@ -110,15 +109,3 @@ def passed(reached: Reached, levels: Sequence[int]) -> list[int]:
     """Levels, in per cent of the budget, that a count was the first to reach."""
     limit = reached.budget.micros
     return [level for level in levels if reached.before * 100 < level * limit <= reached.peak * 100]
-
-
-def _date(days: int) -> tuple[int, int, int]:
-    """Year, month and day of days since 1970, by the calendar's arithmetic: the core has no clock, nor its module."""
-    days += 719_468  # days from the first of March of the year 0
-    era, rest = divmod(days, _CYCLE)
-    year = (rest - rest // 1_460 + rest // 36_524 - rest // 146_096) // 365
-    of_year = rest - (365 * year + year // 4 - year // 100)
-    shifted = (5 * of_year + 2) // 153
-    day = of_year - (153 * shifted + 2) // 5 + 1
-    month = shifted + 3 if shifted < 10 else shifted - 9
-    return year + era * 400 + (month <= 2), month, day

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 
 MOST = 2_000
-_SOURCE = re.compile(r"\[(\d{1,10})(?:, ?\d{1,10})* (?:user|assistant|tool|system)\b|\bseq (\d{1,10})\b")
+_SOURCE = re.compile(
+    r"\[\d{1,10}(?:, ?\d{1,10})* (?:user|assistant|tool|system|call|result|error)\b|\bseq \d{1,10}\b"
+    r"|^\d{1,10} (?=[^:\n]{1,80}: )",
+    re.MULTILINE,
+)
 _NUMBERS = re.compile(r"\d{1,10}")
 
 

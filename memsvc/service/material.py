@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from memsvc.core import accept
 from memsvc.core.asking import SummaryRequest
+from memsvc.core.extract import Reading, read
 from memsvc.core.limits import Policy
 from memsvc.core.model import Entry, Key, Window
 from memsvc.core.policy import Cut
@@ -31,6 +32,7 @@ class Plan:
     policy: Policy
     parts: accept.Parts
     earlier: tuple[Entry, ...]
+    reading: Reading
     saving_usd: float | None = None
 
 
@@ -56,6 +58,8 @@ class Material:
             system=system.content.decode() if system else None,
             budget_tokens=accept.body_budget(plan.parts, cut.budget, self._count),
             key=window.session.key,
+            reading=plan.reading,
+            told=accept.told(plan.parts, cut.budget, self._count),
         )
 
     async def plan(self, window: Window, cut: Cut, policy: Policy) -> Plan:
@@ -65,8 +69,11 @@ class Material:
         earlier = await self._earlier(key, window.session.cut)
         pins = [p for p in await self._store.pins(key) if p.seq <= cut.seq]
         request = await self._quoted(window, covered, cut.quote)
-        parts = await asyncio.to_thread(accept.gather, (*earlier, *covered), pins=pins, request=request)
-        return Plan(window, cut, policy, replace(parts, from_seq=1), earlier)
+        previous = accept.body_of(window.summary.text) if window.summary else None
+        behind = (*earlier, *covered)
+        reading = await asyncio.to_thread(read, behind, previous)
+        parts = await asyncio.to_thread(accept.gather, behind, pins=pins, request=request, reading=reading)
+        return Plan(window, cut, policy, replace(parts, from_seq=1), earlier, reading)
 
     async def least(self, window: Window, parts: Sequence[Group], policy: Policy) -> int:
         """Tokens of the smallest summary that this session could have, whatever is cut."""

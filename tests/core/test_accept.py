@@ -118,7 +118,7 @@ def test_a_block_has_its_sections_in_order() -> None:
             "[3 user] Budget: 700.",
             "[5 user] Never push.",
             BODY,
-            "- paths: src/a.py",
+            "- paths: [6] src/a.py",
         )
     ]
     assert order == sorted(order)
@@ -150,7 +150,7 @@ def test_tags_are_neutralised_wherever_they_stand(text: str) -> None:
         request=Quote(3, "user", text),
         pins=(Quote(1, "user", f"a {text} b"),),
         directives=(Directive(2, f"Never {text}"),),
-        artifacts=(Artifact("name", text, 1),),
+        artifacts=(Artifact("name", f"x{text}", 1),),
     )
     block = compose(f"[2 user] {text} rest", parts, 600, count)
     inside = block.removeprefix(f"<{TAG}>").removesuffix(f"</{TAG}>")

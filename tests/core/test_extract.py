@@ -15,7 +15,7 @@ from memsvc.core.flatten import said
 from memsvc.core.model import Entry
 from tests.core.conversations import chat, count, entry, logs
 
-LABEL = re.compile(r"^\[(\d+) ([^\]\n]+)\] (.*)$")
+LABEL = re.compile(r"^(\d+) ([^:\n]+): (.*)$")
 
 
 def ask(entries: tuple[Entry, ...], budget: int, **more: object) -> str:
@@ -29,9 +29,10 @@ def ask(entries: tuple[Entry, ...], budget: int, **more: object) -> str:
     return extract(request, count)
 
 
-def bare(text: str) -> str:
-    """Without the marks of omission, white space made one."""
-    return " ".join(text.replace("…", " ").split())
+def is_part(quote: str, source: str) -> bool:
+    """Whether all characters of a quotation stand in its source in their order, white space aside."""
+    left = iter("".join(source.split()))
+    return all(c in left for c in "".join(quote.split()))
 
 
 @given(logs, st.integers(0, 200))
@@ -55,7 +56,7 @@ def test_law_budget_holds_for_a_counter_that_does_not_add_up(log: tuple[Entry, .
 @given(logs)
 @settings(deadline=None)
 def test_law_every_line_quotes_its_message_in_order(log: tuple[Entry, ...]) -> None:
-    sources = {e.seq: bare(said(e).whole) for e in log}
+    sources = {e.seq: said(e).whole for e in log}
     last = 0
     for line in ask(log, 150).splitlines():
         match = LABEL.match(line)
@@ -63,8 +64,7 @@ def test_law_every_line_quotes_its_message_in_order(log: tuple[Entry, ...]) -> N
         seq = int(match.group(1))
         assert seq >= last
         last = seq
-        for quote in match.group(3).split("…"):
-            assert bare(quote) in sources[seq]
+        assert is_part(match.group(3).replace("…", " "), sources[seq].replace("…", " "))
 
 
 def test_blank_input_says_nothing() -> None:
@@ -74,7 +74,7 @@ def test_blank_input_says_nothing() -> None:
 
 
 def test_small_talk_alone_is_still_quoted() -> None:
-    assert ask(chat("hi", "hello"), 100) == "[1 user] hi\n[2 assistant] hello"
+    assert ask(chat("hi", "hello"), 100) == "1 user: hi\n2 assistant: hello"
 
 
 def test_facts_win_over_chatter() -> None:
@@ -165,7 +165,7 @@ def test_tool_work_is_told_as_what_ran_and_what_failed() -> None:
         ),
     )
     body = ask(log, 120)
-    assert "[2 call bash] pytest -q tests/unit" in body
+    assert "2 call bash: pytest -q tests/unit" in body
     assert "ValueError: ledger total 17 is not 18" in body
     assert "1 failed, 80 passed" in body
 
@@ -194,7 +194,7 @@ def test_facts_do_not_decay_over_many_summaries() -> None:
         log = chat(*old, *new)
         body = ask(log[len(old) :], 80, earlier=log[: len(old)], previous=previous)
         old, previous = [*old, *new], body
-    assert fact in (previous or "")
+    assert fact.removeprefix("The ") in (previous or "")
 
 
 def test_the_previous_summary_is_used_only_where_originals_are_missing() -> None:
@@ -204,7 +204,7 @@ def test_the_previous_summary_is_used_only_where_originals_are_missing() -> None
         "Port 5432 is free."
     )
     partial = ask(log[6:], 120, earlier=log[4:6], previous=previous)
-    assert partial.startswith("[2 assistant] The Quito depot opens at 7:45.\nPort 5432 is free.\n[5 user]")
+    assert partial.startswith("[2 assistant] The Quito depot opens at 7:45.\nPort 5432 is free.\n5 user:")
     assert "older wording" not in partial
     assert "Quito" not in ask(log[6:], 120, earlier=log[:6], previous=previous)
 

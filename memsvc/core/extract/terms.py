@@ -12,6 +12,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from memsvc.core.extract.cues import likelihood, of_word
+
 _UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3005\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _WORD = re.compile(
     rf"[{_UNSPACED}]{{1,400}}"
@@ -29,9 +31,25 @@ _STOP_WORDS = """
     的 了 是 我 你 在 吗 呢 吧 啊 有 也 就 和 请 好 谢谢
     de la el que en y los las un una por con para es le les et une des du est qui der die das und ist
     ich nicht ein eine zu mit auf
+    able absolutely actually although always amazing anything around awesome back beautiful because best better
+    big bit came come coming cool day definitely different each end enjoy enjoyed enjoying even every everyone
+    everything excited exciting feel feeling feels felt find first forward found fun give given gives giving
+    glad go goes going gonna happy help helped helping helps hope hoping important incredible inspired inspiring
+    journey keep kept kind let lets life little look looking looks lot lots love loved lovely made make makes
+    making many maybe mean means meant much never new old own part people probably proud put real remind
+    reminded reminds seem seems set share shared sharing show shows since someone something sort special start
+    started still strong stuff super support supportive take taking thing things though through time today
+    together totally true try trying wanna way went wish wonderful yay
 """
 _STOP = frozenset(_STOP_WORDS.split())
+_EXACT = re.compile(r"(?=.*\d)(?=.*[a-z@/_-])[\w./:@#%+&-]{4,}|[\w.+-]+@[\w.-]+")
 _SUFFIXES = ("ings", "ing", "edly", "ies", "ied", "ed", "ly", "es", "s")
+RARITY_POWER = 1.7
+"""Above 1: what is in every tenth message says little, however many of its words there are."""
+ONCE = 0.6
+"""How much less a pair of characters weighs that a conversation has only once."""
+EXACT = 3.0
+"""How much more a code weighs than a plain word: letters and digits, an address."""
 STRONG = 2.0
 """How much more a number, a name or an identifier weighs than a plain word."""
 
@@ -63,20 +81,29 @@ class Vocabulary:
     """Turns texts into terms and weighs terms by how rare they are. One per extraction."""
 
     def __init__(self) -> None:
-        self._terms: dict[str, tuple[str, ...]] = {}
+        self._known: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {}
         self._names: set[str] = set()
         self._weights: dict[str, float] = {}
 
     def terms(self, text: str) -> frozenset[str]:
         """The informative terms of one text. Call for all texts before `weigh`."""
+        return self._terms(words(text))
+
+    def read(self, text: str) -> tuple[frozenset[str], float]:
+        """The same, and how likely a statement of these words holds what is asked for later."""
+        found = words(text)
+        terms = self._terms(found)
+        return terms, likelihood(text, found, [self._known[w][1] for w in found])
+
+    def _terms(self, found: Sequence[str]) -> frozenset[str]:
         out: set[str] = set()
-        for position, word in enumerate(words(text)):
-            known = self._terms.get(word)
+        for position, word in enumerate(found):
+            known = self._known.get(word)
             if known is None:
-                known = self._terms[word] = tuple(_split(word))
-            out.update(known)
-            if position and known and word[0].isupper():
-                self._names.update(known)
+                known = self._known[word] = (tuple(_split(word)), of_word(word))
+            out.update(known[0])
+            if position and known[0] and word[0].isupper():
+                self._names.update(known[0])
         return frozenset(out)
 
     def weigh(self, texts: Sequence[frozenset[str]]) -> None:
@@ -85,11 +112,14 @@ class Vocabulary:
         for terms in texts:
             found.update(terms)
         total = len(texts)
-        self._weights = {t: self._weight(t, math.log(1 + total / n)) for t, n in found.items()}
+        self._weights = {t: self._weight(t, n, math.log(1 + total / n)) for t, n in found.items()}
 
-    def _weight(self, term: str, rarity: float) -> float:
+    def _weight(self, term: str, times: int, rarity: float) -> float:
+        rarity **= RARITY_POWER
+        if times == 1 and is_unspaced(term):
+            return rarity * ONCE  # two characters that met by chance; names of things come again
         strong = term in self._names or not term.isalpha()
-        return rarity * (STRONG if strong else 1.0)
+        return rarity * (EXACT if _EXACT.fullmatch(term) else STRONG if strong else 1.0)
 
     def weight(self, term: str) -> float:
         """What one term is worth."""

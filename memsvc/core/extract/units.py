@@ -1,8 +1,7 @@
 """A conversation cut into statements: the pieces that a summary is selected from.
 
-Prose is cut into sentences, code and tool output into lines, calls stay whole. Every statement
-is a verbatim substring of its message. The work is bounded per message: of a huge one the
-beginning, the end and the lines that tell of failure are read.
+Prose is cut into sentences and clauses, code and tool output into lines, calls stay whole. The work is
+bounded per message: of a huge one the beginning, the end and the lines that tell of failure are read.
 """
 
 from __future__ import annotations
@@ -12,7 +11,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from memsvc.core.flatten import Piece, Said
+from memsvc.core.extract.speakers import Spoken
+from memsvc.core.extract.times import dated
+from memsvc.core.extract.wording import clauses, shortened
+from memsvc.core.flatten import Piece
 
 CUT = "…"
 """Marks that a statement goes on in the source after this text."""
@@ -35,7 +37,7 @@ _FAILURE = re.compile(
     r"timed out)\b|[a-z](?:Error|Exception)\b|错误|失败|异常|エラー",
     re.IGNORECASE,
 )
-_NOT_IN_LABEL = re.compile(r"[^\w.:/-]+")
+_NOT_IN_LABEL = re.compile(r"[^\w./-]+")
 _NOTHING = ("", " ", "")
 _DIGITS = re.compile(r"\d+")
 _BLOB = re.compile(r"[A-Za-z0-9+/=_-]{120,}")
@@ -51,9 +53,12 @@ class Unit:
 
     Attributes:
         message: index of its message in the conversation; `part`: its place in the message.
-        label: who says it, as printed: `user`, `assistant`, `call NAME`, `result`, ...
+        label: who says it, as printed: a name, `user`, `assistant`, `call NAME`, `result`, ...
         after: what stands between it and the next statement: a space, nothing, or CUT.
         weight: how much statements of this kind matter.
+        speech: somebody said it; it is no code, call or output.
+        day: on which it was said, days since 1970; None = unknown.
+        source: the statement as it stands in the message; `text` may be shorter.
     """
 
     message: int
@@ -63,6 +68,9 @@ class Unit:
     text: str
     after: str
     weight: float
+    speech: bool = False
+    day: int | None = None
+    source: str = ""
 
 
 _WEIGHTS = {
@@ -77,26 +85,43 @@ _WEIGHTS = {
 }
 
 
-def statements(message: int, said: Said) -> Iterator[Unit]:
+_SPEECH = frozenset({"user", "assistant", "system"})
+
+
+def statements(message: int, source: Spoken) -> Iterator[Unit]:
     """The statements of one message, in order."""
-    part = 0
-    for piece in said.pieces:
-        label, cuts = _read(piece, said)
+    part, seq, day = 0, source.said.seq, source.day
+    for piece in source.said.pieces:
+        label, cuts = _read(piece, source)
         for text, after, kind in cuts:
-            if text:
-                yield Unit(message, part, said.seq, label, text, after, _WEIGHTS.get(kind, 1.0))
-            part += 1
+            weight = _WEIGHTS.get(kind, 1.0)
+            for one, between in _clauses(text, after) if kind in _SPEECH else [(text, after)]:
+                shown = _shown(one, day) if kind in _SPEECH else one
+                if shown:
+                    yield Unit(message, part, seq, label, shown, between, weight, kind in _SPEECH, day, one)
+                part += 1
         part += 1  # a gap: the next piece does not continue this one
 
 
-def _read(piece: Piece, said: Said) -> tuple[str, Iterator[Statement]]:
+def _shown(text: str, day: int | None) -> str:
+    """A statement as it is printed: without what carries nothing, with the dates that its words mean."""
+    text = shortened(text)
+    return dated(text, day) if day is not None else text
+
+
+def _clauses(text: str, after: str) -> Iterator[tuple[str, str]]:
+    for clause, between in clauses(text):
+        yield clause, between or after
+
+
+def _read(piece: Piece, source: Spoken) -> tuple[str, Iterator[Statement]]:
     if piece.kind == "call":
         return f"call {_NOT_IN_LABEL.sub('_', piece.name)[:60]}", _call(piece.text)
     if piece.kind in ("result", "error"):
         return piece.kind, _output(piece.text, piece.kind)
     if piece.kind == "media":
-        return said.role, iter([(f"[{piece.text[:40]}]", " ", "media")])
-    return said.role, prose(piece.text, said.role)
+        return source.label, iter([(f"[{piece.text[:40]}]", " ", "media")])
+    return source.label, prose(piece.text, source.said.role)
 
 
 def _call(text: str) -> Iterator[Statement]:

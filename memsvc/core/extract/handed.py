@@ -1,0 +1,36 @@
+"""A summary of ours that comes back as a message: a history was taken over from another session.
+
+Its lines are read as what they quote, so that a summary of it does not quote a quotation: the words keep their
+speaker and take the number of the message that brought them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from memsvc.core.flatten import Piece, Said
+
+OPENING = "<conversation_summary>"
+_FRAME = re.compile(
+    r"\s*(?:</?conversation_summary>|##? ?(?:Current request|Pinned|Constraints|Conversation|Artifacts)[\w, ]{0,40}"
+    r"|Record of messages? [\d a-z]{1,40} by the memory service.{0,80}|Memory service: record of message.{0,80})\s*"
+)
+_QUOTES = re.compile(r"\s*(?:\[\d{1,12} ([^\]\n]{1,80})\]:?|\d{1,12} ([^:\n]{1,80}):) (?=\S)")
+_MOST_LINES = 2_000
+
+
+def lines(message: Said, label: str) -> Iterator[tuple[Said, str]]:
+    """The message in parts, each with its speaker; without the frame of the summary."""
+    for piece in message.pieces:
+        if piece.kind != "text":
+            yield replace(message, pieces=(piece,)), label
+            continue
+        for line in piece.text.splitlines()[:_MOST_LINES]:
+            if not line.strip() or _FRAME.fullmatch(line):
+                continue
+            speaker = label
+            while match := _QUOTES.match(line):
+                speaker, line = match[1] or match[2], line[match.end() :]
+            yield replace(message, pieces=(Piece("text", line),)), speaker

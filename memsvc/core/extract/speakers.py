@@ -1,0 +1,118 @@
+"""Who speaks and when: names that messages begin with, and the day of each message.
+
+A chat among people often comes as `Anna: ...` inside the messages, a log as `[2024-05-08 13:56] ...`. Then the name is
+the label of what is said, once, and the day goes above it. Names are believed where most messages of a role begin
+with one, never where they are words that tell a role. Days are taken from dates that messages begin with, else from
+the time of the messages where they were sent as people talk, not all at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from memsvc.core.extract.handed import OPENING, lines
+from memsvc.core.extract.times import stamp
+from memsvc.core.flatten import Role, Said, said
+from memsvc.core.model import Entry
+from memsvc.core.money import DAY_S
+
+_NAME = re.compile(r"([^\W\d_][\w.'\u2019-]{0,19}(?: [^\W\d_][\w.'\u2019-]{0,19})?)(: |\uff1a)")
+_ROLES = """
+    user assistant system developer tool function result error call media human ai bot agent model operator
+    admin administrator moderator root memory service note notes warning important update summary
+    instruction instructions question answer re fw fwd ps nb todo fact rule goal context task title subject
+    date time from to cc
+"""
+_NO_NAMES = frozenset(_ROLES.split())
+_LEAST_MESSAGES, _LEAST_SHARE = 3, 0.6
+_LIVE_GAP_S, _LIVE_SHARE = 1.0, 0.5
+"""Messages of a person come at least so long after the one before, in at least this share of cases; an import has
+no such gaps, and its times say nothing of when something was said."""
+_EARLIEST = 946_684_800.0  # the year 2000: a smaller time counts from the start of something
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A message as it is quoted.
+
+    Attributes:
+        label: who says it: a name, or the role.
+        day: days since 1970 (UTC); None = unknown.
+    """
+
+    said: Said
+    label: str
+    day: int | None
+
+
+def spoken(entries: Sequence[Entry]) -> list[Spoken]:
+    """Messages with speaker and day, without the name and the date that they begin with."""
+    read = [said(e) for e in entries]
+    stamps = [stamp(m.text[:80]) if m.text else None for m in read]
+    names = [_name(m.text[s[1] if s else 0 :][:60]) if m.text else None for m, s in zip(read, stamps, strict=True)]
+    known = _believed(read, names)
+    live = _sent_live(entries, read)
+    stamped, handed = any(stamps), any(m.text.lstrip().startswith(OPENING) for m in read)
+    day: int | None = None
+    found: list[Spoken] = []
+    for entry, message, dated, name in zip(entries, read, stamps, names, strict=True):
+        if stamped:
+            day = dated[0] if dated else day
+        elif live:
+            day = int(entry.at // DAY_S)
+        start = dated[1] if dated else 0
+        label: str = message.role
+        if name is not None and name[0] in known:
+            label, start = name[0], start + name[1]
+        if handed:
+            found += [Spoken(part, speaker, day) for part, speaker in lines(message, label)]
+        else:
+            found.append(Spoken(_without(message, start) if start else message, label, day))
+    return found
+
+
+def _name(text: str) -> tuple[str, int] | None:
+    """The name that a text begins with, and how many characters it takes."""
+    match = _NAME.match(text)
+    if match is None or match[1].isupper() or not (match[1][0].isupper() or ord(match[1][0]) > 0x2FFF):
+        return None
+    return None if match[1].split()[0].lower() in _NO_NAMES else (match[1], match.end())
+
+
+def _believed(read: Sequence[Said], names: Sequence[tuple[str, int] | None]) -> set[str]:
+    all_of: Counter[Role] = Counter()
+    named: Counter[Role] = Counter()
+    times: Counter[str] = Counter()
+    for message, name in zip(read, names, strict=True):
+        if message.text:
+            all_of[message.role] += 1
+            if name is not None:
+                named[message.role] += 1
+                times[name[0]] += 1
+    roles = {r for r, n in named.items() if n >= _LEAST_MESSAGES and n >= _LEAST_SHARE * all_of[r]}
+    return {
+        name[0]
+        for message, name in zip(read, names, strict=True)
+        if name is not None and message.role in roles and times[name[0]] > 1
+    }
+
+
+def _sent_live(entries: Sequence[Entry], read: Sequence[Said]) -> bool:
+    gaps = [
+        entry.at - before.at
+        for before, entry, message in zip(entries, entries[1:], read[1:], strict=False)
+        if message.role == "user" and message.text
+    ]
+    waited = sum(gap >= _LIVE_GAP_S for gap in gaps)
+    return bool(gaps) and entries[0].at >= _EARLIEST and waited >= _LIVE_SHARE * len(gaps)
+
+
+def _without(message: Said, start: int) -> Said:
+    """The message without the first characters of its first text."""
+    pieces = list(message.pieces)
+    at = next(i for i, piece in enumerate(pieces) if piece.kind == "text")
+    pieces[at] = replace(pieces[at], text=pieces[at].text[start:])
+    return replace(message, pieces=tuple(pieces))

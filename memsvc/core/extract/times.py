@@ -1,0 +1,231 @@
+"""Dates that people say by the day they speak on: "yesterday", "two weeks ago", "last Friday", 上周五, vor drei Tagen.
+
+A summary is read on another day, so the date is written behind the words: `yesterday (7 May 2023)`. What the words
+leave open stays open: a week is given by its Monday, a month and a year by their names, "next Friday" only where it
+can mean one day. Numbers are bounded and every pattern looks at few characters, so the work grows with the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from memsvc.core.days import MONTHS, civil, ordinal, shifted, weekday
+
+Say = Callable[[re.Match[str], int], str]
+
+_ENGLISH = "a two three four five six seven eight nine ten eleven twelve"
+_GERMAN = "ein zwei drei vier fünf sechs sieben acht neun zehn"
+_NUMBERS = {
+    **{w: n for n, w in enumerate(_ENGLISH.split(), 1)},
+    **{"an": 1, "one": 1, "couple of": 2, "a couple of": 2},
+    **{w: n for n, w in enumerate(_GERMAN.split(), 1)},
+    **{"einem": 1, "einer": 1, "eine": 1, "un": 1, "une": 1, "una": 1, "deux": 2, "trois": 3, "quatre": 4},
+    **{"cinq": 5, "six": 6, "sept": 7, "huit": 8, "neuf": 9, "dix": 10, "dos": 2, "tres": 3, "cuatro": 4, "cinco": 5},
+    **{"seis": 6, "siete": 7, "ocho": 8, "nueve": 9, "diez": 10},
+    **{w: n for n, w in enumerate("一二三四五六七八九十", 1)},
+    **{"两": 2, "兩": 2, "하루": 1},
+}
+_N = r"(\d{1,3}|" + "|".join(sorted((re.escape(w) for w in _NUMBERS), key=len, reverse=True)) + ")"
+_DAYS = {
+    **{w: n for n, w in enumerate(["mon", "tue", "wed", "thu", "fri", "sat", "sun"])},
+    **{w: n for n, w in enumerate(["montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag"])},
+    **{w: n for n, w in enumerate(["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"])},
+    **{w: n for n, w in enumerate(["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"])},
+    **{w: n for n, w in enumerate("一二三四五六日")},
+    **{w: n for n, w in enumerate("月火水木金土")},
+    "天": 6,
+}
+_WEEKDAY = r"(mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?\b"
+_LATER = (
+    r"(?:will|['\u2019]ll|going to|gonna|due|starts?|begins?|leav\w{1,3}|arriv\w{1,3}|flying|moving|return\w{0,3}"
+    r"|back)\b"
+)
+_UNITS = {
+    **dict.fromkeys(("day", "tag", "jour", "día", "天", "日", "일"), "day"),
+    **dict.fromkeys(("week", "woche", "semaine", "semana", "周", "週", "星期", "주"), "week"),
+    **dict.fromkeys(("month", "monat", "mois", "mes", "个月", "個月", "か月", "ヶ月"), "month"),
+    **dict.fromkeys(("year", "jahr", "an", "année", "año", "年", "년"), "year"),
+}
+
+
+def _day(day: int, cjk: bool) -> str:
+    year, month, of_month = civil(day)
+    return f"{year}年{month}月{of_month}日" if cjk else f"{of_month} {MONTHS[month - 1]} {year}"
+
+
+def _month(day: int, months: int, cjk: bool) -> str:
+    year, month = shifted(day, months)
+    return f"{year}年{month}月" if cjk else f"{MONTHS[month - 1]} {year}"
+
+
+def _away(day: int, unit: str, n: int, cjk: bool) -> str:
+    """What lies `n` units from a day (before it where negative), as exactly as the words say."""
+    if unit == "day":
+        return _day(day + n, cjk)
+    if unit == "week":
+        monday = _day(day + 7 * n - weekday(day + 7 * n), cjk)
+        return f"{monday}起的一周" if cjk else f"week of {monday}"
+    if unit == "month":
+        return _month(day, n, cjk)
+    return f"{civil(day)[0] + n}年" if cjk else str(civil(day)[0] + n)
+
+
+def _fixed(unit: str, n: int, cjk: bool = False) -> Say:
+    return lambda match, day: _away(day, unit, n, cjk)
+
+
+def _counted(sign: int, cjk: bool = False) -> Say:
+    """For patterns whose groups are a number and a unit."""
+
+    def say(match: re.Match[str], day: int) -> str:
+        number = match[1].lower()
+        n = int(number) if number.isdecimal() else _NUMBERS[number]
+        word = match[2].lower()
+        unit = next((u for w, u in _UNITS.items() if word.startswith(w)), "day")
+        return _away(day, unit, sign * n, cjk)
+
+    return say
+
+
+def _last_weekday(match: re.Match[str], day: int) -> str:
+    back = (weekday(day) - _named(match[1])) % 7 or 7
+    return _day(day - back, False)
+
+
+def _this_weekday(match: re.Match[str], day: int) -> str:
+    return _day(day + (_named(match[1]) - weekday(day)) % 7, False)
+
+
+def _next_weekday(match: re.Match[str], day: int) -> str:
+    """Only where the first such day is one of the next week: else some mean one, some the other."""
+    wanted = _named(match[1])
+    return (
+        _day(day + (wanted - weekday(day)) % 7 + 7 * (wanted == weekday(day)), False) if wanted <= weekday(day) else ""
+    )
+
+
+def _week_of(weeks: int) -> Say:
+    """A weekday of the week before, this one or the next, as Chinese and Japanese name them."""
+
+    def say(match: re.Match[str], day: int) -> str:
+        return _day(day - weekday(day) + 7 * weeks + _named(match[1]), True)
+
+    return say
+
+
+def _weekend(weeks: int) -> Say:
+    def say(match: re.Match[str], day: int) -> str:
+        saturday = day - weekday(day) + 5 + 7 * weeks
+        if weeks < 0 and weekday(day) == 6:
+            saturday = day - 8
+        return f"weekend of {_day(saturday, False)}"
+
+    return say
+
+
+def _named(word: str) -> int:
+    low = word.lower()
+    return _DAYS.get(low, _DAYS.get(low[:3], 0))
+
+
+_TABLE: tuple[tuple[str, Say], ...] = (
+    (r"\bthe day before yesterday\b|\bvorgestern\b|\bavant-hier\b|\banteayer\b", _fixed("day", -2)),
+    (r"\bthe day after tomorrow\b|\bübermorgen\b|\baprès-demain\b|\bpasado mañana\b", _fixed("day", 2)),
+    (
+        r"\byesterday\b|\blast night\b|\bgestern\b|\bhier\b(?= |[.,!?])(?! ist| sind| und| kann| gibt)|\bayer\b",
+        _fixed("day", -1),
+    ),
+    (r"\btomorrow\b|(?<!guten )(?<!am )(?<!jeden )\bmorgen\b(?! (?:ist|war) )|\bdemain\b", _fixed("day", 1)),
+    (rf"\b{_N} (days?|weeks?|months?|years?) ago\b", _counted(-1)),
+    (rf"\b{_LATER}[^.!?\n]{{0,60}}?\bin {_N} (days?|weeks?|months?|years?)\b", _counted(1)),
+    (rf"\bvor {_N} (tag|woche|monat|jahr)\w{{0,2}}\b", _counted(-1)),
+    (rf"\bil y a {_N} (jour|semaine|mois|an)\w{{0,3}}\b", _counted(-1)),
+    (rf"\bhace {_N} (día|semana|mes|año)\w{{0,2}}\b", _counted(-1)),
+    (rf"\b(?:last|this past) {_WEEKDAY}", _last_weekday),
+    (rf"\bthis (?:coming )?{_WEEKDAY}", _this_weekday),
+    (rf"\bnext {_WEEKDAY}", _next_weekday),
+    (r"\blast weekend\b|\bletztes Wochenende\b", _weekend(-1)),
+    (r"\bthis weekend\b|\bdieses Wochenende\b", _weekend(0)),
+    (r"\bnext weekend\b|\bnächstes Wochenende\b", _weekend(1)),
+    (r"\blast week\b|\bletzte Woche\b|\bla semaine dernière\b|\bla semana pasada\b", _fixed("week", -1)),
+    (r"\bnext week\b|\bnächste Woche\b|\bla semaine prochaine\b|\bla próxima semana\b", _fixed("week", 1)),
+    (r"\blast month\b|\bletzten Monat\b|\ble mois dernier\b|\bel mes pasado\b", _fixed("month", -1)),
+    (r"\bnext month\b|\bnächsten Monat\b|\ble mois prochain\b|\bel próximo mes\b", _fixed("month", 1)),
+    (r"\blast year\b|\bletztes Jahr\b|\bl['\u2019]année dernière\b|\bel año pasado\b", _fixed("year", -1)),
+    (r"\bnext year\b|\bnächstes Jahr\b|\bl['\u2019]année prochaine\b|\bel próximo año\b", _fixed("year", 1)),
+)
+_TABLE_CJK: tuple[tuple[str, Say], ...] = (
+    ("前天|一昨日|그저께", _fixed("day", -2, True)),
+    ("后天|後天|明後日|모레", _fixed("day", 2, True)),
+    ("昨天|昨日|昨晚|어제", _fixed("day", -1, True)),
+    ("明天|明日|내일", _fixed("day", 1, True)),
+    ("(?:上周|上週|上星期|上礼拜|上禮拜|先週の)([一二三四五六日天月火水木金土])(?![个個回])", _week_of(-1)),
+    ("(?:下周|下週|下星期|下礼拜|下禮拜|来週の)([一二三四五六日天月火水木金土])(?![个個回])", _week_of(1)),
+    ("(?:这周|這週|本周|本週|这个?星期|這個?星期|今週の)([一二三四五六日天月火水木金土])(?![个個回])", _week_of(0)),
+    ("上周|上週|上星期|先週|지난주", _fixed("week", -1, True)),
+    ("下周|下週|下星期|来週|다음 ?주", _fixed("week", 1, True)),
+    ("上个月|上個月|先月|지난달", _fixed("month", -1, True)),
+    ("下个月|下個月|来月|다음 ?달", _fixed("month", 1, True)),
+    ("去年|昨年|작년", _fixed("year", -1, True)),
+    ("明年|来年|내년", _fixed("year", 1, True)),
+    (rf"{_N} ?(天|日|일|周|週|星期|个月|個月|か月|ヶ月|年|년)(?:之?前|전)", _counted(-1, True)),
+    (rf"{_N} ?(天|日|일|周|週|星期|个月|個月|か月|ヶ月|年|년)(?:之?后|之?後|후)", _counted(1, True)),
+)
+_SPACED = tuple((re.compile(p, re.IGNORECASE), say) for p, say in _TABLE)
+_UNSPACED = tuple((re.compile(p), say) for p, say in _TABLE_CJK)
+_MAYBE = re.compile(
+    r"yesterday|tomorrow|night|ago\b|in \w|last |past |this |next |gestern|morgen|vor |hier|demain|il y a|dern|proch"
+    r"|ayer|pasad|hace|próxim|letzt|nächst|dieses",
+    re.IGNORECASE,
+)
+_CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_DATED = re.compile(r"\(\d|\d{4}")
+_MOST = 2  # dates written into one statement
+
+
+def dated(text: str, day: int) -> str:
+    """A statement with the dates behind the words that tell them by the day it was said on."""
+    table = _UNSPACED if _CJK.search(text) else _SPACED if _MAYBE.search(text) else ()
+    found: list[tuple[int, str]] = []
+    taken: list[tuple[int, int]] = []
+    for pattern, say in table:
+        for match in pattern.finditer(text):
+            span = match.span()
+            if any(start < span[1] and span[0] < end for start, end in taken) or _DATED.match(text, span[1] + 1):
+                continue
+            taken.append(span)
+            if date := say(match, day):
+                found.append((span[1], f"\uff08{date}\uff09" if table is _UNSPACED else f" ({date})"))
+    for at, date in sorted(found)[:_MOST][::-1]:
+        text = text[:at] + date + text[at:]
+    return text
+
+
+_MONTH = "|".join(m[:3] for m in MONTHS)
+_STAMP = re.compile(
+    r"\s{0,2}[\[(](?=[^\])\n]{6,50}[\])])[^\])\n]{0,24}?(?:"
+    r"(?P<y1>\d{4})[-/.\u5e74](?P<m1>\d{1,2})[-/.\u6708](?P<d1>\d{1,2})"
+    rf"|(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<m2>{_MONTH})[a-z]{{0,6}}\.?,? (?P<y2>\d{{4}})"
+    rf"|(?P<m3>{_MONTH})[a-z]{{0,6}}\.? (?P<d3>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y3>\d{{4}})"
+    r")[^\])\n]{0,24}[\])]\s{0,2}",
+    re.IGNORECASE,
+)
+
+
+def stamp(text: str) -> tuple[int, int] | None:
+    """The day of a date in brackets that a message begins with, and where the message itself begins; None = none."""
+    match = _STAMP.match(text)
+    if match is None:
+        return None
+    found = {name[0]: value for name, value in match.groupdict().items() if value}
+    month = found["m"]
+    number = int(month) if month.isdecimal() else 1 + _MONTH.lower().split("|").index(month.lower()[:3])
+    day = ordinal(int(found["y"]), number, int(found["d"]))
+    return (day, match.end()) if day is not None else None
+
+
+def title(day: int, parts: int) -> str:
+    """A line that says when the statements below it were made: the day (3 parts), its month (2) or its year (1)."""
+    year, month, of_month = civil(day)
+    return f"[{' '.join([str(of_month), MONTHS[month - 1], str(year)][-parts:])}]"

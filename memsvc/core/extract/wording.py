@@ -1,0 +1,73 @@
+"""Statements made shorter without a word changed: what only keeps talk flowing is left out.
+
+Openings ("Wow, Anna! By the way, ..."), articles and words of emphasis go, and a long sentence is cut into its
+clauses, so that one of them can be kept without the others. Everything that is left stands as it was written and in
+its order. Quotations and code are left alone, and so is what answers a question ("yes", "no").
+"""
+
+from __future__ import annotations
+
+import re
+
+_OPENERS = (
+    r"wow|whoa|hey(?: there)?|hi(?: there)?|hello|oh|aw+|ah|haha+|lol|thanks(?: a lot| so much)?|thank you(?: so much)?"
+    r"|thx|congrats|congratulations|cool|nice|great|awesome|amazing|ok|okay|well|so|by the way|btw|also|and|but|plus"
+    r"|actually|honestly|anyway|hallo|danke|also gut|übrigens|bonjour|salut|merci|au fait|hola|gracias|por cierto"
+)
+_OPENING = re.compile(
+    rf"^(?:(?:{_OPENERS})(?:,? [A-Z][a-z]{{1,20}})?"
+    r"(?:\s?[,!.:\u2013\u2014-]{1,3}\s{1,2}|(?<=and) |(?<=but) |(?<=also) )){1,4}",
+    re.IGNORECASE,
+)
+_ENGLISH = re.compile(r"\b(?:the|and|with|this|that|you|of|i'm|i've|my|it's)\b", re.IGNORECASE)
+_FILLER = re.compile(
+    r"\b(?:[Aa]n?|[Tt]he|really|just|very|super|totally|actually|definitely|basically|literally) (?=[a-z])"
+)
+_LEFT_ALONE = re.compile('["`\u201c\u201d\u300c\u300e=<>{}]')
+
+UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
+_OPENING_CJK = re.compile(
+    "^(?:(?:好的|好吧|好|嗯+|哦+|噢|你好|您好|谢谢[你您]?|謝謝[你您]?|请问(?:一下)?|請問|那么?|行|没问题|不好意思|抱歉|收到"
+    "|麻烦[你您]?|然后|最后|另外|ええと|えっと|あの|それで|ありがとう(?:ございます)?|すみません"
+    "|こんにちは)[，,。！!、 ]{1,2}){1,4}"
+)
+_FILLER_CJK = re.compile(
+    "我想要?(?=[找去在问订])|我要(?=[找去在订])|请问|請問|(?<![邀申聘])请(?![假求客教示柬])|麻烦[你您]?|帮我|給我|给我|您|一下(?!子)"
+    "|(?<![酒网贴])吧(?![台])|[呢啊哦呀嘛]|谢谢|謝謝|的话(?=[，,。])"
+)
+
+_CLAUSE = re.compile(
+    r" [\u2013\u2014-] |; |, (?=(?:but|and|so|because|which|where|while|when|though|although|aber|und|weil|mais|et"
+    r"|car|pero|y|porque|it's|it was|i'm|i'd|i've|i)\b)",
+    re.IGNORECASE,
+)
+_CLAUSE_CJK = re.compile("(?<=[，；])")
+_LONG, _LEAST_HEAD, _LEAST_REST = 70, 18, 18  # characters: of a sentence worth cutting, and of the parts
+_EDGE = "，；、, "
+
+
+def shortened(text: str) -> str:
+    """One statement without what carries nothing; "" if nothing is left."""
+    if UNSPACED.search(text):
+        text = _OPENING_CJK.sub("", text)
+        return (text if _LEFT_ALONE.search(text) else _FILLER_CJK.sub("", text)).strip(_EDGE)
+    text = _OPENING.sub("", text)
+    if _ENGLISH.search(text) and not _LEFT_ALONE.search(text):
+        text = _FILLER.sub("", text)
+    return text.strip()
+
+
+def clauses(text: str) -> list[tuple[str, str]]:
+    """A statement cut into clauses: each with what stood between it and the next one ("" after the last)."""
+    pattern, least_head, least_rest = _CLAUSE, _LEAST_HEAD, _LEAST_REST
+    if UNSPACED.search(text):
+        pattern, least_head, least_rest = _CLAUSE_CJK, 1, 1
+    elif len(text) <= _LONG:
+        return [(text, "")]
+    found: list[tuple[str, str]] = []
+    start = 0
+    for match in pattern.finditer(text):
+        if match.start() - start >= least_head and len(text) - match.end() >= least_rest:
+            found.append((text[start : match.start()], match[0]))
+            start = match.end()
+    return [*found, (text[start:], "")]
