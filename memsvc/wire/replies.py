@@ -203,6 +203,7 @@ class SummaryItem(Covers):
     attempts: int
     current: bool
     sources: list[int] = Field(description="Seqs of the messages that it names; all others are left out of it.")
+    refused: list[str] = Field(description="Whose answers were not taken before it, and why; the first 8.")
 
 
 class SummaryPage(Reply):

@@ -170,8 +170,8 @@ def packed_summary(summary: Summary) -> bytes:
 
 def summary_of(stored: bytes) -> Summary:
     """A stored summary."""
-    epoch, from_seq, to_seq, text, tokens, model, reason, at, *rest = _header(memoryview(stored)[4:])
-    return Summary(epoch, from_seq, to_seq, text, tokens, model, reason, float(at), *rest)
+    found = dict(zip(_SUMMARY, _header(memoryview(stored)[4:]), strict=False))  # an older release knew fewer members
+    return Summary(**{**found, "at": float(found["at"]), "refused": tuple(found.get("refused", ()))})
 
 
 MAX_INTEGER = 2**63 - 1
