@@ -9,6 +9,7 @@ from memsvc.core.limits import Policy
 from memsvc.core.model import Key, Session, Summary
 from memsvc.errors import NotFound
 from memsvc.ports import Log
+from memsvc.service.audit import MOST_SUMMARIES, Audit
 from memsvc.service.documents import NO_SAVING, Saving, session_document, summary_document
 from memsvc.service.economics import Economics
 
@@ -27,13 +28,16 @@ class Savings:
         self._economics = economics
         self._defaults = defaults
         self._limits = limits
+        self._audit = Audit(log)
 
     async def session(self, session: Session) -> dict[str, Any]:
         """A session's document. Raises NotFound if it was deleted meanwhile."""
         return session_document(session, self._defaults, await self._present(session))
 
-    async def page(self, key: Key, *, after: int, limit: int) -> dict[str, Any]:
-        """Summaries of epochs > `after`, oldest first; `next` is the value for `after`. Raises NotFound."""
+    async def page(self, key: Key, *, after: int, limit: int, statements: bool = False) -> dict[str, Any]:
+        """Summaries of epochs > `after`, oldest first; `next` is the value for `after`. With `statements` what each
+        says and leaves out, a smaller page. Raises NotFound."""
+        limit = min(limit, MOST_SUMMARIES) if statements else limit
         session = await self._log.head(key)
         if session is None:
             raise NotFound(f"no session {key.session!r}")
@@ -46,6 +50,8 @@ class Savings:
             else summary_document(s, False, _by_then(s, then))
             for s, then in zip(page, following, strict=False)
         ]
+        if statements:
+            rows = [{**row, **told} for row, told in zip(rows, await self._audit.tell(key, page), strict=True)]
         return {"summaries": rows, "next": page[-1].epoch if len(found) > limit else None}
 
     async def _present(self, session: Session) -> Saving:
