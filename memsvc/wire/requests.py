@@ -25,6 +25,7 @@ from pydantic_core import PydanticCustomError
 
 from memsvc.core.limits import LEAST_CLAMP_TOKENS
 from memsvc.core.model import FORMATS, Format
+from memsvc.core.search import WORD
 
 Mode = Literal["threshold", "economic", "manual", "shadow"]
 
@@ -115,7 +116,7 @@ def _moment(value: Any) -> Any:
 PLAIN = {"pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"}
 """For JSON Schema: no control characters; see `unprintable`."""
 _SAYS_PLAIN: Any = PLAIN
-_HAS_WORD: Any = {"allOf": [PLAIN, {"pattern": r"\w"}]}
+_HAS_WORD: Any = {"allOf": [PLAIN, {"pattern": WORD}]}
 _CURSOR: Any = {"pattern": "^[A-Za-z0-9_=-]+$"}
 Name = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=_SAYS_PLAIN), AfterValidator(plain)]
 FormatName = Annotated[Format, WithJsonSchema({"enum": list(FORMATS)})]
