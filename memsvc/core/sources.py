@@ -21,9 +21,10 @@ RULES, BODY, VALUES = "Constraints and preferences", "Conversation", "Artifacts 
 
 _QUOTING = frozenset({REQUEST, PINS})
 _OURS = {f"## {name}": name for name in (REQUEST, PINS, RULES, BODY, VALUES)}
-_HEADING = re.compile(r"\s*(?:#{1,6}\s+(\S.*?)[\s:#]*|\*\*([^*]{1,80})\*\*:?\s*)")
+_HEADING = re.compile(r"\s*(?:#{1,6}\s+\S|\*\*[^*]{1,80}\*\*:?\s*$)")
 _BULLET = re.compile(r"\s*(?:[-*+\u2022]|\d{1,3}[.)])\s+")
-_NOTHING = re.compile(r"[\W_]*(?:none|n/a)?[\W_]*", re.IGNORECASE)
+_SAYS = re.compile(r"[^\W_]")
+_NOTHING = frozenset({"none", "n/a"})
 _ROLE = r"(?:user|assistant|tool|system|call|result|error|media)\b"
 _LIST = r"\d{1,10}(?:\s?[-\u2013,]\s?\d{1,10})*"
 _SOURCE = re.compile(rf"\[({_LIST}) {_ROLE}|\bseq (\d{{1,10}})\b")
@@ -64,7 +65,7 @@ def statements(block: str, to_seq: int) -> list[Statement]:
             _quote(section, line, to_seq, found)
         elif ours and section == VALUES:
             found += [Statement(v, section, exact=True) for v in line.partition(": ")[2].split("; ")]
-        elif not _NOTHING.fullmatch(line):
+        elif _SAYS.search(line) and line.strip(" \t-*+.()[]_").casefold() not in _NOTHING:
             found.append(_stated(section, line, to_seq))
     trimmed = (replace(s, text=s.text.strip()) for s in found[:MOST_STATEMENTS])
     return [s for s in trimmed if s.text]
@@ -87,8 +88,8 @@ def _lines(block: str) -> Iterator[tuple[str, str, bool]]:
             continue
         elif section in _QUOTING:
             yield section or "", line, ours  # a quotation may have headings of its own
-        elif (heading := _HEADING.fullmatch(line)) is not None:
-            section, ours = heading[1] or heading[2].rstrip(": "), False
+        elif _HEADING.match(line):
+            section, ours = line.strip(" \t#*:"), False
         elif section is not None:
             yield section, line, ours
 

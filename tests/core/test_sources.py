@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -84,6 +85,24 @@ def test_a_block_by_a_model() -> None:
 def test_a_pin_cannot_pass_for_another() -> None:
     pins = [s for s in whole("x") if s.section == "Pinned, word for word"]
     assert [s.sources for s in pins] == [(2,), (9,)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# a" + "#:" * 50_000 + "b",
+        "-" * 100_000 + "a",
+        "[1 " * 60_000,
+        "[" + "1," * 60_000,
+        "**" * 50_000,
+        "x\n" * 9_999,
+    ],
+)
+def test_hostile_lines_take_no_longer_than_others(line: str) -> None:
+    for section in ("Conversation", "Pinned, word for word\n[1 user] a"):
+        began = time.process_time()
+        statements(f"<conversation_summary>\n## {section}\n{line}", 50)
+        assert time.process_time() - began < 2
 
 
 _LINES = st.lists(

@@ -164,8 +164,10 @@ def _format(name: str) -> Format:
 
 
 def packed_summary(summary: Summary) -> bytes:
-    """A summary; its epoch is in front of it, so that no two are alike."""
-    return struct.pack(">I", summary.epoch) + _encode([getattr(summary, name) for name in _SUMMARY])
+    """A summary; its epoch is in front of it, so that no two are alike. Without refusals it is as releases before
+    them wrote it, and read it."""
+    names = _SUMMARY if summary.refused else _SUMMARY[:-1]
+    return struct.pack(">I", summary.epoch) + _encode([getattr(summary, name) for name in names])
 
 
 def summary_of(stored: bytes) -> Summary:
