@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +21,8 @@ HEADINGS = (
     "Open questions",
 )
 """Sections of a summary that a model writes, in order; `### ` stands before each."""
+MOST_REFUSED, MOST_REASON_CHARS = 8, 200
+"""Of the answers that were refused on the way to a summary so many are kept with it, so many characters each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +98,9 @@ def headings(text: str) -> int:
     """How many of HEADINGS a text has, as headings."""
     have = {x.lstrip("#* ").rstrip(": *").lower() for x in text.splitlines() if x.lstrip().startswith(("#", "**"))}
     return sum(1 for name in HEADINGS if name.lower() in have)
+
+
+def refusals(reasons: Iterable[str]) -> tuple[str, ...]:
+    """What is kept of the reasons for which answers were refused: the first ones, each on one line."""
+    short = (" ".join("".join(c if c.isprintable() else " " for c in reason).split()) for reason in reasons)
+    return tuple(text[:MOST_REASON_CHARS] for text in short)[:MOST_REFUSED]

@@ -206,6 +206,7 @@ class Summary:
         request_seq: the user message quoted in it as the current request, None if none was.
         replaced_tokens: raw tokens that left the context for it, those of the summary before among them.
         predecessor_saving_usd: what the compaction before had saved by then, itself paid; None = unknown.
+        refused: answers that were not taken on the way and why, in order (`core.asking.refusals`).
     """
 
     epoch: int
@@ -222,6 +223,7 @@ class Summary:
     request_seq: int | None = None
     replaced_tokens: int | None = None
     predecessor_saving_usd: float | None = None
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from memsvc.core.flatten import said
 from memsvc.core.model import Entry
+from memsvc.core.original import folded, forms, plain, whole
 from memsvc.errors import InvalidRequest
 
 MOST_TERMS = 32
@@ -29,7 +29,9 @@ AROUND = 90
 _QUOTED = re.compile(r'"([^"]{1,200})"')
 _EDGES = " -+=~|\t\r\n.,;:!?()[]{}<>'\"`*。，、；：！？（）「」『』【】《》"
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+")
-_WORD = re.compile(r"\w")
+WORD = "[\\w\u20a0-\u20cf\u2100-\u2bff\U0001f000-\U0001faff]"
+"""What a search may be for: letters and digits, signs of money, arrows, symbols, pictures."""
+_WORD = re.compile(WORD)
 _PLAIN = re.compile(rb"[a-z0-9_-]+")
 
 
@@ -61,10 +63,10 @@ def parse(text: str) -> Query:
     """Words, and phrases in quotation marks, which must be there word for word. Nothing is an operator.
 
     Raises InvalidRequest for a text without a word."""
-    phrases = [p.strip().casefold() for p in _QUOTED.findall(text)]
+    phrases = [folded(p.strip()) for p in _QUOTED.findall(text)]
     words: list[str] = []
     for chunk in _QUOTED.sub(" ", text).split():
-        words += _parts(chunk.strip(_EDGES).casefold())
+        words += _parts(folded(chunk.strip(_EDGES)))
     phrases = [p for p in dict.fromkeys(phrases) if _WORD.search(p)]
     words = [w for w in dict.fromkeys(words) if w not in phrases]
     if not phrases and not words:
@@ -103,11 +105,9 @@ class Scan:
     matches: list[Match] = field(default_factory=list)
     messages: int = 0
     _sieve: tuple[bytes, ...] | None = field(init=False)
-    _whole: list[re.Pattern[str]] = field(init=False)
 
     def __post_init__(self) -> None:
         self._sieve = self.query.sieve
-        self._whole = [re.compile(rf"(?<!\w){re.escape(term)}(?!\w)") for term in self.query.terms]
 
     def look(self, entries: Iterable[Entry]) -> None:
         """Look through messages."""
@@ -119,10 +119,10 @@ class Scan:
                 raw = entry.raw.lower()
                 if not any(part in raw for part in self._sieve):
                     continue
-            text = said(entry).whole.casefold()
-            counts = tuple(map(self._count, self.query.terms, self._whole, (text,) * len(self._whole)))
+            texts = [folded(form) for form in forms(whole(entry))]
+            counts = tuple(max(_count(term, text) for text in texts) for term in self.query.terms)
             if any(counts) and all(counts[: self.query.phrases]):
-                self.matches.append(Match(entry.seq, counts, len(text)))
+                self.matches.append(Match(entry.seq, counts, len(texts[0])))
 
     def best(self, limit: int) -> list[tuple[Match, float]]:
         """The best matches and their scores, of equal ones the newer first."""
@@ -135,13 +135,22 @@ class Scan:
         scored = [(m, _score(m, weights, mean)) for m in self.matches]
         return sorted(scored, key=lambda one: (-one[1], -one[0].seq))[:limit]
 
-    @staticmethod
-    def _count(term: str, whole: re.Pattern[str], text: str) -> float:
-        found = text.count(term)
-        if not found or not term.isascii():
-            return float(found)
-        words = len(whole.findall(text))
-        return words + INSIDE * max(0, found - words)
+
+def _count(term: str, text: str) -> float:
+    """How often a term stands in a text; of one in ASCII, what is inside a longer word counts `INSIDE`."""
+    if not term.isascii():
+        return float(text.count(term))
+    found, size, at = 0.0, len(term), text.find(term)
+    while at >= 0:
+        end = at + size
+        inside = (at > 0 and _is_word(text[at - 1])) or (end < len(text) and _is_word(text[end]))
+        found += INSIDE if inside else 1.0
+        at = text.find(term, end)
+    return found
+
+
+def _is_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
 
 
 def _score(match: Match, weights: Sequence[float], mean: float) -> float:
@@ -151,15 +160,19 @@ def _score(match: Match, weights: Sequence[float], mean: float) -> float:
 
 def snippet(entry: Entry, query: Query) -> str:
     """The part of a message that shows most terms close together, on one line."""
-    text = said(entry).whole
-    folded = text.casefold()
-    places = sorted(at for term in query.terms for at in _places(folded, term))
-    if len(folded) != len(text) or not places:
-        places = [0]
-    best = max(places, key=lambda at: len({folded[o : o + 3] for o in places if at <= o <= at + AROUND}))
-    start, end = max(0, best - AROUND), min(len(text), best + 2 * AROUND)
-    shown = " ".join(text[start:end].split())
-    return ("… " if start else "") + shown + (" …" if end < len(text) else "")
+    return " ".join(around(whole(entry), query, AROUND).split())
+
+
+def around(text: str, query: Query, before: int) -> str:
+    """The part of a text that shows most terms close together: so many characters before them, twice as many after."""
+    found = [(form, folded(form)) for form in forms(text)]
+    text, low = max(found, key=lambda one: sum(term in one[1] for term in query.terms))
+    places = sorted(at for term in query.terms for at in _places(low, term)) or [0]
+    best = max(places, key=lambda at: len({low[o : o + 3] for o in places if at <= o <= at + AROUND}))
+    if len(low) != len(text):  # its places are not those of the original
+        text = plain(text) if len(plain(text)) == len(low) else low
+    start, end = max(0, best - before), min(len(text), best + 2 * before)
+    return ("… " if start else "") + text[start:end] + (" …" if end < len(text) else "")
 
 
 def _places(text: str, term: str) -> list[int]:

@@ -123,8 +123,9 @@ def message_of(value: Record) -> Entry:
 
 
 def summary_record(summary: Summary) -> Record:
-    """A summary."""
-    return asdict(summary)
+    """A summary. Without refusals it is as older releases wrote it, and so is its digest."""
+    value = asdict(summary)
+    return value if summary.refused else {k: v for k, v in value.items() if k != "refused"}
 
 
 def summary_of(value: Record) -> Summary:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from memsvc.core import accept
-from memsvc.core.asking import Reply, SummaryRequest
+from memsvc.core.asking import Reply, SummaryRequest, refusals
 from memsvc.core.render.blocks import FRAMING_TOKENS
-from memsvc.errors import SummarizerError
+from memsvc.errors import MemsvcError, SummarizerError
 from memsvc.observe import places
 from memsvc.ports import Counter, Summarizer
 
@@ -48,7 +48,8 @@ class Written:
     Attributes:
         attempts: answers asked for, of all summarizers.
         cost_usd: of all of them, those that were refused included.
-        failed: what was wrong with those before, `name: reason`, in order.
+        failed: what was wrong with those before, in order: whose, and the reason.
+        refused: the same, with first answers of which the second may stand.
     """
 
     block: str = ""
@@ -57,6 +58,7 @@ class Written:
     attempts: int = 0
     cost_usd: float = 0.0
     failed: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
 
 
 class Chain:
@@ -83,8 +85,9 @@ class Chain:
     async def write(self, wanted: Wanted, *, local: bool = False) -> Written:
         """A block that passes every check; by the last summarizer alone where `local`.
 
-        Raises SummarizerError when no answer may stand (`no_gain`: nothing worth having can be said), and
-        CannotFit when what must be in the block does not fit."""
+        Raises SummarizerError when no answer may stand (`no_gain`: nothing worth having can be said;
+        `extra["refused"]`: whose answers were refused, and why), and CannotFit when what must be in the block
+        does not fit."""
         done = Written()
         refused: SummarizerError | None = None
         no_room = wanted.request.budget_tokens <= 0  # for a body: not worth a model's call
@@ -98,6 +101,8 @@ class Chain:
                 continue
             return done
         assert refused is not None, "there is at least one summarizer"
+        if done.failed:
+            refused.extra["refused"] = refusals(done.failed)
         raise refused
 
     async def _answered(self, summarizer: Summarizer, wanted: Wanted, done: Written) -> Reply:
@@ -124,6 +129,7 @@ class Chain:
             return reply  # what is over is cut: better than what the next one may say
 
     async def _repaired(self, summarizer: Summarizer, wanted: Wanted, first: Reply, why: str, done: Written) -> Reply:
+        done.refused.append(_named(summarizer, why))
         again = replace(wanted.request, refused=why, resume=first.resume)
         reply = await self._asked(summarizer, again, done)
         accept.check_reply(reply)
@@ -155,9 +161,10 @@ class Chain:
         done.block, done.tokens, done.model = block, tokens, reply.model
 
     def _note(self, summarizer: Summarizer, failed: SummarizerError, done: Written) -> None:
+        done.refused.append(_named(summarizer, failed.detail))
         if failed.code == "no_gain":
             return  # about the conversation, not about who was asked
-        done.failed.append(failed.detail)
+        done.failed.append(done.refused[-1])
         bug = failed.__cause__
         where = places(bug.__traceback__) if failed.code == "summary_internal" and bug is not None else ()
         self._tell(summarizer.name, failed.code, where)
@@ -177,3 +184,13 @@ def _nothing_to_quote(local: Summarizer, wanted: Wanted, failed: SummarizerError
 def _paid(failed: SummarizerError) -> float:
     cost = failed.extra.get("cost_usd")
     return cost if isinstance(cost, float) else 0.0
+
+
+def _named(summarizer: Summarizer, reason: str) -> str:
+    return reason if reason.startswith(summarizer.name) else f"{summarizer.name}: {reason}"
+
+
+def reasons(failed: MemsvcError) -> str | None:
+    """Whose answers were refused on the way to a failure, and why; None where none was."""
+    told = failed.extra.get("refused")
+    return "; ".join(told) if isinstance(told, tuple) else None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from memsvc.core import accept, shadow
 from memsvc.core import policy as rules
-from memsvc.core.asking import SummaryRequest
+from memsvc.core.asking import SummaryRequest, refusals
 from memsvc.core.limits import Policy
 from memsvc.core.model import Key, Session, Summary, Window
 from memsvc.core.render import RENDERER, decode_entry
@@ -21,7 +21,7 @@ from memsvc.core.turns import Group, groups
 from memsvc.errors import CannotFit, Conflict, SummarizerError
 from memsvc.observe import Compacted, Sink, SummarizerFailed
 from memsvc.ports import Counter, Store, Summarizer
-from memsvc.service.chain import PATIENCE_S, Chain, Wanted
+from memsvc.service.chain import PATIENCE_S, Chain, Wanted, reasons
 from memsvc.service.deferral import Collected, Ticket, ticket_of
 from memsvc.service.documents import limits
 from memsvc.service.economics import Economics
@@ -212,7 +212,7 @@ class Compactor:
         except SummarizerError as failed:
             if failed.code != "no_gain":
                 raise
-            return Outcome(False, "no_gain", session.epoch)
+            return Outcome(False, "no_gain", session.epoch, reasons(failed))
         except CannotFit:  # request and pins alone would fill the block
             return self._crowded(plan)
         request = plan.parts.request
@@ -231,6 +231,7 @@ class Compactor:
             request_seq=request.seq if request is not None else None,
             replaced_tokens=cut.replaced,
             predecessor_saving_usd=self._economics.saved_usd(plan.window, plan.policy),
+            refused=refusals(written.refused),
         )
         outcome = await self._commit(plan, summary, started, str(score) if score is not None else None)
         return replace(outcome, error="; ".join(written.failed) or None)

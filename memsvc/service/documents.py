@@ -100,6 +100,7 @@ def summary_document(summary: Summary, current: bool, saved: float | None) -> di
         "attempts": summary.attempts,
         "current": current,
         "sources": sources(summary.text, summary.to_seq),
+        "refused": list(summary.refused),
     }
 
 

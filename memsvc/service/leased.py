@@ -12,6 +12,7 @@ from memsvc.core.model import Job, Key
 from memsvc.errors import MemsvcError, NotFound, Unavailable
 from memsvc.observe import CompactionFailed, Sink, WorkerFailed, places
 from memsvc.ports import Queue
+from memsvc.service.chain import reasons
 from memsvc.service.compact import Compactor, Outcome
 
 BACKOFF_S = (2.0, 10.0, 60.0, 300.0, 1800.0)
@@ -109,7 +110,7 @@ class Leased:
             await self._back_off(job, away.code, away.detail, pause=BACKOFF_S[0])
             return Ended(error=away)
         except MemsvcError as failed:
-            await self._back_off(job, failed.code, failed.detail)
+            await self._back_off(job, failed.code, reasons(failed) or failed.detail)
             return Ended(error=failed)
         except Exception as bug:  # the job is given back with its pause, not left to its lease
             self._sink(WorkerFailed(type(bug).__name__, places(bug.__traceback__)))

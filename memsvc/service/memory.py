@@ -184,9 +184,9 @@ class Memory:
         """Messages that fit words, the best first. Raises NotFound, InvalidRequest."""
         return await self._search.find(key, q, limit)
 
-    async def summaries(self, key: Key, *, after: int, limit: int) -> dict[str, Any]:
-        """Committed summaries, oldest first; `next` is the value for `after`."""
-        return await self._savings.page(key, after=after, limit=limit)
+    async def summaries(self, key: Key, *, after: int, limit: int, statements: bool = False) -> dict[str, Any]:
+        """Committed summaries, oldest first, with what each says and leaves out if asked for; `next` is for `after`."""
+        return await self._savings.page(key, after=after, limit=limit, statements=statements)
 
     async def compact(self, key: Key, request: CompactRequest) -> tuple[int, dict[str, Any]]:
         """Compact now, or go back: (200, what happened), or (202, ...) if it takes longer than `wait_ms`."""

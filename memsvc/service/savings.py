@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from memsvc.core.limits import Policy
 from memsvc.core.model import Key, Session, Summary
 from memsvc.errors import NotFound
 from memsvc.ports import Log
+from memsvc.service.audit import MOST_SUMMARIES, Audit
 from memsvc.service.documents import NO_SAVING, Saving, session_document, summary_document
 from memsvc.service.economics import Economics
 
@@ -27,25 +29,27 @@ class Savings:
         self._economics = economics
         self._defaults = defaults
         self._limits = limits
+        self._audit = Audit(log)
 
     async def session(self, session: Session) -> dict[str, Any]:
         """A session's document. Raises NotFound if it was deleted meanwhile."""
         return session_document(session, self._defaults, await self._present(session))
 
-    async def page(self, key: Key, *, after: int, limit: int) -> dict[str, Any]:
-        """Summaries of epochs > `after`, oldest first; `next` is the value for `after`. Raises NotFound."""
+    async def page(self, key: Key, *, after: int, limit: int, statements: bool = False) -> dict[str, Any]:
+        """Summaries of epochs > `after`, oldest first; `next` is the value for `after`. With `statements` what each
+        says and leaves out, a smaller page. Raises NotFound."""
+        limit = min(limit, MOST_SUMMARIES) if statements else limit
         session = await self._log.head(key)
         if session is None:
             raise NotFound(f"no session {key.session!r}")
         found = await self._log.summaries(key, after=after, limit=limit + 1)
         page, following = found[:limit], [*found[1:], None]
         present = await self._present(session) if any(s.epoch == session.summary_epoch for s in page) else NO_SAVING
-        rows = [
-            summary_document(s, True, present[1])
-            if s.epoch == session.summary_epoch
-            else summary_document(s, False, _by_then(s, then))
-            for s, then in zip(page, following, strict=False)
-        ]
+        now = session.summary_epoch
+        saved = [present[1] if s.epoch == now else _by_then(s, f) for s, f in zip(page, following, strict=False)]
+        rows = await asyncio.to_thread(_rows, page, now, saved)  # each is read through: half a millisecond
+        if statements:
+            rows = [{**row, **told} for row, told in zip(rows, await self._audit.tell(key, page), strict=True)]
         return {"summaries": rows, "next": page[-1].epoch if len(found) > limit else None}
 
     async def _present(self, session: Session) -> Saving:
@@ -55,6 +59,10 @@ class Savings:
         if window.summary is None:
             return NO_SAVING  # an edit has left it
         return window.summary.predicted_saving_usd, self._economics.saved_usd(window, self._limits(window.session))
+
+
+def _rows(page: list[Summary], now: int, saved: list[float | None]) -> list[dict[str, Any]]:
+    return [summary_document(s, s.epoch == now, usd) for s, usd in zip(page, saved, strict=True)]
 
 
 def _by_then(summary: Summary, then: Summary | None) -> float | None:

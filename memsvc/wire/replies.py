@@ -185,44 +185,6 @@ class SearchReply(Reply):
     from_seq: int = Field(description="Messages before this one were not looked at: the log is longer than 200,000.")
 
 
-class SummaryItem(Covers):
-    """One committed summary."""
-
-    epoch: int
-    text: str
-    tokens: int
-    model: str
-    reason: str
-    replaced_tokens: int | None = Field(description="Tokens that left the context for it; null where not recorded.")
-    predicted_saving_usd: float | None
-    actual_saving_usd: float | None = Field(
-        description="What it has saved so far, or had when the next one took its place; itself paid. Null = unknown."
-    )
-    cost_usd: float
-    at: float
-    attempts: int
-    current: bool
-    sources: list[int] = Field(description="Seqs of the messages that it names; all others are left out of it.")
-
-
-class SummaryPage(Reply):
-    """Summaries, oldest first."""
-
-    summaries: list[SummaryItem]
-    next: int | None = Field(description="Value for `after`, null at the end.")
-
-
-class CompactReply(Reply):
-    """What became of a compaction that was asked for."""
-
-    epoch: int
-    changed: bool
-    reason: str | None
-    error: str | None = Field(
-        None, description="What went wrong on the way: which summarizers gave no answer that may stand, and why."
-    )
-
-
 class PinReply(Reply):
     """A message that every summary keeps word for word."""
 

@@ -25,6 +25,7 @@ from pydantic_core import PydanticCustomError
 
 from memsvc.core.limits import LEAST_CLAMP_TOKENS
 from memsvc.core.model import FORMATS, Format
+from memsvc.core.search import WORD
 
 Mode = Literal["threshold", "economic", "manual", "shadow"]
 
@@ -76,6 +77,10 @@ def _digits(value: Any) -> Any:
     return value
 
 
+def _flag(value: Any) -> Any:
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
 def _whole(value: Any) -> Any:
     """JSON has one kind of number: 5.0 is a whole one."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -111,7 +116,7 @@ def _moment(value: Any) -> Any:
 PLAIN = {"pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"}
 """For JSON Schema: no control characters; see `unprintable`."""
 _SAYS_PLAIN: Any = PLAIN
-_HAS_WORD: Any = {"allOf": [PLAIN, {"pattern": r"\w"}]}
+_HAS_WORD: Any = {"allOf": [PLAIN, {"pattern": WORD}]}
 _CURSOR: Any = {"pattern": "^[A-Za-z0-9_=-]+$"}
 Name = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=_SAYS_PLAIN), AfterValidator(plain)]
 FormatName = Annotated[Format, WithJsonSchema({"enum": list(FORMATS)})]
@@ -136,6 +141,7 @@ Count = Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_whole)]
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(_digits)]
 After = Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(_digits)]
 Wait = Annotated[int, Field(ge=0, le=MAX_WAIT_MS), BeforeValidator(_digits)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
 Room = Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_digits)]
 
 _FORMAT = "How the messages are written: " + ", ".join(f"`{name}`" for name in FORMATS) + "."
@@ -331,4 +337,5 @@ class SummariesQuery(Query):
     """Which summaries."""
 
     after: After = Field(0, description="The epoch after which to begin.")
-    limit: Limit = Field(100, description=_LIMIT)
+    limit: Limit = Field(100, description=_LIMIT + " With `statements` a page has 20 at most.")
+    statements: Flag = Field(False, description="Say what each states, where it comes from, and what it leaves out.")

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from memsvc.core.access import Access
 from memsvc.wire import replies as out
 from memsvc.wire import requests as take
+from memsvc.wire import summaries
 from memsvc.wire.money import PutBudgets, SpendQuery
 
 Scope = Literal["session", "tenant", "public"]
@@ -203,9 +204,9 @@ CALLS: tuple[Call, ...] = (
         "summaries",
         "GET",
         f"{_SESSION}/summaries",
-        "Every committed summary and what it stands for.",
+        "Every committed summary: what it stands for, what it says and leaves out.",
         "session",
-        {200: out.SummaryPage},
+        {200: summaries.SummaryPage},
         query=take.SummariesQuery,
         errors=(404,),
         needs="read",
@@ -216,7 +217,7 @@ CALLS: tuple[Call, ...] = (
         f"{_SESSION}/compact",
         "Compact now; 202 if it is still under way.",
         "session",
-        {200: out.CompactReply, 202: out.CompactReply},
+        {200: summaries.CompactReply, 202: summaries.CompactReply},
         body=take.Compact,
         errors=(404, 409, 422),
     ),

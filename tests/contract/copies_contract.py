@@ -50,6 +50,7 @@ SHORT = replace(HEADER, cut=0)
 OLD = replace(summary(SHORT, 1, tokens=4, text="old"), epoch=3)
 DEAD = replace(summary(replace(SHORT, cut=1), 2, tokens=4, text="dead"), epoch=5)
 NOW = replace(summary(replace(SHORT, cut=1), 4, tokens=6, text="now"), epoch=8, request_seq=3, cost_usd=0.5)
+NOW = replace(NOW, refused=("model: it was cut short",))
 
 
 async def stage(store: Store, token: str = "t", key: Key = TO) -> None:

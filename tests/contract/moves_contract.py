@@ -30,6 +30,7 @@ class CommitContract:
             predecessor_saving_usd=0.5,
             request_seq=4,
             text="é😀",
+            refused=('a: no "end"', "b: é😀"),
         )
         after = await commit(store, before, made, soft_tokens=77, factor=1.3, renderer=4)
         assert (after.epoch, after.cut, after.summary_epoch, after.summary_tokens) == (1, 6, 1, 9)

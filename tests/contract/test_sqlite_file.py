@@ -16,7 +16,7 @@ from typing import Any
 import apsw
 import pytest
 
-from memsvc.core.model import Known, Part
+from memsvc.core.model import Known, Part, Summary
 from memsvc.core.money import Sent, Usage
 from memsvc.errors import Unavailable
 from memsvc.ports import Store
@@ -335,6 +335,24 @@ async def test_a_file_of_version_1_is_brought_up_to_date(path: str) -> None:
     assert await store.sent(KEY, 1) == Sent(1, 0, 1, 20)
     assert (await say(store)).seqs == (3,)
     assert await run(store, lambda db: db.execute("PRAGMA user_version").get) == len(list(SCHEMA.iterdir()))
+    await store.close()
+
+
+async def test_a_summary_of_version_12_has_no_refusals(path: str) -> None:
+    with apsw.Connection(path) as db:
+        for name in sorted(p.name for p in SCHEMA.iterdir() if p.name < "013"):
+            db.execute(SCHEMA.joinpath(name).read_text(encoding="utf-8"))
+        db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        db.execute("PRAGMA user_version=12")
+        db.execute(
+            "INSERT INTO summaries (uid, epoch, from_seq, to_seq, text, tokens, model, reason, at, attempts, cost_usd,"
+            " parent) VALUES (1, 1, 1, 2, 'x', 3, 'local', 'forced', 1.0, 1, 0.0, 0)"
+        )
+    db.close()
+    store = SQLiteStore(path)
+    await store.open()
+    found = await run(store, lambda db: rows.summary(db, 1, 1))
+    assert found == Summary(1, 1, 2, "x", 3, "local", "forced", 1.0, cost_usd=0.0)
     await store.close()
 
 

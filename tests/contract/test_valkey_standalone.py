@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import fields
 from itertools import islice
 
+import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from memsvc.core.model import Key, Part
+from memsvc.core.model import Key, Part, Summary
 from memsvc.errors import Conflict
 from memsvc.ports import Store
 from memsvc.stores import open_store
+from memsvc.stores.redis import codec
 from memsvc.stores.redis.census import STEP
 from memsvc.stores.redis.keys import Keys
 from tests.contract.census_contract import idle
@@ -96,3 +99,10 @@ async def test_a_fault_that_nobody_thought_of_leaves_nobody_waiting_and_no_conne
     async with asyncio.timeout(20.0):
         assert await asyncio.gather(*(store.head(KEY) for _ in range(50))) == [None] * 50
     await store.close()
+
+
+def test_a_summary_of_an_older_release_is_read() -> None:
+    made = Summary(2, 1, 5, "é", 3, "local", "forced", 4.0, 2, 0.5, None, 3, 9, 0.25)
+    old = [getattr(made, f.name) for f in fields(Summary)][:-1]
+    assert codec.summary_of(b"\0\0\0\2" + msgspec.msgpack.encode(old)) == made
+    assert codec.summary_of(codec.packed_summary(made)) == made

@@ -27,6 +27,7 @@ SENT: list[tuple[str, str]] = [
     ("unpin", f"{S}/pins/1"),
     ("compact", f"{S}/compact"),
     ("summaries", f"{S}/summaries"),
+    ("summaries", f"{S}/summaries?statements=true"),
     ("context", f"{S}/context"),
     ("history", f"{S}/history?limit=2"),
     ("search", f"{S}/search?q=hello%20world"),

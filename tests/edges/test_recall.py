@@ -44,6 +44,44 @@ async def test_by_number(recall: Recall) -> None:
     assert (await recall({"seq": 99})) == "There is no message 99."
 
 
+@pytest.mark.parametrize(
+    ("arguments", "seqs"),
+    [
+        ({"seq": "1"}, [1]),
+        ({"seq": 1.0}, [1]),
+        ({"seqs": "1-2"}, [1, 2]),
+        ({"seqs": "4, 1\u20132"}, [4, 1, 2]),
+        ({"seqs": [2, "4", "1-1"]}, [2, 4, 1]),
+        ({"seq": "2-1"}, [1, 2]),
+        ({"seq": [1, 1]}, [1]),
+        ('{"seqs": "1;4"}', [1, 4]),
+    ],
+)
+async def test_by_several_numbers(recall: Recall, arguments: Any, seqs: list[int]) -> None:
+    lines = (await recall(arguments)).splitlines()
+    assert [int(line[1 : line.index(" ")]) for line in lines if line.startswith("[")] == seqs
+
+
+async def test_many_numbers_are_bounded_and_what_is_not_there_is_said(recall: Recall, api: Api) -> None:
+    await api.ok("DELETE", f"{S}/messages/1")
+    answer = await recall({"seqs": "1-2, 4-40, 50"})
+    assert [line for line in answer.splitlines() if line.startswith("[")][-1].startswith("[4 user")
+    assert "\nMessage 1 was erased.\n" in answer
+    assert "\nThere is no message 5, 6, 7, " in answer
+    assert answer.endswith("\nNot shown, ask again: 22-40, 50.")
+    assert len(await recall({"seqs": "2-4"})) < 17_000
+
+
+async def test_a_long_message_is_shown_around_words_and_a_call_as_it_was_made(recall: Recall, api: Api) -> None:
+    long = f"{'filler ' * 9_000}the needle is k-99 here{' filler' * 9_000}"
+    call = {"id": "d", "type": "function", "function": {"name": "cp", "arguments": '{"to": "/x", "n": [1.50, 2]}'}}
+    await api.ok("POST", f"{S}/messages", {"messages": [{"role": "user", "content": long}]})
+    await api.ok("POST", f"{S}/messages", {"messages": [{"role": "assistant", "content": None, "tool_calls": [call]}]})
+    assert "needle" not in await recall({"seq": 5})
+    assert "the needle is k-99 here" in await recall({"seq": 5, "query": "K-99"})
+    assert (await recall({"seq": 6})).endswith('\ncp {"to": "/x", "n": [1.50, 2]}')
+
+
 async def test_by_words(recall: Recall) -> None:
     answer = await recall({"query": "Quokka-4711"})
     assert "[1 user, " in answer
@@ -60,7 +98,16 @@ async def test_what_was_erased(recall: Recall, api: Api) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [{}, "", "not json", "[1]", "null", {"seq": 0}, {"seq": True}, {"seq": "1"}, {"query": "?!"}, {"query": 7}],
+    [{}, "", "not json", "[1]", "null", {"seq": 0}, {"seq": True}, {"seq": "one"}, {"query": "?!"}, {"query": 7}]
+    + [
+        {"seq": 10**400},
+        {"seqs": [[1]]},
+        {"seqs": "1-"},
+        {"seqs": "0"},
+        {"seqs": "-3"},
+        {"seq": 1.5},
+        {"seqs": "1 " * 999},
+    ],
 )
 async def test_wrong_arguments_are_answered(recall: Recall, arguments: Any) -> None:
     assert (await recall(arguments)).startswith("Nothing was looked up")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memsvc.core.asking import HEADINGS, Reply, SummaryRequest
+from memsvc.core.asking import HEADINGS, Reply, SummaryRequest, refusals
 from memsvc.errors import SummarizerError
 from memsvc.llm import LocalSummarizer
 from memsvc.observe import Event, SummarizerFailed
@@ -46,6 +46,44 @@ async def test_the_second_time_it_gets_back_what_it_left() -> None:
         await w.work()
         assert [r.resume for r in wordy.requests] == [None, "where it was"]
         assert wordy.requests[1].refused is not None
+
+
+async def test_what_was_refused_is_kept_with_the_summary() -> None:
+    good = Reply("\n".join(f"### {name}\n- short" for name in HEADINGS), "wordy-1", written=True)
+    for second, kept in (
+        (good, ["test:wordy: it had "]),
+        (None, ["test:wordy: it had ", "test:wordy: no answer"]),
+        (Reply("TBD", "wordy-1", written=True), ["test:wordy: it had ", "test:wordy: wordy-1 returned a placeholder"]),
+    ):
+        async with world(summarizers=[Wordy(second), LocalSummarizer(the_counter().count)]) as w:
+            await w.append(*chat(12))
+            await w.work()
+            (found,) = await w.store.summaries(KEY)
+            assert len(found.refused) == len(kept)
+            assert all(said.startswith(start) for said, start in zip(found.refused, kept, strict=True))
+
+
+async def test_a_compaction_that_comes_to_nothing_says_whose_answers_were_refused() -> None:
+    away = [Failing("summary_server") for _ in range(12)]
+    async with world(summarizers=away) as w:
+        await w.append(*chat(12))
+        await w.work()
+        state = (await w.memory.get(KEY))["compaction"]
+        assert (state["state"], state["last_reason"]) == ("backoff", "summary_server")
+        assert state["last_error"] == "; ".join(["away: the provider is away"] * 8)
+    async with world(summarizers=[Failing(), Failing("no_gain")]) as w:
+        await w.append(*chat(12))
+        status, said = await w.compact(force=True)
+        assert (status, said["reason"], said["error"]) == (200, "no_gain", "away: the provider is away")
+        assert (await w.memory.get(KEY))["compaction"]["last_error"] == "away: the provider is away"
+
+
+def test_what_is_kept_of_refusals_is_bounded_and_on_one_line() -> None:
+    kept = refusals(["a\n\x1b[31mb" + "c" * 500, *map(str, range(20))])
+    assert len(kept) == 8
+    assert kept[0].startswith("a [31mbccc")
+    assert len(kept[0]) == 200
+    assert refusals([]) == ()
 
 
 async def test_a_fault_is_told_with_its_place_and_without_its_text() -> None:

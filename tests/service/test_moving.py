@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +14,9 @@ import pytest
 from memsvc.cli import main
 from memsvc.core.model import Draft, Key, Session
 from memsvc.errors import InvalidRequest, MemsvcError
+from memsvc.llm import LocalSummarizer
 from memsvc.ports import Store
+from memsvc.service.archive import summary_of, summary_record
 from memsvc.service.export import digest_of, export
 from memsvc.service.requests import UsageRequest
 from memsvc.service.restore import Restored, restore
@@ -25,7 +28,7 @@ from tests.contract.servers import Nodes
 from tests.faults.test_crash_at_every_await import FAULTS, Dies, Faulty
 from tests.service.audit import check
 from tests.service.test_fork import Moving, grown
-from tests.service.world import KEY, World, build, chat, request, user, world
+from tests.service.world import KEY, Failing, World, build, chat, request, the_counter, user, world
 
 ODD = Key("acme", 'odd/é😀 "x"')
 USAGE = UsageRequest({"input_tokens": 900, "output_tokens": 9}, "r1", "anthropic", "claude-haiku-4-5", revision=1)
@@ -104,6 +107,22 @@ async def test_a_store_moves_without_loss(target: SQLiteStore) -> None:
             assert await there.summaries(key) == await w.summaries(key)
             await there.memory.truncate(key, 7)
         await check(there, [*raws, *request(*chat(10, tag="n")).messages])
+
+
+async def test_refusals_move_and_archives_without_them_are_as_they_were(target: SQLiteStore) -> None:
+    model = Failing()
+    async with world(summarizers=[model, LocalSummarizer(the_counter().count)]) as w:
+        await w.append(*chat(12))
+        await w.work()
+        out = await told(w.store)
+        assert (await restore(target, out)).imported == 1
+        await same(w.store, target)
+        (found,) = await w.store.summaries(KEY)
+        assert found.refused == ("away: the provider is away",)
+    before = asdict(found)
+    del before["refused"]
+    assert summary_record(replace(found, refused=())) == before, "else the digests of older archives do not hold"
+    assert summary_of(json.loads(json.dumps(before))) == replace(found, refused=())
 
 
 async def test_a_store_moves_to_a_cluster_and_back(target: SQLiteStore, valkey_cluster: Nodes, prefix: str) -> None:

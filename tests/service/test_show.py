@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from memsvc.cli import main
-from tests.service.world import chat, world
+from memsvc.cli.terminal import clipped, columns, json_printable, printable, wrapped
+from memsvc.llm import LocalSummarizer
+from tests.service.world import KEY, SMALL, Failing, calls, chat, the_counter, user, world
+
+STRANGE = "Keep the key a1b2-c3d4 \x1b[31mred\x07 \x9b2J \u202eturned\n数据库迁移到新加坡机房"
 
 
 @pytest.fixture
@@ -18,7 +26,10 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     path = f"{tmp_path}/m.db"
 
     async def fill() -> None:
-        async with world(path) as w:
+        chain = [Failing(), LocalSummarizer(the_counter().count)]
+        async with world(path, summarizers=chain, policy=replace(SMALL, summary_tokens=300)) as w:
+            await w.append(user(STRANGE), calls("c"))
+            await w.memory.pin(KEY, 1)
             for n in range(2):
                 await w.append(*chat(12, tag=f"r{n}t"))
                 await w.work()
@@ -27,18 +38,59 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"sqlite:///{path}"
 
 
-def test_it_shows_epochs_summary_sources_and_tail(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_shows_epochs_statements_sources_and_tail(store: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "s", "--store", store]) == 0
     shown = capsys.readouterr().out
-    assert shown.startswith("s: 48 messages, epoch 2, mode economic")
+    assert shown.startswith("s: 50 messages, epoch 2, mode economic")
     rows = [line for line in shown.splitlines() if " threshold " in line]
     assert [row.startswith("*") for row in rows] == [False, True]
-    assert "<conversation_summary>" in shown
-    assert "\nnamed    " in shown
-    assert "unnamed  " in shown
+    assert shown.count("       refused away: the provider is away") == 2
+    assert "summary of epoch 2, for messages 1 to " in shown
+    assert "\n  Pinned, word for word\n    1        Keep the key a1b2-c3d4" in shown
+    assert "\nleft out " in shown
     assert "r1t11a;" in shown.splitlines()[-1]
+    assert max(map(columns, shown.splitlines())) <= 80
     assert main(["show", "s", "--store", store, "--epoch", "1"]) == 0
     assert "summary of epoch 1, for messages 1 to " in capsys.readouterr().out
+    assert main(["show", "s", "--store", store, "--all"]) == 0
+    assert capsys.readouterr().out.count("\nleft out ") == 2
+    assert main(["show", "s", "--store", store, "--epoch", "7"]) == 1
+    assert "no summary of epoch 7" in capsys.readouterr().err
+
+
+def test_one_message_in_full(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "s", "--store", store, "--seq", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("message 1: user, ")
+    assert shown.endswith(f", behind the summary\n\n{STRANGE.translate({0x1B: '', 7: '', 0x9B: '', 0x202E: ''})}\n")
+    assert main(["show", "s", "--store", store, "--seq", "1", "--json"]) == 0
+    shown = capsys.readouterr().out
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(shown)
+    assert json.loads(shown)["message"] == {"role": "user", "content": STRANGE}
+    assert main(["show", "s", "--store", store, "--seq", "2"]) == 0
+    assert '"arguments": "{\\"n\\":1}"' in capsys.readouterr().out
+    for nowhere in ("0", "-1", "999"):
+        assert main(["show", "s", "--store", store, f"--seq={nowhere}"]) == 1
+        assert "no message with seq" in capsys.readouterr().err
+
+
+def test_nothing_that_was_said_can_steer_the_terminal(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for more in ((), ("--all",), ("--json",), ("--json", "--all"), ("--seq", "1")):
+        assert main(["show", "s", "--store", store, *more]) == 0
+        shown = capsys.readouterr().out
+        assert all(c == "\n" or unicodedata.category(c) not in ("Cc", "Cs") for c in shown)
+        assert "\u202e" not in shown
+
+
+@given(st.text(max_size=200), st.integers(8, 40))
+def test_any_text_fits(text: str, width: int) -> None:
+    clean = printable(text)
+    assert all(c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs", "Zl", "Zp") for c in clean)
+    assert columns(clipped(clean, width)) <= width
+    lines = list(wrapped(clean, width))
+    assert all(columns(line) <= width for line in lines)
+    assert "".join("".join(lines).split()) == "".join(clean.split())
+    assert json.loads(json_printable(json.dumps(text, ensure_ascii=False))) == text
 
 
 def test_as_json_and_for_what_is_not_there(store: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -164,14 +164,16 @@ def _format(name: str) -> Format:
 
 
 def packed_summary(summary: Summary) -> bytes:
-    """A summary; its epoch is in front of it, so that no two are alike."""
-    return struct.pack(">I", summary.epoch) + _encode([getattr(summary, name) for name in _SUMMARY])
+    """A summary; its epoch is in front of it, so that no two are alike. Without refusals it is as releases before
+    them wrote it, and read it."""
+    names = _SUMMARY if summary.refused else _SUMMARY[:-1]
+    return struct.pack(">I", summary.epoch) + _encode([getattr(summary, name) for name in names])
 
 
 def summary_of(stored: bytes) -> Summary:
     """A stored summary."""
-    epoch, from_seq, to_seq, text, tokens, model, reason, at, *rest = _header(memoryview(stored)[4:])
-    return Summary(epoch, from_seq, to_seq, text, tokens, model, reason, float(at), *rest)
+    found = dict(zip(_SUMMARY, _header(memoryview(stored)[4:]), strict=False))  # an older release knew fewer members
+    return Summary(**{**found, "at": float(found["at"]), "refused": tuple(found.get("refused", ()))})
 
 
 MAX_INTEGER = 2**63 - 1

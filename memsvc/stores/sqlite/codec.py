@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+import orjson
+
 from memsvc.core.model import Entry, Key, Session, Settings, Summary, System
 
 Row = tuple[Any, ...]
@@ -59,9 +61,11 @@ def entry_of(row: Row) -> Entry:
 
 def summary_of(row: Row) -> Summary:
     """A row of SUMMARY_COLUMNS as a summary."""
-    return Summary(*row)
+    refused = row[-1]
+    return Summary(*(*row[:-1], tuple(orjson.loads(refused)) if refused is not None else ()))
 
 
 def summary_row(summary: Summary) -> Row:
     """The values of SUMMARY_COLUMNS."""
-    return tuple(getattr(summary, name) for name in SUMMARY)
+    *plain, refused = (getattr(summary, name) for name in SUMMARY)
+    return (*plain, orjson.dumps(refused).decode() if refused else None)
