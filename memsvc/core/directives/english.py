@@ -47,6 +47,7 @@ _EVERY_TIME = re.compile(
     r"(?:whenever|every time|each time|any time|anytime|(?:after|before|for|in|with|at the (?:end|start|top"
     r"|beginning) of) "
     r"(?:every|each|any|all)\b(?=\s\w)(?! action| of (?:us|them|these|those)| honesty)|(?:for|on) every"
+    r"|(?:every|each) (?:morning|evening|day|night|week|month|hour|\w+day)\b"
     r"|for (?!these|those|the\b|this|my|our)(?:\w+ )?\w+s$)"
 )
 _WHEN_YOU = re.compile(
@@ -120,8 +121,8 @@ _WISHES = words(
     want need like prefer hate dislike stand eat drink have expect rather love appreciate use fly allergic allergy
     allergies budget limit pronouns spelled pronounced written vegetarian vegan pescatarian intolerant kosher halal
     diabetic celiac coeliac teetotal blind color-blind colour-blind color colour gluten-free gluten lactose dyslexic
-    deaf exclusively important essential crucial vital key critical may can will to playing acting expert strict
-    senior teacher now lactose-intolerant asking keep do gluten-intolerant not
+    deaf exclusively important diet spend pay afford essential crucial vital key critical may can will to playing
+    acting expert strict senior teacher now lactose-intolerant asking keep do gluten-intolerant not
     """
 )
 _NEVERS = words("never always don't do")

@@ -28,6 +28,8 @@ SAYS_SO = patterns(
     (?:[\w./\"-]+ ){1,5}(?:is|are) (?:strictly )?(?:off[- ]limits|banned|taboo|a no-go|forbidden here
         |not allowed here)\b
     (?:strictly|absolutely) no \w+|hands off\b|(?:nobody|no one) (?:but|except|other than) me\b
+    (?:my|our) (?:\w+ ){1,3}(?:must|may|should) (?:not|never) (?!be\b|have)|(?:nobody|no one) (?:must|may
+        |should) (?:ever )?(?!have)
     """,
     NAMES,
 )
@@ -41,7 +43,7 @@ VERBLESS = patterns(
         |length): (?!\d)[\w-]+(?: [\w-]+){0,4}[.!]*$
     no <NO_NOTHING>(?:more )?(?:[\w'/-]+ ){0,2}?(?:[\w'/-]{2,}(?:s|ing|es)|markdown|jargon|(?:small )?talk|html|code
         |preamble|sugar-?coating|slang|emoji|fluff|filler|latex|prose|passive voice|profanity|flattery|chit-?chat
-        |\w+ language)(?:,? (?:please|in|unless|whatsoever|at all|ever|from|for|or|and|anywhere|when|after|before
+        |\w+ language)(?:,? (?:please|in|unless|whatsoever|at all|ever|for|or|and|anywhere|when|after|before
         |allowed|just|pls|that)\b.*|, no .*|[.!]*)$
     (?:max(?:imum|\.)?|at most|no more than|not more than) (?:of )?(?:\d+|one|two|three|four|five|ten
         |a) (?:\w+ )?(?:words?|sentences?|lines?|paragraphs?|bullets?|points?|characters|options?|items?|pages?)\b
@@ -116,7 +118,8 @@ SCOPED = patterns(
     (?:write|give|quote|show|list|express|convert|report|display|present|return|provide|document|sort|print
         |comment) (?:me )?(?:all|every|each|any|your|my) (?:\w+ ){0,2}?<OUT>\b(?!.{0,40}\b(?:of|from|in) (?:the|this
         |these)\b).{3,}
-    (?:give|quote|show|list|express|convert|report|display|present|write|return|leave|print) <OUT>(?: \w+)? (?:in|as
+    (?:give|quote|show|list|express|convert|report|display|present|write|return|leave|print) (?:\w+ (?=values|dates
+        |prices))?<OUT>(?: \w+)? (?:in|as
         |with|to|like|using|inside|at)\b(?! (?:the|this|my)\b)
     (?!keep|lead|put|wrap)<MANNER> (?!(?:the|this|that|my|your|it|on\b|up\b|out\b
         |down\b)\b)(?:[a-z'-]+ ){0,3}?[a-z-]{3,}s\b(?! (?:from|of) (?:the|this))(?!.{0,50}\b(?:this|that|tomorrow)\b)
@@ -128,7 +131,7 @@ SCOPED = patterns(
         |your|response|the)\b
     <ORDER>\b.{0,60} (?:in|at the (?:end|start|top|beginning|bottom) of|to|from|with) (?:all |every |each )?(?:your
         |every|each) <OUT>\b
-    call me <NOT_NAMES>\w[\w.' -]{0,30}[.!]*$|(?:address|refer to) \S.{0,40}? (?:as|by|with|using)\b
+    call me <NOT_NAMES>\w[\w.,' -]{0,40}[.!]*$|(?:address|refer to) \S.{0,40}? (?:as|by|with|using)\b
     (?:act|behave) (?:as|like)\b(?! (?:if|nothing|you (?:know|care)))|play the (?:role|part) of|pretend (?:to be
         |you(?:'re| are)|that you)\b|take on the role|you work for me\b
     (?:you are|you're|your role is to be|your name is) (?:my|an? (?:expert|strict|helpful|senior|professional
@@ -172,6 +175,13 @@ SCOPED = patterns(
     respect (?:my|the) (?:privacy|pronouns|style|conventions)\b|follow (?:the |our |my )?[\w' -]{0,30}(?:conventions?
         |style(?: guide)?|guidelines|pep ?8)\b|my pronouns are\b|(?:propose|suggest|show
         |explain) .{1,40} first\b,? (?:don't|then|before)
+    (?:explain|define|gloss|summari[sz]e|describe) (?:every|each)\b(?! of)|(?:use|speak) .{0,50}\bwith me\b
+    (?:put|write|keep|hide|place) your (?:\w+ )?\w+ (?:in|at|before|after|behind|under|inside)\b
+    avoid the (?:passive|word|words|phrase|phrases|term|terms|first person|use of|topic|subject)\b
+    (?:all|every|each|no) (?!users?|guests?|visitors?|contributors?|participants?|students?|players?|passengers?
+        |members?
+        |employees?|licens|persons?|people|of)(?:\w+ ){1,2}(?:must|ha(?:ve|s) to|should) (?!have\b|be (?:joking
+        |kidding))
     """,
     NAMES,
 )
@@ -182,7 +192,8 @@ SOFT = patterns(
     r"""
     (?:i'm|i am|we're|we are|my \w+ (?:is
         |are)) (?:a |an |strictly |strict |fully |also |both |all )*(?:<FOODS>\b(?! (?:friendly|options))
-        |(?:severely |highly |deathly |very |badly )?allergic to (?!morning|monday|work|you\b|people|bs\b))
+        |(?:severely |highly |deathly |very |badly )?allergic to (?!morning|monday|work|you\b|people|bs\b|his\b|her\b
+        |the\b))
     i have (?:an? )?(?:\w+ )?(?:(?:nut|peanut|shellfish|milk|dairy|egg|gluten|food|soy|penicillin|latex|fish|wheat
         |sesame|bee) )?(?:allerg(?:y|ies)|celiac|coeliac|lactose intolerance)\b
     i (?:don't|do not|can't|cannot|never|can not) (?:eat|drink|have|tolerate|smoke|consume) (?!a\b|an\b|the\b|there
@@ -195,6 +206,8 @@ SOFT = patterns(
     i(?:'d| would)?(?: always| strongly| generally| usually| really| much)? prefer (?!the\b|that\b|this\b|it\b
         |not to say|to (?:be|go|stay|do)\b)(?:[\w'-]+ ){0,3}?(?:[\w'-]+s|[\w'-]+ing)(?: (?:over|to|rather than
         |instead of) .{2,40})?[.!]*$
+    i(?:'m| am) on an? [\w-]+(?: \w+)? diet\b|(?:i|we) can(?:not|'t)? (?:only )?(?:spend|pay|afford|go over
+        |exceed)\b.{0,30}\d
     """,
     NAMES,
 )

@@ -9,7 +9,8 @@ OUT = (
     r"|citations?|quotes?|claims?|functions?|methods?|classes|variables?|files?|commits?|tests?|docstrings?|titles?"
     r"|headings?|bullet points?|recipes?|reports?|turns?|changes?|branch(?:es)?|pull requests?|prs?|currenc(?:y|ies)"
     r"|tone|language|wording|writing|work|chats?|conversations?|documents?|steps?|facts?|figures?|options?|results?"
-    r"|terms?|words?|lines?|rules?|posts?|tickets?|notes?|snippets?|examples?|reviews?|assumptions?|conclusions?"
+    r"|terms?|words?|lines?|rules?|posts?|tickets?|notes?|snippets?|examples?|reviews?|values?|assumptions?"
+    r"|conclusions?"
     r"|verdicts?)"
 )
 """What an assistant produces."""
@@ -83,9 +84,11 @@ GENERIC = (
 """Definite and yet not one thing."""
 
 CHATTER = (
-    r"(?:worry|mind|you|know|think|see|have to|have the|have a|have any|even|really|get (?:me|too|up|lost)|bother"
+    r"(?:\w+(?: \w+)? too (?:late|hard|long)|(?:remove|edit|modify|delete) this (?:header|file|line|notice)|worry"
+    r"|mind|you|know|think|see|have to|have the|have a|have any|even|really|get (?:me|too|up|lost)|bother"
     r"|be (?:shy|sad"
-    r"|afraid|sorry|too|so|silly|late|such)|a\b|the\b|an\b|been|here|there|happy|glad|nice|good|great|fun"
+    r"|afraid|sorry|(?:too|so)\b(?! (?:formal|verbose|long|polite|nice|short|wordy|technical))|silly|late|such)"
+    r"|a\b|the\b|an\b|been|here|there|happy|glad|nice|good|great|fun"
     r"|love[sd]?|heard"
     r"|had|was|were|again|knew|thought|felt|give up|gonna|believe|stop (?:believ|learn|dream|smil)\w*|wonder\w*|look on"
     r"|say never|feel|miss|hesitate|panic|sweat|hold (?:it|your)|lose|ever (?:change|give up|forget|quit|stop)"
@@ -145,7 +148,7 @@ NO_NOTHING = (
     r"(?!te\b|se\b|lo\b|la\b|es\b|hay\b|me\b|nos\b|thanks|problems?|idea|way\b|worries|one\b|doubt"
     r"|more (?:meetings|excuses)|need|matter|big|rush|hurry|kidding|wonder"
     r"|luck|that\b|the\b|it\b|i\b|you\b|we\b|not\b|sir|he\b|she\b|they\b|pets|kids|plans|messages|questions asked"
-    r"|reservations"
+    r"|updates|news|word|signs?|responses?\b(?= yet)|reservations"
     r"|results|errors|issues|changes yet|preferences?)"
 )
 

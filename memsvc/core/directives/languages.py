@@ -6,10 +6,10 @@ from memsvc.core.directives.grammar import Language
 
 GERMAN = Language(
     signs="""
-    immer nie niemals stets keine kein keinen jetzt sofort heute nun zukunft künftig bevor wenn falls sobald jede
-    jeder jedes alle deine bitte antworte antworten schreib schreibe verwende benutze benutz nutze gib sprich rede
-    nenn nenne duze duz sieze siez sei halt halte fass vermeide ich nur sag zeig frag nicht musst darfst sollst
-    müssen dürfen
+    niemandem verrate verrat zeige frage erzähl erzähle kürze immer nie niemals stets keine kein keinen jetzt sofort
+    heute nun zukunft künftig bevor wenn falls sobald jede jeder jedes alle deine bitte antworte antworten schreib
+    schreibe verwende benutze benutz nutze gib sprich rede nenn nenne duze duz sieze siez sei halt halte fass
+    vermeide ich nur sag zeig frag nicht musst darfst sollst müssen dürfen
     """,
     lead=r"bitte|also|und|aber|ok|okay|hallo|danke|übrigens|wichtig|außerdem|noch was|hinweis|regel",
     verb=r"""
@@ -29,7 +29,8 @@ GERMAN = Language(
     """,
     not_rule=r"ich|wir|er|sie wird|es|hab\w*|bin|wird|war|geht|hatte|ist|sind|kommt|noch",
     ban=r"""
-    (?:keine?|nie wieder) (?!ahnung|sorge|problem|zeit|lust|frage|angst|ursache|panik|eile|chance|wunder|idee
+    (?:verrat|sag|erzähl|zeig|gib)\w* (?:\w+ )?niemandem|(?:keine?|nie wieder) (?!ahnung|sorge|problem|zeit|lust
+    |frage|angst|ursache|panik|eile|chance|wunder|idee
     |mensch)[\w-]+(?: [\w-]+){0,2}?(?: bitte| mehr| verwenden| benutzen| nutzen| einsetzen| schreiben
     | in .{1,30})*[.!]*$|(?:verwende|benutz|nutz|erwähn|schreib|lösch|änder|teil|verrat|nenn|sag|mach|gib|installier
     |push|commit)\w{0,2}(?: sie)?(?: bitte)? (?:(?!die|das|den|mir|dir|euch)\w+ ){0,2}?(?:keine?n?|nicht|nie)\b|(?:du
@@ -109,7 +110,8 @@ SPANISH = Language(
     verb=r"""
     (?:respond|contest|escrib|us[ae]|utili|sé|sea|llám|trát|tuté|habl|pregúnt|pregunt|muéstr|muestr|enséñ|di(?!\w)
     |dilo|dime|diga|díg|dí|haz|hag|da|dé|indi|cita|cite|añad|agreg|evit|borr|elimin|cambi|mencion|empie|empiec|termin
-    |mant|qued|verifi|comprueb|esper|explic|tradu|pon|incluy|limit|confirm|avis|corrig|corrij|no)[\wáéíóú]*
+    |mant|qued|verifi|comprueb|esper|explic|tradu|pon|incluy|limit|confirm|avis|corrig|corrij|no(?= )(?! (?:es|he|ha
+    |hay|sé|soy|está)\b))[\wáéíóú]*
     """,
     now=r"""
     a partir de (?:ahora|hoy)|de ahora en adelante|desde ahora|en adelante|en el futuro
@@ -151,7 +153,8 @@ PORTUGUESE = Language(
     lead=r"por favor|e|mas|também|então|ok|obrigad[oa]|olá|oi|importante|nota|regra|além disso",
     verb=r"""
     (?:respond|escrev|us[ae]|utiliz|seja|sê|cham|trat|fal|pergunt|mostr|dig|diz|faça|faz|dê|dá|indi|cit|adicion|evit
-    |apag|mud|mencion|comec|começ|termin|mant|verifi|esper|expli|tradu|ponha|inclu|limit|confirm|avis|corrij|não
+    |apag|mud|mencion|comec|começ|termin|mant|verifi|esper|expli|tradu|ponha|inclu|limit|confirm|avis|corrij
+    |não(?= )(?! (?:é|sou|tem|há|está|sei)\b)
     |pe[çc])[\wáéíóúâêôãõç-]*
     """,
     now=r"""
@@ -194,7 +197,7 @@ ITALIAN = Language(
     verb=r"""
     (?:rispond|scriv|us[ai]|utilizz|sii|sia|chiam|dammi|dai|dia|parl|chied|mostr|dimm|dill|di'|fa'|fai|fammel|fammi
     |indic|cit|aggiung|evit|cancell|cambi|menzion|inizi|termin|finisc|mantien|tien|verific|aspett|spieg|traduc|mett
-    |includ|limit|conferm|avvis|corregg|non)[\wàèéìòù]*
+    |includ|limit|conferm|avvis|corregg|non(?= )(?! (?:è|ho|ha|sono|sia|so)\b))[\wàèéìòù]*
     """,
     now=r"""
     d'ora in (?:poi|avanti)|da (?:ora|adesso|oggi) in (?:poi|avanti)|in futuro|per il resto d[^,.]{0,30}
@@ -271,7 +274,7 @@ POLISH = Language(
     verb=r"""
     (?:odpowiad|odpowied|pisz|używ|użyj|mów|nazyw|bądź|pyt|zapyt|spyt|pokaż|pokaz|powiedz|daj|podaw|podaj|dodaw|dodaj
     |unik|usuw|zmien|wspomin|zaczyn|kończ|zostań|sprawdz|czekaj|poczekaj|wyjaśn|tłumacz|cytuj|ogranicz|potwierdz|rób
-    |zrób|stosuj|trzymaj|nie(?= )(?! \w+ł[ea]m))[\wąćęłńóśźż]*
+    |zrób|stosuj|trzymaj|nie(?= )(?! (?:\w+ł[ea]m|jest|ma|by)\b))[\wąćęłńóśźż]*
     """,
     now=r"od (?:teraz|dziś|tej pory|dzisiaj)|odtąd|na przyszłość|w przyszłości|do końca [^,.]{0,25}",
     ever=r"zawsze|nigdy|wyłącznie|pod żadnym pozorem|za każdym razem|każdorazowo",
@@ -304,7 +307,7 @@ RUSSIAN = Language(
     verb=r"""
     (?:отвеча|ответь|пиш|использу|говор|спрос|спрашива|покаж|показыва|скаж|называ|зов|обраща|дава|дай|указыва|укаж
     |добавля|добавь|избега|удаля|удал|меня|упомина|начина|заканчива|остав|провер|жд|подожд|объясня|перевод|цитиру
-    |ограничь|подтверд|дела|будь|держ|предупре|сообща|не)[а-яё]*
+    |ограничь|подтверд|дела|будь|держ|предупре|сообща|не(?= )(?! (?:поздно|был|было|\w+л[аи]?)\b))[а-яё]*
     """,
     now=r"""
     с (?:этого момента|этих пор|сегодняшнего дня)|отныне|впредь|в дальнейшем|в будущем|до конца [^,.]{0,25}
@@ -319,7 +322,8 @@ RUSSIAN = Language(
     """,
     not_rule=r"я|мы|он|она|они|у меня|там|был\w*|\w+л[аи]?|это|так|всё",
     ban=r"""
-    не (?:используй|пиши|упоминай|удаляй|меняй|изменяй|делись|отправляй|добавляй|делай|говори|трогай|начинай
+    никому не \w+|(?:перед|после|при) \S+ всегда \w+|не (?:используй|пиши|упоминай|удаляй|меняй|изменяй|делись
+    |отправляй|добавляй|делай|говори|трогай|начинай
     |выдумывай|повторяй|устанавливай|применяй|называй|давай|задавай|отвечай|спрашивай|раскрывай|сообщай)(?:те)?\b
     |без (?!проблем|сомнени|понятия|вопросов|паники|шуток|обид|него|неё|тебя|меня)[а-яё-]+(?:,? пожалуйста
     | в .{1,20})?[.!]*$|(?:нельзя|запрещено|запрещается)\b
