@@ -40,6 +40,14 @@ _YOU_MUST = re.compile(
 )
 _WISH = re.compile(r"i(?:'d| would) like (?!to\b)|i (?:want|need|prefer|expect) (?!to\b)")
 _ASKS_FOR = re.compile(rf"{_WISH.pattern}|{w.ORDER}\b|(?:your|all|every\w*|no|only|each|any) |{w.OUT} ")
+_LABEL = re.compile(
+    r"\W*(?:[a-z-]+ ){0,2}(?:rules?|constraints?|polic(?:y|ies)|preferences?|restrictions?|prohibitions?"
+    r"|standing orders?)"
+    r"(?: \d+)?: (?:\S+ ){1,}\S"
+)
+"""A sentence that is called a rule by whoever says it."""
+_MUST = re.compile(r"\bmust (?:never|not|always|stay|remain)\b(?! (?:have|been|be (?:so|very|easy)))")
+_PERSON = re.compile(r"(?:i|we|he|she|they|people|my (?:boss|mother|father|wife|doctor))\b")
 _CAN_YOU = re.compile(
     r"(?:can|could|would|will) you (?:please )?(?:always|never|only|stop \w+ing|from now on)\b(?! (?:see|hear))"
 )
@@ -142,14 +150,20 @@ def strength(sentence: str) -> int:
     low = " ".join(low.split())
     if low.endswith("?"):
         return STANDING if _CAN_YOU.match(_bare(low)) else NONE
-    rated = _rated(low)
+    rated = STANDING if _LABEL.match(low) else _rated(low)
     clauses = (_SO if _STATES.match(low) else _AND_SO).split(low, maxsplit=_MOST_CLAUSES)
     return max([rated, *(_rated(c) for c in clauses[1:])]) if rated < STANDING and len(clauses) > 1 else rated
 
 
 def _may(low: str, found: list[str]) -> bool:
     """A cheap first look: whether there is a word that a rule needs."""
-    if not _WORDS.isdisjoint(found) or ", so " in low or "; " in low or (", not " in low and len(found) < 6):
+    if (
+        not _WORDS.isdisjoint(found)
+        or ": " in low[:40]
+        or ", so " in low
+        or "; " in low
+        or (", not " in low and len(found) < 6)
+    ):
         return True
     first = (_WORD.findall(_bare(low), 0, 40) or found)[0]
     if first in _ABOUT_US:
@@ -179,7 +193,7 @@ def _rated(low: str) -> int:
     if not rest:
         return NONE
     states = _STATES.match(rest) is not None
-    if any(p.match(rest) for p in rules.SAYS_SO) or (standing and (not states or _WISH.match(rest))):
+    if rules.SAYS_SO.match(rest) or (standing and (not states or _WISH.match(rest))):
         return STANDING
     if (not states or rest.startswith("you ")) and _YOU_MUST.search(rest):
         return STANDING
@@ -187,9 +201,13 @@ def _rated(low: str) -> int:
         return STANDING
     if _ONCE.search(rest):
         return NONE
-    if _occasion(rest) or any(p.match(rest) for p in rules.SCOPED) or any(p.match(rest) for p in rules.VERBLESS):
+    if _impersonal(rest) or _occasion(rest) or rules.SCOPED.match(rest) or rules.VERBLESS.match(rest):
         return SCOPED
-    return SOFT if any(p.match(rest) for p in rules.SOFT) else NONE
+    return SOFT if rules.SOFT.match(rest) else NONE
+
+
+def _impersonal(rest: str) -> bool:
+    return _MUST.search(rest) is not None and not _SAID.search(rest) and not _PERSON.match(rest)
 
 
 def _occasion(rest: str) -> bool:

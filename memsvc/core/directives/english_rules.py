@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from memsvc.core.directives.english_words import NAMES
-from memsvc.core.directives.strength import patterns
+from memsvc.core.directives.strength import one_of
 
-SAYS_SO = patterns(
+SAYS_SO = one_of(
     r"""
     <NEVER>
     it(?:'s| is) (?:very |really )?(?:important|essential|crucial|vital|key|critical) (?:to me )?that you (?:always
@@ -36,7 +36,7 @@ SAYS_SO = patterns(
 """Rules in so many words."""
 
 
-VERBLESS = patterns(
+VERBLESS = one_of(
     r"""
     no <NO_NOTHING>[^,]{2,30}, (?:and )?no |(?:one|two|three|\d+|max\w*) [\w ]{2,30}? per <OUT>\b
     (?:dates?|times?|prices|units|numbers|currency|language|tone|format|style|spelling
@@ -65,7 +65,7 @@ VERBLESS = patterns(
 """Rules without a verb: "metric only"."""
 
 
-SCOPED = patterns(
+SCOPED = one_of(
     r"""
     in (?!all honesty|any case)(?:(?:your|all|any|code|commit|every)(?: (?:your|of|my|all))?(?: \w+)? ?<OUT>?
         |<OUT>),? .{0,20}?\b(?:use|write|put|no|only|don't|avoid|never|always|keep|be|include|give|start|end|add
@@ -188,7 +188,7 @@ SCOPED = patterns(
 """How things are to be done: the tone, the language, the form of answers, who is asked before what."""
 
 
-SOFT = patterns(
+SOFT = one_of(
     r"""
     (?:i'm|i am|we're|we are|my \w+ (?:is
         |are)) (?:a |an |strictly |strict |fully |also |both |all )*(?:<FOODS>\b(?! (?:friendly|options))

@@ -38,7 +38,7 @@ class Language:
         """What to match from the beginning of a sentence, and how strong a rule it is."""
         it = {name: joined(getattr(self, name)) for name in self.__slots__}
         lead, verb = it["lead"], rf"(?:{it['verb']})(?!\w)"
-        rules = (
+        table = (
             (rf"(?:{it['now']})\W+(?!(?:{it['not_rule']})\b).{{3}}", STANDING),
             (rf"{verb}.{{0,80}}?(?<!\w)(?:{it['now']})(?!\w)", STANDING),
             (rf"(?:{it['ever']})\W+(?:\S+ ){{0,2}}?{verb}", STANDING),
@@ -48,4 +48,8 @@ class Language:
             (rf"(?:{it['form']})", SCOPED),
             (rf"(?:{it['fact']})", SOFT),
         )
-        return tuple((re.compile(rf"\W*(?:(?:{lead})\W+)*{rule}"), strength) for rule, strength in rules)
+        found: dict[int, list[str]] = {}
+        for rule, strength in table:
+            found.setdefault(strength, []).append(rule)
+        start = rf"\W*(?:(?:{lead})\W+)*"
+        return tuple((re.compile(f"{start}(?:{'|'.join(rules)})"), strength) for strength, rules in found.items())

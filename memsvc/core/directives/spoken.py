@@ -37,10 +37,7 @@ _NOT_PROSE = re.compile(
 _CODE = re.compile(
     r"[;{}]\s*$|^\s*[\w.]+\(.*\)\s*;?$|^\s*[\w.\"']+\s*(?:=|:=|=>|\+=)\s*\S|</\w+>\s*$|^(?:\t| {4,})(?![-*•\d])\S+[(=]"
 )
-_END = re.compile(
-    r"[.!?…]+[\"'\u201d\u2019)\]*]{0,3}(?=\s)|[。！？；!?]+[\"”」』）]?|;(?=\s)(?=\s+(?:also|never|always|do not|don't"
-    r"|please)\b)"
-)
+_END = re.compile(r"[.!?…]+[\"'\u201d\u2019)\]*]{0,3}(?=\s)|[。！？；!?]+[\"”」』）]?")
 _SHORT = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|dr|mr|mrs|ms|prof|st|no|vs|p\.s|p\. s|n\.b|ca|z\.b|d\.h|u\.a|bzw|nr|sr|sra)\."
     r"|\b[a-z]\.|^\W{0,4}\w{1,3}[.)])$",

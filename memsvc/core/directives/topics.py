@@ -143,39 +143,29 @@ _CJK_EMPTY = re.compile(
     r"|これからは|今後は|必ず|絶対に?|ください|しないで|ないで|使わ|使っ|使|て|は|を|が|に|も|で|앞으로는?|항상|절대로?|세요|주세요|마세요|해|하지|지|쓰|사용|을|를|은|는|이|가|도"
     r"|[\s。！.!]"
 )
-_SIGNS = (
-    *(
-        "again",
-        "forget",
-        "ignore",
-        "disregard",
-        "drop ",
-        "cancel",
-        "scrap",
-        "discard",
-        "revoke",
-        "lift",
-        "undo",
-        "longer",
-    ),
-    *("any more", "anymore", "from now on", " rule ", "ban ", "wieder", "vergiss", "ignorier", "streich", "mehr"),
-    *(
-        "nouveau",
-        "oublie",
-        "puedes",
-        "olvida",
-        "不用",
-        "不必",
-        "无需",
-        "無需",
-        "不需要",
-        "可以",
-        "忘",
-        "忽略",
-        "取消",
-        "作废",
-    ),
-    *("もう", "また", "이제", "더 이상", "더는", "다시"),
+_SIGNS = words(
+    """
+    again forget ignore disregard drop cancel scrap discard revoke lift undo longer more anymore on rule ban wieder
+    vergiss ignoriere streich mehr nouveau oublie oubliez ignorez puedes olvida
+    """
+)
+_SIGNS_CJK = (
+    "不用",
+    "不必",
+    "无需",
+    "無需",
+    "不需要",
+    "可以",
+    "忘",
+    "忽略",
+    "取消",
+    "作废",
+    "もう",
+    "また",
+    "이제",
+    "더 이상",
+    "더는",
+    "다시",
 )
 """A sentence with none of these takes nothing back."""
 _LONGEST, _LEAST_SHARE = 200, 0.5
@@ -232,7 +222,8 @@ def revocation(text: str) -> Revocation | None:
     if len(text) > _LONGEST or text.endswith(("?", "？")):
         return None
     low = text.lower()
-    if not any(sign in low for sign in _SIGNS):
+    signs = not _SIGNS.isdisjoint(low.replace(",", " ").rstrip(".! ").split())
+    if not signs and (low.isascii() or not any(sign in low for sign in _SIGNS_CJK)):
         return None
     for block, only in ((_FORGET, None), (_ALLOW, True), (_RELEASE, False)):
         for pattern in block:
