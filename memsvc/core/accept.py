@@ -309,18 +309,21 @@ def _size(draft: _Draft, count: Count) -> int:
 
 
 def _with_directives(draft: _Draft, parts: Parts, budget: int, count: Count) -> _Draft:
-    """Add the constraints that fit, the newest first in line, printed in the order they were given."""
-    rules: list[str] = []
+    """Add the constraints that fit: those that hold before those that were revoked, the strongest first in line,
+    of equals the newest; printed in the order they were given."""
+    chosen: dict[int, str] = {}
     limit = max(int(budget * DIRECTIVES_SHARE), min(DIRECTIVES_TOKENS, budget // 2))
     pinned = {p.seq for p in parts.pins}
-    for rule in reversed(parts.directives):
+    order = sorted(enumerate(parts.directives), key=lambda x: (x[1].revoked_by is not None, -x[1].strength, -x[0]))
+    for place, rule in order:
         if rule.seq in pinned:
             continue  # quoted already, with all that was said around it
-        text = "\n".join([f"[{rule.seq} user] {quoted(rule.text)}", *rules])
-        fuller = replace(draft, rules=text)
-        if count(text) <= limit and _size(fuller, count) <= budget:
-            rules.insert(0, text.partition("\n")[0])
-    return replace(draft, rules="\n".join(rules))
+        since = "" if rule.revoked_by is None else f", revoked by {rule.revoked_by}"
+        rules = {**chosen, place: f"[{rule.seq} user{since}] {quoted(rule.text)}"}
+        text = "\n".join(rules[i] for i in sorted(rules))
+        if count(text) <= limit and _size(replace(draft, rules=text), count) <= budget:
+            chosen = rules
+    return replace(draft, rules="\n".join(chosen[i] for i in sorted(chosen)))
 
 
 def _clean(found: Sequence[Artifact]) -> list[Artifact]:

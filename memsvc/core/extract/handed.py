@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from memsvc.core.flatten import Piece, Said
 
-OPENING = "<conversation_summary>"
+_OPENING = "<conversation_summary>"
 _FRAME = re.compile(
     r"\s*(?:</?conversation_summary>|##? ?(?:Current request|Pinned|Constraints|Conversation|Artifacts)[\w, ]{0,40}"
     r"|Record of messages? [\d a-z]{1,40} by the memory service.{0,80}|Memory service: record of message.{0,80})\s*"
@@ -21,7 +21,12 @@ _QUOTES = re.compile(r"\s*(?:\[\d{1,12} ([^\]\n]{1,80})\]:?|\d{1,12} ([^:\n]{1,8
 _MOST_LINES = 2_000
 
 
-def lines(message: Said, label: str) -> Iterator[tuple[Said, str]]:
+def is_handed(message: Said) -> bool:
+    """Whether a message is such a summary, or its first line."""
+    return message.text.lstrip().startswith(_OPENING)
+
+
+def quotations(message: Said, label: str) -> Iterator[tuple[Said, str]]:
     """The message in parts, each with its speaker; without the frame of the summary."""
     for piece in message.pieces:
         if piece.kind != "text":

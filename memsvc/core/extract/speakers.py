@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from memsvc.core.extract.handed import OPENING, lines
+from memsvc.core.extract.handed import is_handed, quotations
 from memsvc.core.extract.times import stamp
 from memsvc.core.flatten import Role, Said, said
 from memsvc.core.model import Entry
@@ -55,7 +55,7 @@ def spoken(entries: Sequence[Entry]) -> list[Spoken]:
     names = [_name(m.text[s[1] if s else 0 :][:60]) if m.text else None for m, s in zip(read, stamps, strict=True)]
     known = _believed(read, names)
     live = _sent_live(entries, read)
-    stamped, handed = any(stamps), any(m.text.lstrip().startswith(OPENING) for m in read)
+    stamped, handed = any(stamps), any(map(is_handed, read))
     day: int | None = None
     found: list[Spoken] = []
     for entry, message, dated, name in zip(entries, read, stamps, names, strict=True):
@@ -68,7 +68,7 @@ def spoken(entries: Sequence[Entry]) -> list[Spoken]:
         if name is not None and name[0] in known:
             label, start = name[0], start + name[1]
         if handed:
-            found += [Spoken(part, speaker, day) for part, speaker in lines(message, label)]
+            found += [Spoken(part, speaker, day) for part, speaker in quotations(message, label)]
         else:
             found.append(Spoken(_without(message, start) if start else message, label, day))
     return found

@@ -1,0 +1,100 @@
+"""The user's own sentences in a message: what was pasted from a machine or from somebody else is left out.
+
+A message in the user's voice may hold the output of a tool, a reminder that an agent's frame put in, a log, a
+file, a quotation. None of that is the user's rule. Every sentence comes with its place in the message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAX_CHARS = 500
+"""Of one sentence; what is longer is no rule that could be quoted."""
+_HEAD, _TAIL = 120_000, 60_000  # characters read of one message
+_MAX_LINE = 4_000  # a longer line was written by a machine: its beginning and its end are read
+
+_FENCE = re.compile(r"\s*(?:```|~~~)")
+_TAG = re.compile(r"\s*<([a-z][\w:-]{1,40})(?:\s[^<>]{0,200})?>", re.IGNORECASE)
+_OWN_TAG = re.compile(
+    r"rule|instruct|constrain|prefer|guideline|important|require|direct|note|request|user|task|prompt", re.IGNORECASE
+)
+_OUTPUT = re.compile(
+    r"\s*\[(?:tool|function|command|shell|system|terminal)?[ _-]?(?:result|results|output|stdout|stderr"
+    r"|response)s?\b[^\]\n]{0,80}\]"
+    r"|\s*\[(?:tool|function|system)[ _-](?:call|use|message|reminder|note)\b[^\]\n]{0,80}\]|\s*(?:OBSERVATION"
+    r"|Tool output|Command output|Function output):"
+    r"|Ran `[^`\n]{1,200}`\s*$|This session is being continued from a previous conversation",
+)
+_NOT_PROSE = re.compile(
+    r"\s*(?:>|\d{1,6}:\s|\||//|/\*|\*/|#!|\$ |➜|❯|>>> |\.\.\. |@@ |diff --git|\+\+\+|--- [ab]/|<!--|at [\w.$]+\("
+    r"|File \"|import |from \w+ import|def \w|class \w+[(:]"
+    r"|return\b|const |let \w+ =|var |function \w|public |private |assert |raise |throw |#include"
+    r"|\w{3} \d{1,2} \d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:|\[?(?:ERROR|WARN|WARNING|INFO|DEBUG|FATAL)\b"
+    r"|(?:[\w.]*(?:Error|Exception|Warning)|error|warning|fatal|traceback)\b(?:\[\w+\])?[:(])"
+)
+_CODE = re.compile(
+    r"[;{}]\s*$|^\s*[\w.]+\(.*\)\s*;?$|^\s*[\w.\"']+\s*(?:=|:=|=>|\+=)\s*\S|</\w+>\s*$|^(?:\t| {4,})(?![-*•\d])\S+[(=]"
+)
+_END = re.compile(r"[.!?…]+[\"'\u201d\u2019)\]*]{0,3}(?=\s)|[。！？；!?]+[\"”」』）]?")
+_SHORT = re.compile(
+    r"(?:\b(?:e\.g|i\.e|etc|dr|mr|mrs|ms|prof|st|no|vs|p\.s|p\. s|n\.b|ca|z\.b|d\.h|u\.a|bzw|nr|sr|sra)\."
+    r"|\b[a-z]\.|^\W{0,4}\w{1,3}[.)])$",
+    re.IGNORECASE,
+)
+_BLANK = re.compile(r"\S")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the user's prose, `start` characters into the text."""
+
+    start: int
+    text: str
+
+
+def lines(text: str) -> Iterator[Line]:
+    """The lines that the user wrote, in order; an empty one stands for what was left out between two."""
+    spans = [(0, len(text))] if len(text) <= _HEAD + _TAIL else [(0, _HEAD), (len(text) - _TAIL, len(text))]
+    for begin, end in spans:
+        yield from _own(text, begin, end)
+
+
+def _own(text: str, begin: int, end: int) -> Iterator[Line]:
+    fenced, at = False, begin
+    while at < end:
+        stop = text.find("\n", at, end)
+        stop = end if stop < 0 else stop
+        line, start, at = text[at:stop], at, stop + 1
+        if _FENCE.match(line):
+            fenced = not fenced
+        elif not fenced and _OUTPUT.match(line):
+            return
+        elif not fenced and (tag := _TAG.match(line)) is not None and not _OWN_TAG.search(tag[1]):
+            close = text.find(f"</{tag[1]}>", start, end)
+            if close >= 0:
+                at = close + len(tag[1]) + 3
+        elif not fenced and not _NOT_PROSE.match(line) and not _CODE.search(line[-200:]):
+            yield Line(start, line) if len(line) <= _MAX_LINE else Line(start, line[:_MAX_LINE])
+            continue
+        yield Line(start, "")
+
+
+def sentences(line: str) -> Iterator[tuple[int, int]]:
+    """Beginning and end of each sentence of a line."""
+    start = 0
+    for found in _END.finditer(line):
+        if found[0] == "." and _SHORT.search(line[max(start, found.end() - 12) : found.end()]):
+            continue
+        yield from _trimmed(line, start, found.end())
+        start = found.end()
+    yield from _trimmed(line, start, len(line))
+
+
+def _trimmed(line: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    first = _BLANK.search(line, start, end)
+    if first is not None:
+        text = line[first.start() : end].rstrip()
+        if len(text) <= MAX_CHARS:
+            yield first.start(), first.start() + len(text)
