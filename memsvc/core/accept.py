@@ -288,11 +288,15 @@ class _Draft:
 
 
 def _kept_for_values(found: Sequence[Artifact], budget: int, room: int, count: Count) -> int:
-    """Tokens that a body leaves for the index of exact values."""
-    most = max(int(budget * ARTIFACTS_SHARE), min(ARTIFACTS_TOKENS, budget * 2 // 5))
-    exact = lines([a for a in found if a.kind not in IN_WORDS], min(most, room // 2), count)
-    left = min(int(budget * IN_WORDS_SHARE), room // 2)
-    reserve = [*exact, *lines([a for a in found if a.kind in IN_WORDS], left, count)]
+    """Tokens that a body leaves for the index of exact values: in a small block they say more than sentences."""
+    if budget < SMALL_TOKENS:
+        most = min(max(int(budget * ARTIFACTS_SHARE), min(ARTIFACTS_TOKENS, budget * 2 // 5)), room * 2 // 3)
+        reserve = lines(found, most, count)
+    else:
+        exact = [a for a in found if a.kind not in IN_WORDS]
+        reserve = lines(exact, min(int(budget * ARTIFACTS_SHARE), room // 2), count)
+        left = min(int(budget * IN_WORDS_SHARE), room // 2)
+        reserve += lines([a for a in found if a.kind in IN_WORDS], left, count)
     return count("\n".join([_VALUES, *reserve])) + 2 if reserve else 0
 
 

@@ -42,6 +42,7 @@ _UNIT = (
 _AMOUNT = re.compile(
     r"(?<![\w.,])(?:[$€£¥₹]\s?\d(?:[\d,.]{0,20}\d)?(?:\s?(?:k|m|bn|million|billion))?"
     rf"|\d(?:[\d,.]{{0,20}}\d)?[ -]?(?:{_UNIT}))(?![\w-])"
+    r"|(?<![\w.,/])\d{1,4} of \d{1,4}(?![\w.,/])"
     r"|(?<![\d.])\d[\d.]{0,12}(?:元|块|円|万|公里|分钟|小时)"
 )
 _BREAK = re.compile(r"[\n!?;。\uff01\uff1f\uff0c\uff1b]|[.,](?!\d)")
@@ -75,8 +76,8 @@ _KINDS: dict[Kind, tuple[str, float]] = {
     "name": ("names", 0.7),
     "version": ("versions", 0.6),
     "error": ("errors", 0.8),
-    "amount": ("amounts", 0.6),
-    "date": ("dates", 0.6),
+    "amount": ("amounts", 0.8),
+    "date": ("dates", 0.8),
 }  # how a line of the index is headed, and how much the kind is worth
 IN_WORDS: frozenset[Kind] = frozenset({"amount", "date"})
 """Kinds that are part of what people say: sentences tell them too."""
@@ -259,4 +260,4 @@ def _is_path(word: str) -> bool:
     if not _PATH.fullmatch(word) or word == "/dev/null":
         return False
     rooted = word.startswith(("/", "./", "../", "~/"))
-    return rooted or word.count("/") >= 2 or any(c in word for c in "._@")
+    return rooted or word.count("/") >= 2 or any(c in "._@" or c.isdigit() for c in word)

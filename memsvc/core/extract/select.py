@@ -22,6 +22,7 @@ _BESIDE = 1.25  # what a statement is worth more beside one that was chosen: the
 _JOIN_TOKENS = 1
 _OLDEST = 0.95  # weight of the oldest statement; the newest weighs 1
 _STALE = 0.05  # weight of a statement that a later one revises
+_LEAST_WEIGHT = 0.3  # below it a statement is small talk, kept only where there is nothing else
 _LEAST_TOKENS = 5  # less than this left: stop
 _PATIENCE = 12  # re-evaluations per statement, on average, after which scores are taken as they are
 
@@ -73,7 +74,7 @@ class _Greedy:
             self._seen.update(self._terms[i])
             self._open.add(self._units[i].message)
         every = [i for i in range(len(self._units)) if i not in told]
-        wanted = [i for i in every if self._terms[i]] or every  # nothing but small talk: keep some of it
+        wanted = [i for i in every if self._terms[i] and self._base[i] >= _LEAST_WEIGHT] or every  # but small talk
         heap = [(-self._score(i), i) for i in wanted]
         heapq.heapify(heap)
         patience = _PATIENCE * len(heap)
