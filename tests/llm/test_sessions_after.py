@@ -30,9 +30,7 @@ TURNS = chat(24, tokens=60)
 CAP_MICROS = 50_000
 CALL_S = 5.0
 
-WRITTEN = frozenset(
-    {"ok", "rate_limited_once", "thinking_first", "think_tags", "too_long", "absurd_usage", "no_usage", "injected"}
-)
+WRITTEN = frozenset({"ok", "rate_limited_once", "thinking_first", "think_tags", "too_long", "absurd_usage", "no_usage"})
 """The model's summary stands: the answer is sound, becomes sound, or is made so."""
 LOCAL = {
     "slow": "summary_timeout",
@@ -50,6 +48,7 @@ LOCAL = {
     "chat": "summary_chat",
     "chat_plain": "summary_unstructured",
     "placeholder": "summary_placeholder",
+    "injected": "summary_steered",
     "tool_call": "summary_incomplete",
     "wrong_key": "summary_auth",
     "no_model": "summary_unknown",

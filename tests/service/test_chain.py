@@ -8,7 +8,10 @@ from memsvc.llm import LocalSummarizer
 from memsvc.observe import Event, SummarizerFailed
 from tests.service.world import KEY, Failing, chat, the_counter, words, world
 
-LONG = "\n".join(f"### {name}\n- {words(400, 'long')}" for name in HEADINGS)
+LONG = "\n".join(
+    f"### {name}\n- {words(40, 't1u')} {'all of this again ' * 40}" for name in HEADINGS if "Constraints" not in name
+)
+LONG = LONG.replace("### Decisions", "### Constraints and preferences\n- None\n### Decisions")
 
 
 class Wordy:

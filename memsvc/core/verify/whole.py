@@ -44,7 +44,7 @@ _IN = {name: frozenset(common.split()) for name, common in _COMMON.items()}
 _LATIN_WORD = re.compile(r"[a-z\u00e0-\u024f']{1,20}")
 _HITS, _HITS_IN_NOTES = 60, 15
 _LEAST_CHARS = 4_000  # of source from which on notes may be called thin
-_THIN_CHARS, _THIN_SHARE, _THIN_MOST = 60, 0.004, 600
+_THIN_CHARS, _THIN_SHARE, _THIN_MOST = 60, 0.002, 400
 _NAMED = 4  # messages that notes must name for their spread to tell anything
 _LATER_CHARS = 1_200  # that were said in the later half, so that its absence tells something
 
@@ -121,7 +121,7 @@ def _hits(text: str) -> dict[str, int]:
 
 def thin(notes: Notes, record: Record) -> str | None:
     """How notes say far too little, or None."""
-    source = sum(len(p.text) for p in record.passages if p.who != "system")
+    source = sum(len(p.text) for p in record.passages if p.seq >= record.first)
     if source < _LEAST_CHARS:
         return None
     said = sum(len(p.text) * (3 if ord(max(p.text)) >= 0x2E80 else 1) for _, p in notes.points())
