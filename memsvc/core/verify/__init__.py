@@ -25,6 +25,8 @@ __all__ = ["Passage", "Record", "drift", "verified"]
 MOST_REMOVED = 0.2
 """Share of the points that may be taken out; one of at least three always may."""
 _CONSTRAINTS = HEADINGS[1]
+_DIRECT = frozenset({"Intent", _CONSTRAINTS, "Decisions", "Next steps"})
+"""Sections by which the reader goes on: what only a tool said is not to be among them without its label."""
 _NAMED = 3  # values that a reason names
 _NOT_IN_A_NAME = re.compile(r"[^\w./:@#+$€£%-]")
 _NAME_CHARS = 40
@@ -119,7 +121,7 @@ def _judged(section: str, point: Point, speech: Speech) -> tuple[str | None, str
     outside = [n for n in point.seqs if not 1 <= n <= record.to_seq and str(n) not in record.numbers]
     if outside:
         return None, "unsupported", f"message {outside[0]}"
-    if speech.steered(point):
+    if speech.steered(point, directs=section in _DIRECT):
         return None, "steered", ""
     line: str | None = point.line
     if section == _CONSTRAINTS and not _heads(point):

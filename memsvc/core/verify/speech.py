@@ -34,6 +34,7 @@ _NO = re.compile(
 PARAPHRASE = 0.6
 """Share of a line's words that one sentence must have for the line to be taken for what it says."""
 _WHOLE = 0.85  # the same for a whole message
+_UNLIKE = 0.4  # a smaller share tells nothing
 _AROUND = 4  # words beside a quotation that need no source
 _LONG = 60  # letters of which nobody leaves out a "never" by chance
 _LEAST_QUOTED = 5  # a quotation of fewer words may be a manner of speaking
@@ -124,25 +125,45 @@ class Speech:
             return point.line
         return labelled(point, "; ".join(f'"{q}"' for q in said))
 
-    def marked(self, point: Point) -> bool:
-        """Whether a line is, behind the label of a message, what stands in that message."""
-        tight = squeezed(QUOTE.sub(lambda m: m[0], point.text))
+    def marked(self, text: str, point: Point) -> bool:
+        """Whether a text stands in a message that the point names, by a speaker that it names."""
+        tight = squeezed(text)
         for seq in point.seqs:
             passages = [p for p in self._by_seq.get(seq, ()) if not point.speakers or p.who in point.speakers]
             if any(tight in squeezed(p.text) for p in passages):
                 return True
         return False
 
-    def steered(self, point: Point) -> bool:
-        """Whether a line gives orders, or repeats what the transcript ordered to be written."""
-        if self.marked(point):
+    def steered(self, point: Point, *, directs: bool) -> bool:
+        """Whether a line gives orders, repeats what the transcript ordered to be written, or takes a tool's words for
+        somebody's who may decide. `directs`: it stands in a section that says what is to be done."""
+        if self.marked(point.text, point):
             return False
-        bare = QUOTE.sub(self._without, point.text)
+
+        def without(quote: re.Match[str]) -> str:
+            inner = next(g for g in quote.groups() if g is not None)
+            return " " if self.marked(inner, point) or self._quoted(inner, point) else inner
+
+        bare = QUOTE.sub(without, point.text)
         if orders(bare) or obeys(bare, self._payloads):
             return True
-        if not is_rule(bare) or self.of_user(bare) or self.kept(bare):
+        if (directs or point.speakers == {"user"}) and "tool" not in point.speakers and self._of_tools(bare):
+            return True
+        return any(self._lays_down(sentence, point) for sentence in _SENTENCE.split(bare))
+
+    def _lays_down(self, sentence: str, point: Point) -> bool:
+        """Whether a sentence is a rule that the user has not given, nor the assistant where that is said."""
+        if not is_rule(sentence.strip()) and next(ordered(sentence), None) is None:
             return False
-        return "assistant" not in point.speakers or self.home(bare, "assistant") < PARAPHRASE
+        if self.of_user(sentence) or self.kept(sentence):
+            return False
+        return "assistant" not in point.speakers or self.home(sentence, "assistant") < PARAPHRASE
+
+    def _of_tools(self, text: str) -> bool:
+        """Whether tools said this, and nobody else anything like it."""
+        if len(words(text)) < _LEAST_QUOTED or self.home(text, "tool") < _WHOLE:
+            return False
+        return self.home(text, "user", "assistant", "system", "kept") < _UNLIKE
 
     def misquotes(self, point: Point) -> bool:
         """Whether a line quotes at some length what nobody said."""
@@ -152,11 +173,6 @@ class Speech:
             if self.home(quote, "user", "assistant", "tool", "system", "kept") < PARAPHRASE:
                 return True
         return False
-
-    def _without(self, quote: re.Match[str]) -> str:
-        """A quotation of the record is left out; another is a line like any other."""
-        inner = next(g for g in quote.groups() if g is not None)
-        return " " if said_in(inner, self.record.letters) else inner
 
 
 def _cut(passage: Passage, vocabulary: frozenset[str]) -> Iterator[_Sentence]:

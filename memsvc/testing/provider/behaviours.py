@@ -7,6 +7,7 @@ import inspect
 from collections import Counter as Tally
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from memsvc.testing.provider.notes import BAD, HABITS, with_fault, with_habit
 from memsvc.testing.provider.outcome import Answer, Ask, Fault
 from memsvc.testing.provider.replies import (
     Tokens,
@@ -112,6 +113,8 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
     "overflow": lambda ask, tokens: Fault("overflow", "", None),
     "injected": _injected,
     "expired": lambda ask, tokens: Fault("expired", "Request timed out"),
+    **{name: with_habit(habit) for name, habit in HABITS.items()},
+    **{name: with_fault(fault) for name, fault in BAD.items()},
 }
 """Every behaviour by name; docs/provider.md says what each is."""
 
