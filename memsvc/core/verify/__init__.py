@@ -122,7 +122,7 @@ def _judged(section: str, point: Point, speech: Speech) -> tuple[str | None, str
     if outside:
         return None, "unsupported", f"message {outside[0]}"
     if speech.steered(point, directs=section in _DIRECT):
-        return None, "steered", ""
+        return (speech.of_assistant(point) if section != _CONSTRAINTS else None), "steered", ""
     line: str | None = point.line
     if section == _CONSTRAINTS and not _heads(point):
         line = speech.constraint(point)

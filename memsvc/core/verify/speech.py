@@ -37,6 +37,7 @@ _WHOLE = 0.85  # the same for a whole message
 _UNLIKE = 0.4  # a smaller share tells nothing
 _AROUND = 4  # words beside a quotation that need no source
 _LONG = 60  # letters of which nobody leaves out a "never" by chance
+_LEAST_LETTERS = 12  # of what is looked for word for word
 _LEAST_QUOTED = 5  # a quotation of fewer words may be a manner of speaking
 
 
@@ -150,6 +151,16 @@ class Speech:
         if (directs or point.speakers == {"user"}) and "tool" not in point.speakers and self._of_tools(bare):
             return True
         return any(self._lays_down(sentence, point) for sentence in _SENTENCE.split(bare))
+
+    def of_assistant(self, point: Point) -> str | None:
+        """A line that names no message behind the label of the assistant's message that says just this; else None."""
+        tight = squeezed(point.text)
+        if point.seqs or len(tight) < _LEAST_LETTERS or orders(point.text) or obeys(point.text, self._payloads):
+            return None
+        for passage in self.record.said_by("assistant"):
+            if tight in squeezed(passage.text):
+                return f"- [{passage.seq} assistant] {point.text}"
+        return None
 
     def _lays_down(self, sentence: str, point: Point) -> bool:
         """Whether a sentence is a rule that the user has not given, nor the assistant where that is said."""

@@ -127,9 +127,11 @@ def thin(notes: Notes, record: Record) -> str | None:
     said = sum(len(p.text) * (3 if ord(max(p.text)) >= 0x2E80 else 1) for _, p in notes.points())
     if said < min(_THIN_MOST, max(_THIN_CHARS, _THIN_SHARE * source)):
         return "it says next to nothing of the conversation"
-    named = [seq for _, p in notes.points() for seq in p.seqs]
+    points = [p for _, p in notes.points()]
+    named = {seq for p in points for seq in p.seqs}
     middle = _middle(record)
-    if len(named) >= _NAMED and middle is not None and max(named) < middle:
+    habit = sum(bool(p.seqs) for p in points) * 2 > len(points)
+    if habit and len(named) >= _NAMED and middle is not None and max(named) < middle:
         return f"it names no message after {max(named)}, of those up to {record.to_seq}"
     return None
 
