@@ -22,6 +22,7 @@ from memsvc.prices import FixedPrices, GenaiPrices
 from memsvc.stores.sqlite import SQLiteStore
 from memsvc.testing import violations
 from memsvc.testing.provider import BEHAVIOURS, Ask, Provider
+from memsvc.testing.provider.notes import BAD, HABITS
 from tests.service.audit import check
 from tests.service.world import KEY, SMALL, Clock, World, build, chat, request, the_counter
 
@@ -150,7 +151,7 @@ async def compacted(p: Place) -> dict[str, Any]:
 
 
 def test_every_behaviour_has_its_expectation() -> None:
-    assert set(BEHAVIOURS) == WRITTEN | set(LOCAL)
+    assert set(BEHAVIOURS) == WRITTEN | set(LOCAL) | {*HABITS, *BAD}, "those of test_summarizers.py among them"
 
 
 @pytest.mark.parametrize("vendor", ["anthropic", "openai"])

@@ -21,6 +21,7 @@ _CAMEL = re.compile(
 )
 _ERRNO = re.compile(r"E(?:CONN|NO|ACC|PERM|PIPE|TIME|ADDR|INVAL|EXIST|AGAIN|HOST|NET|MFILE|ISDIR|BUSY)[A-Z]{0,12}")
 _FLAG = re.compile(r"--[a-z][\w-]{1,60}", re.IGNORECASE)
+_VERSION = re.compile(r"v?\d{1,6}(?:\.\d{1,6}){1,4}(?:[-+][\w.-]{1,40})?")
 _HEX = re.compile(r"[0-9a-f]{7,64}")
 _PARTS = re.compile(r"[^\W_]+")
 _NEARLY = re.compile(
@@ -131,7 +132,7 @@ def _held(word: str, record: Record, cut: bool) -> bool:
     if any(c in low for c in "_") or _CAMEL.fullmatch(word):
         return record.has(re.sub(r"[_-]+", " ", low))
     pieces = re.split(r"[/\\]+", low.strip("/\\.~")) if re.search(r"[/\\]", low) else _PARTS.findall(low)
-    if "@" in low or len(pieces) < 2:
+    if "@" in low or len(pieces) < 2 or _VERSION.fullmatch(low):
         return False
     return all(p in record.numbers if p.isdigit() else len(p) < 2 or record.has(p) for p in pieces)
 
