@@ -42,7 +42,7 @@ _SPEAKERS = {
 }
 _SPEAKER = "|".join(map(re.escape, sorted(_SPEAKERS, key=len, reverse=True)))
 _SEQS = r"(?:seqs?|msgs?|messages?)?\s?#?\d{1,10}(?:\s?(?:[-–—,;&/]|and)\s?#?\d{1,10}){0,20}"
-_ONE = rf"{_SEQS}(?:[\s:,]{{1,2}}(?:{_SPEAKER}))?"
+_ONE = rf"{_SEQS}(?:[\s:,]{{1,2}}[^\W\d_]{{1,20}})?"  # whatever the speaker is called
 _LABEL = re.compile(
     rf"\[\s?(?:{_ONE})(?:\s?[,;/]\s?(?:{_ONE})){{0,10}}\s?\]"
     rf"|[(【［]\s?{_SEQS}[\s:,]{{1,2}}(?:{_SPEAKER})\s?[)】］]",

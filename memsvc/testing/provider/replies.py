@@ -89,6 +89,7 @@ def sections(ask: Ask, asked: Asked, tokens: Tokens) -> list[tuple[str, list[str
         if used + cost <= room and len(points) < _MOST_POINTS:
             points.append(point)
             used += cost
+    points = points or sorted(_telling(transcript), key=len)[:1]
     points.sort(key=lambda point: transcript.find(point.partition("] ")[2] or point))
     others = [h for h in headings if not _CONSTRAINTS.search(h)]
     share = -(-len(points) // max(1, len(others)))
