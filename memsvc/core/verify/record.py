@@ -135,7 +135,12 @@ class Record:
     @cached_property
     def text(self) -> str:
         """All of it, folded."""
-        return fold("\n".join(p.text for p in self.passages))
+        return "\n".join(self._folded)
+
+    @cached_property
+    def _folded(self) -> tuple[str, ...]:
+        """One by one: a search through all of it at once would hold the interpreter too long."""
+        return tuple(fold(p.text) for p in self.passages)
 
     @cached_property
     def letters(self) -> str:
@@ -165,15 +170,16 @@ class Record:
     def numbers(self) -> frozenset[str]:
         """Every number, in each of its readings; those in words, too."""
         found: set[str] = set()
-        for raw in set(NUMBER.findall(self.text)):
+        for raw in {raw for text in self._folded for raw in NUMBER.findall(text)}:
             found |= readings(raw)
             if not raw.isdigit():
                 found.update(p.lstrip("0") or "0" for p in re.findall(r"\d+", raw))
-        for raw in set(_SCALED.findall(self.text)):
+        for raw in {raw for text in self._folded for raw in _SCALED.findall(text)}:
             match = NUMBER.match(raw)
             if match is not None:
                 found |= numbers(raw, match)
-        found.update(spelled(self.text))
+        for text in self._folded:
+            found.update(spelled(text))
         for day in self._message_days:
             found.update(str(y) for y in (day.year - 1, day.year, day.year + 1))
         return frozenset(found)
@@ -187,14 +193,15 @@ class Record:
     def minutes(self) -> frozenset[int]:
         """Every time of day."""
         found: set[int] = set()
-        for some, _, _ in minutes(self.text):
-            found |= some
+        for text in self._folded:
+            for some, _, _ in minutes(text):
+                found |= some
         return frozenset(found)
 
     @cached_property
     def phones(self) -> frozenset[str]:
         """Long runs of digits."""
-        return frozenset(digits for digits, _, _ in phones(self.text))
+        return frozenset(digits for text in self._folded for digits, _, _ in phones(text))
 
     def has_day(self, day: Day) -> bool:
         """Whether a day was named, or follows from what was said and when."""
@@ -207,8 +214,9 @@ class Record:
     @cached_property
     def _days(self) -> dict[tuple[int, int], set[int]]:
         found: dict[tuple[int, int], set[int]] = {}
-        for day, _, _ in days(self.text, loose=True):
-            found.setdefault((day.month, day.day), set()).add(day.year)
+        for text in self._folded:
+            for day, _, _ in days(text, loose=True):
+                found.setdefault((day.month, day.day), set()).add(day.year)
         return found
 
     @cached_property

@@ -31,6 +31,7 @@ _NO_LANGUAGE = re.compile(
 )
 _SCRIPT_SHARE, _SCRIPT_LEFT = 0.6, 0.15
 _LEAST_SOURCE, _LEAST_NOTES = 300, 100  # letters from which on a language is told
+_READ, _ALL_READ = 4_000, 200_000  # characters of a message, and of all, by which the language is told
 _COMMON = {
     "en": "the and is are of to with that this it for was have not you but they will from would there what which",
     "de": "der die das und ist nicht ein eine mit auf für den dem ich sie wir wird auch sich bei noch nach wenn oder",
@@ -45,7 +46,7 @@ _LATIN_WORD = re.compile(r"[a-z\u00e0-\u024f']{1,20}")
 _HITS, _HITS_IN_NOTES = 60, 15
 _LEAST_CHARS = 4_000  # of source from which on notes may be called thin
 _THIN_CHARS, _THIN_SHARE, _THIN_MOST = 60, 0.002, 400
-_NAMED = 4  # messages that notes must name for their spread to tell anything
+_NAMED = 4  # points that must name messages for their spread to tell anything
 _LATER_CHARS = 1_200  # that were said in the later half, so that its absence tells something
 
 _VALUE = r"(?:[$€£¥₹]\s?)?\d[\d.,'’]{0,20}(?:\s?(?:%|[a-zA-Z€£°]{1,8}))?"
@@ -75,7 +76,7 @@ _PAST = re.compile(
 
 def language(notes: Notes, record: Record) -> str | None:
     """What is wrong with the language of notes, or None."""
-    source = "\n".join(_NO_LANGUAGE.sub(" ", p.text) for p in record.said_by("user", "assistant"))
+    source = "\n".join(_NO_LANGUAGE.sub(" ", p.text[:_READ]) for p in record.said_by("user", "assistant"))[-_ALL_READ:]
     mine = "\n".join(_NO_LANGUAGE.sub(" ", QUOTE.sub(" ", p.text)) for _, p in notes.points())
     there, here = _letters(source), _letters(mine)
     if sum(there.values()) < _LEAST_SOURCE or sum(here.values()) < _LEAST_NOTES:
@@ -130,8 +131,8 @@ def thin(notes: Notes, record: Record) -> str | None:
     points = [p for _, p in notes.points()]
     named = {seq for p in points for seq in p.seqs}
     middle = _middle(record)
-    habit = sum(bool(p.seqs) for p in points) * 2 > len(points)
-    if habit and len(named) >= _NAMED and middle is not None and max(named) < middle:
+    labelled = sum(bool(p.seqs) for p in points)
+    if labelled >= max(_NAMED, len(points) // 2 + 1) and len(named) > 1 and middle is not None and max(named) < middle:
         return f"it names no message after {max(named)}, of those up to {record.to_seq}"
     return None
 
