@@ -106,6 +106,7 @@ class App:
             [*(self._written if self.config.summarizers else ()), LocalSummarizer(counts.count)],
             tiers_of(self.config, self._written),
             deferrals_of(self.config, self._written, purse, self._prices, self._clock),
+            self.config.rebuild_epochs,
         )
 
     async def close(self, *, since: float | None = None) -> None:

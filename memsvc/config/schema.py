@@ -163,6 +163,13 @@ class Config(BaseModel):
     summarizer_timeout_s: Seconds = Field(
         60.0, gt=0, le=600, description="Seconds for one such request, its repetitions included."
     )
+    rebuild_epochs: int = Field(
+        5,
+        ge=0,
+        description="After so many epochs a model writes its summary from the original messages again (the newest "
+        "150,000 tokens of them), not from the summary before. It does so earlier where that has drifted from them; 0 "
+        "= only then.",
+    )
     summary_usd_per_hour: Seconds = Field(
         0.25, gt=0, description="The most that summaries of one conversation may cost in an hour; then local ones."
     )

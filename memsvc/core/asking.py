@@ -96,7 +96,8 @@ class Receipt:
 
 def headings(text: str) -> int:
     """How many of HEADINGS a text has, as headings."""
-    have = {x.lstrip("#* ").rstrip(": *").lower() for x in text.splitlines() if x.lstrip().startswith(("#", "**"))}
+    lines = (x.strip() for x in text.splitlines())
+    have = {x.lstrip("#* 0123456789.)").rstrip(": *").lower() for x in lines if x.startswith(("#", "**"))}
     return sum(1 for name in HEADINGS if name.lower() in have)
 
 

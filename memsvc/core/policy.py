@@ -310,5 +310,5 @@ def _cut(
     if not any(g.user for g in parts[first:]):
         quote = next((g.user for g in reversed(parts[:first]) if g.user), None)
     kept = sum(g.tokens for g in parts[first:])
-    budget = min(summary_tokens, max(replaced // 2, 1))
+    budget = min(summary_tokens, max(_largest_block(replaced), 1))
     return Cut(parts[first - 1].last_seq, covered, replaced, budget, kept, quote)

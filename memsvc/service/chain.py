@@ -1,14 +1,20 @@
-"""Who writes a summary: summarizers asked in order until an answer may stand, each with one chance to repair it."""
+"""Who writes a summary: summarizers asked in order until an answer may stand, each with one chance to repair it.
+
+What a model wrote is held against what was said (`core.verify`): a little that does not hold is left out, more is
+a fault.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from memsvc.core import accept
 from memsvc.core.asking import Reply, SummaryRequest, refusals
 from memsvc.core.render.blocks import FRAMING_TOKENS
+from memsvc.core.verify import Record, verified
 from memsvc.errors import MemsvcError, SummarizerError
 from memsvc.observe import places
 from memsvc.ports import Counter, Summarizer
@@ -20,8 +26,11 @@ TOO_LONG = 1.5
 """An answer of more than so many times its budget is sent back once; after that it is cut."""
 REPAIRABLE = frozenset(
     {"summary_incomplete", "summary_empty", "summary_placeholder", "summary_chat", "summary_unstructured"}
+    | {"summary_unsupported", "summary_stale", "summary_steered", "summary_language", "summary_thin"}
 )
 """What a model may get right when it is told what was wrong. A refusal stays one."""
+TOO_MUCH = frozenset({"summary_too_many_parts", "summary_budget", "summary_overflow"})
+"""Why originals cannot be read again where notes of them can be brought up to date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,7 @@ class Wanted:
         budget: tokens that the whole block may take.
         replaced: tokens that leave the context for it.
         must: it is needed even if nothing can be said in it (a context over its hard mark).
+        originals: the same from the originals instead of the summary before, for models; None = not wanted.
     """
 
     request: SummaryRequest
@@ -39,6 +49,21 @@ class Wanted:
     budget: int
     replaced: int
     must: bool = False
+    originals: SummaryRequest | None = None
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """One request, and what its answers are held against."""
+
+    request: SummaryRequest
+    wanted: Wanted
+
+    @cached_property
+    def record(self) -> Record:
+        parts = self.wanted.parts
+        quoted = [*parts.pins, *([parts.request] if parts.request else [])]
+        return Record.of(self.request, parts.to_seq, [(q.seq, q.role, q.text) for q in quoted])
 
 
 @dataclass(slots=True)
@@ -82,6 +107,11 @@ class Chain:
         self._tell = tell
         self._patience_s = patience_s
 
+    @property
+    def asks_models(self) -> bool:
+        """Whether any is asked before the local one."""
+        return len(self._summarizers) > 1
+
     async def write(self, wanted: Wanted, *, local: bool = False) -> Written:
         """A block that passes every check; by the last summarizer alone where `local`.
 
@@ -106,34 +136,57 @@ class Chain:
         raise refused
 
     async def _answered(self, summarizer: Summarizer, wanted: Wanted, done: Written) -> Reply:
-        """What one says, if it may stand: the second answer where the first can be repaired."""
+        """What one says, if it may stand."""
+        if wanted.originals is not None and summarizer is not self._summarizers[-1]:
+            try:
+                return await self._accepted(summarizer, _Asking(wanted.originals, wanted), done)
+            except SummarizerError as failed:
+                if failed.code not in TOO_MUCH:
+                    raise
+        return await self._accepted(summarizer, _Asking(wanted.request, wanted), done)
+
+    async def _accepted(self, summarizer: Summarizer, asking: _Asking, done: Written) -> Reply:
+        """What it says to one request: the second answer where the first can be repaired."""
+        local = summarizer is self._summarizers[-1]
         try:
-            reply = await self._asked(summarizer, wanted.request, done)
+            first = await self._asked(summarizer, asking.request, done)
         except SummarizerError as failed:
-            if summarizer is self._summarizers[-1]:
-                return _nothing_to_quote(summarizer, wanted, failed)
+            if local:
+                return _nothing_to_quote(summarizer, asking.wanted, failed)
             raise
         try:
-            accept.check_reply(reply)
+            reply = await self._sound(first, asking)
         except SummarizerError as failed:
-            if failed.code not in REPAIRABLE or summarizer is self._summarizers[-1]:
-                raise  # the last one is no model: it would say the same again
-            return await self._repaired(summarizer, wanted, reply, failed.detail, done)
-        tokens, most = self._count(reply.text), wanted.request.budget_tokens
-        if not reply.written or tokens <= TOO_LONG * most:
+            if failed.code not in REPAIRABLE or local:
+                raise  # the local one is no model: it would say the same again
+            return await self._repaired(summarizer, asking, first, failed.detail, done)
+        tokens, most = self._count(first.text), asking.request.budget_tokens
+        if not first.written or tokens <= TOO_LONG * most:
             return reply
         try:
-            return await self._repaired(summarizer, wanted, reply, f"it had {tokens} tokens, at most {most} fit", done)
+            return await self._repaired(summarizer, asking, first, f"it had {tokens} tokens, at most {most} fit", done)
         except SummarizerError as failed:
             self._note(summarizer, failed, done)
             return reply  # what is over is cut: better than what the next one may say
 
-    async def _repaired(self, summarizer: Summarizer, wanted: Wanted, first: Reply, why: str, done: Written) -> Reply:
+    async def _repaired(self, summarizer: Summarizer, asking: _Asking, first: Reply, why: str, done: Written) -> Reply:
         done.refused.append(_named(summarizer, why))
-        again = replace(wanted.request, refused=why, resume=first.resume)
-        reply = await self._asked(summarizer, again, done)
+        again = replace(asking.request, refused=why, resume=first.resume)
+        return await self._sound(await self._asked(summarizer, again, done), asking)
+
+    async def _sound(self, reply: Reply, asking: _Asking) -> Reply:
+        """An answer as it may stand."""
         accept.check_reply(reply)
-        return reply
+        if not reply.written:
+            return reply
+        try:
+            text = await asyncio.to_thread(lambda: verified(reply.text, asking.record))
+        except SummarizerError as wrong:
+            raise SummarizerError(f"{reply.model}: {wrong.detail}", code=wrong.code) from None
+        except Exception as bug:
+            what = f"what {reply.model} wrote could not be checked: {type(bug).__name__}"
+            raise SummarizerError(what, code="summary_internal") from bug
+        return replace(reply, text=text)
 
     async def _asked(self, summarizer: Summarizer, request: SummaryRequest, done: Written) -> Reply:
         done.attempts += 1

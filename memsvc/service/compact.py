@@ -76,8 +76,8 @@ class Compactor:
         self._store = store
         self._counter = counter
         self._count = counter.count
-        self._material = Material(store, counter.count)
         self._writers = summarizers if isinstance(summarizers, Writers) else Writers(summarizers)
+        self._material = Material(store, counter.count, self._writers.rebuild_epochs)
         self._deferrals = self._writers.deferrals
         self._defaults = defaults
         self._clock = clock
@@ -138,7 +138,13 @@ class Compactor:
             return None
         session, request = plan.window.session, self._material.request(plan)
         order, _ = await asyncio.to_thread(self._writers.order, request)
-        ticket = await self._deferrals.submit(order[0].name, request, session, plan.cut.seq, plan.saving_usd)
+        originals = await asyncio.to_thread(self._material.originals, plan)
+        for asked in (originals, request):
+            ticket = None
+            if asked is not None:
+                ticket = await self._deferrals.submit(order[0].name, asked, session, plan.cut.seq, plan.saving_usd)
+            if ticket is not None:
+                break
         if ticket is None:
             return None
         return _waiting(Outcome(False, "batched", session.epoch), ticket, self._clock())
@@ -208,6 +214,8 @@ class Compactor:
         wanted = Wanted(self._material.request(plan), plan.parts, cut.budget, cut.replaced, must=reason == "hard")
         try:
             chain, score = await asyncio.to_thread(self._chain, session.key, wanted.request, first)
+            if chain.asks_models and not local and first is None:
+                wanted = replace(wanted, originals=await asyncio.to_thread(self._material.originals, plan))
             written = await chain.write(wanted, local=local)
         except SummarizerError as failed:
             if failed.code != "no_gain":

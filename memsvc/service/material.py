@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from memsvc.core import accept
+from memsvc.core.artifacts import Artifact
 from memsvc.core.asking import SummaryRequest
-from memsvc.core.extract import Reading, read
+from memsvc.core.extract import Reading, bracketed, read
 from memsvc.core.limits import Policy
 from memsvc.core.model import Entry, Key, Window
 from memsvc.core.policy import Cut
 from memsvc.core.render import decode_entry
 from memsvc.core.turns import Group, speaks
+from memsvc.core.verify import Record, drift
 from memsvc.ports import Log
 
 EARLIER_TOKENS = 150_000
@@ -21,11 +23,21 @@ EARLIER_TOKENS = 150_000
 EARLIER_BYTES = 8 * 1024 * 1024
 """The same in bytes: images are few tokens and many bytes."""
 PAGE = 50
+REBUILD_EPOCHS = 5
+"""After so many epochs a model writes its notes from the originals again, where these are at hand."""
+MOST_DRIFT = 0.1
+"""Share of a summary's points that its originals may leave without a source, before it is written anew."""
+MOST_LOST, LOOKED_AT = 0.5, 12
+"""The same for standing orders and the most useful exact values that are no longer in it: so many are looked at."""
+LOCAL = "local"
+"""Who selects from originals, as a summary names it."""
+EXACT = ("path", "url", "id", "email", "error", "version")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A decided compaction with all that its summary must hold."""
+    """A decided compaction with all that its summary must hold. `complete`: `earlier` has all live messages before
+    those that are newly covered."""
 
     window: Window
     cut: Cut
@@ -33,6 +45,7 @@ class Plan:
     parts: accept.Parts
     earlier: tuple[Entry, ...]
     reading: Reading
+    complete: bool = False
     saving_usd: float | None = None
 
 
@@ -41,11 +54,14 @@ class Material:
 
     Args:
         count: raw tokens of a text.
+        rebuild_epochs: every so many epochs originals are shown instead of the summary before; 0 = only where that has
+            drifted from them.
     """
 
-    def __init__(self, store: Log, count: Callable[[str], int]) -> None:
+    def __init__(self, store: Log, count: Callable[[str], int], rebuild_epochs: int = REBUILD_EPOCHS) -> None:
         self._store = store
         self._count = count
+        self._rebuild_epochs = rebuild_epochs
 
     def request(self, plan: Plan) -> SummaryRequest:
         """What a summarizer is asked."""
@@ -54,7 +70,7 @@ class Material:
         return SummaryRequest(
             entries=covered_by(window, cut),
             earlier=plan.earlier,
-            previous=accept.body_of(window.summary.text) if window.summary else None,
+            previous=_previous(window),
             system=system.content.decode() if system else None,
             budget_tokens=accept.body_budget(plan.parts, cut.budget, self._count),
             key=window.session.key,
@@ -62,18 +78,41 @@ class Material:
             told=accept.told(plan.parts, cut.budget, self._count),
         )
 
+    def originals(self, plan: Plan) -> SummaryRequest | None:
+        """The request for a summary from the originals at hand, where that is due; the summary before goes with them
+        only if it stands for others, too. Reads all of them: not for the event loop."""
+        request = self.request(plan)
+        if not plan.earlier or not self._due(plan, request):
+            return None
+        previous = None if plan.complete else request.previous
+        return replace(request, entries=(*plan.earlier, *request.entries), earlier=(), previous=previous)
+
+    def _due(self, plan: Plan, request: SummaryRequest) -> bool:
+        summary, epoch = plan.window.summary, plan.window.session.epoch + 1
+        if summary is None or not request.previous or summary.model == LOCAL:  # that one selects from originals
+            return False
+        if self._rebuild_epochs and epoch // self._rebuild_epochs > summary.epoch // self._rebuild_epochs:
+            return True
+        if not plan.complete:
+            return False
+        record = Record.of(replace(request, entries=plan.earlier, earlier=(), previous=None), summary.to_seq)
+        if drift(request.previous, record) > MOST_DRIFT:
+            return True
+        return (
+            epoch % 2 == 0 and _lost(summary.text, plan) > MOST_LOST
+        )  # not each time: it may be lost for want of room
+
     async def plan(self, window: Window, cut: Cut, policy: Policy) -> Plan:
         """All that the summary behind a cut must hold."""
         key = window.session.key
         covered = covered_by(window, cut)
-        earlier = await self._earlier(key, window.session.cut)
+        earlier, complete = await self._earlier(key, window.session.cut)
         pins = [p for p in await self._store.pins(key) if p.seq <= cut.seq]
         request = await self._quoted(window, covered, cut.quote)
-        previous = accept.body_of(window.summary.text) if window.summary else None
         behind = (*earlier, *covered)
-        reading = await asyncio.to_thread(read, behind, previous)
+        reading = await asyncio.to_thread(read, behind, _previous(window))
         parts = await asyncio.to_thread(accept.gather, behind, pins=pins, request=request, reading=reading)
-        return Plan(window, cut, policy, replace(parts, from_seq=1), earlier, reading)
+        return Plan(window, cut, policy, replace(parts, from_seq=1), earlier, reading, complete)
 
     async def least(self, window: Window, parts: Sequence[Group], policy: Policy) -> int:
         """Tokens of the smallest summary that this session could have, whatever is cut."""
@@ -95,13 +134,14 @@ class Material:
             return next(e for e in entries if e.seq == seq)
         before = window.summary.request_seq if window.summary else None
         if before is None:  # the tail had a newer one then, which an edit has cut off
-            covered = await self._earlier(window.session.key, window.session.cut)
+            covered, _ = await self._earlier(window.session.key, window.session.cut)
             return next((e for e in reversed(covered) if speaks(decode_entry(e))), None)
         found = await self._store.entries(window.session.key, after=before - 1, upto=before, limit=1)
         return found[0] if found else None
 
-    async def _earlier(self, key: Key, cut: int) -> tuple[Entry, ...]:
-        """Originals that the present summary stands for, newest first up to a bound, in seq order."""
+    async def _earlier(self, key: Key, cut: int) -> tuple[tuple[Entry, ...], bool]:
+        """Originals that the present summary stands for, newest first up to a bound, in seq order; whether they
+        are all."""
         pages: list[list[Entry]] = []
         tokens, size, upto = 0, 0, cut
         while upto > 0 and tokens < EARLIER_TOKENS and size < EARLIER_BYTES:
@@ -111,9 +151,23 @@ class Material:
             tokens += sum(e.tokens for e in live)
             size += sum(len(e.raw) for e in live)
             upto -= PAGE
-        return tuple(e for page in reversed(pages) for e in page)
+        return tuple(e for page in reversed(pages) for e in page), upto <= 0
 
 
 def covered_by(window: Window, cut: Cut) -> tuple[Entry, ...]:
     """The messages that a cut newly covers."""
     return tuple(e for e in window.entries if e.seq <= cut.seq)
+
+
+def _previous(window: Window) -> str | None:
+    """The body of the summary before, its messages named as notes by models name them."""
+    return bracketed(accept.body_of(window.summary.text)) if window.summary else None
+
+
+def _lost(block: str, plan: Plan) -> float:
+    """Share of the standing orders and exact values of earlier messages that a block does not hold."""
+    upto = plan.earlier[-1].seq
+    exact = [a for a in plan.parts.artifacts if a.kind in EXACT and not a.text.isdecimal()]  # a mere number is no name
+    values: list[Artifact] = [a for a in exact if a.seq <= upto][:LOOKED_AT]
+    wanted = [*(a.text for a in values), *(d.text for d in plan.parts.directives if d.seq <= upto)]
+    return sum(text not in block for text in wanted) / len(wanted) if wanted else 0.0

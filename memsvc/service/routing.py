@@ -9,6 +9,7 @@ from memsvc.core.flatten import said
 from memsvc.core.route import LOOKED_AT, Asked, Score, Tier, chain, score
 from memsvc.ports import Summarizer
 from memsvc.service.deferral import Deferrals
+from memsvc.service.material import REBUILD_EPOCHS
 
 LOOKED_AT_ENTRIES = 20
 """The newest messages tell what a conversation is about."""
@@ -20,6 +21,7 @@ class Writers:
     Args:
         tiers: models by tier; empty = one order for every conversation.
         deferrals: takes summaries that can wait; None = all are written at once.
+        rebuild_epochs: how often models write from the originals again (see `Material`).
     """
 
     def __init__(
@@ -27,10 +29,12 @@ class Writers:
         summarizers: Sequence[Summarizer],
         tiers: Mapping[Tier, Sequence[Summarizer]] | None = None,
         deferrals: Deferrals | None = None,
+        rebuild_epochs: int = REBUILD_EPOCHS,
     ) -> None:
         self._summarizers = summarizers
         self._tiers = tiers or {}
         self.deferrals = deferrals
+        self.rebuild_epochs = rebuild_epochs
 
     def order(self, request: SummaryRequest) -> tuple[Sequence[Summarizer], Score | None]:
         """Who is asked for a summary, and the score that it follows from (None = it was not looked at). Below the

@@ -248,7 +248,7 @@ def _pairs(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 yield f"input[{i}].type: {kind} does not answer a {call[0]}"
         elif kind == "mcp_approval_request":
             asked.add(item.get("id"))
-        elif kind == "mcp_approval_response" and item.get("approval_request_id") not in asked:
+        elif kind == "mcp_approval_response" and item.get("approval_request_id") not in asked and not referred:
             yield f"input[{i}].approval_request_id: there is no such request"
     for name, (_, i) in waiting.items():
         yield f"input[{i}]: no tool output found for call {name}"

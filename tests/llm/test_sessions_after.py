@@ -22,6 +22,7 @@ from memsvc.prices import FixedPrices, GenaiPrices
 from memsvc.stores.sqlite import SQLiteStore
 from memsvc.testing import violations
 from memsvc.testing.provider import BEHAVIOURS, Ask, Provider
+from memsvc.testing.provider.notes import BAD, HABITS
 from tests.service.audit import check
 from tests.service.world import KEY, SMALL, Clock, World, build, chat, request, the_counter
 
@@ -30,9 +31,7 @@ TURNS = chat(24, tokens=60)
 CAP_MICROS = 50_000
 CALL_S = 5.0
 
-WRITTEN = frozenset(
-    {"ok", "rate_limited_once", "thinking_first", "think_tags", "too_long", "absurd_usage", "no_usage", "injected"}
-)
+WRITTEN = frozenset({"ok", "rate_limited_once", "thinking_first", "think_tags", "too_long", "absurd_usage", "no_usage"})
 """The model's summary stands: the answer is sound, becomes sound, or is made so."""
 LOCAL = {
     "slow": "summary_timeout",
@@ -50,6 +49,7 @@ LOCAL = {
     "chat": "summary_chat",
     "chat_plain": "summary_unstructured",
     "placeholder": "summary_placeholder",
+    "injected": "summary_steered",
     "tool_call": "summary_incomplete",
     "wrong_key": "summary_auth",
     "no_model": "summary_unknown",
@@ -151,7 +151,7 @@ async def compacted(p: Place) -> dict[str, Any]:
 
 
 def test_every_behaviour_has_its_expectation() -> None:
-    assert set(BEHAVIOURS) == WRITTEN | set(LOCAL)
+    assert set(BEHAVIOURS) == WRITTEN | set(LOCAL) | {*HABITS, *BAD}, "those of test_summarizers.py among them"
 
 
 @pytest.mark.parametrize("vendor", ["anthropic", "openai"])

@@ -13,6 +13,7 @@ import openai
 import pytest
 
 from memsvc.testing.provider import BEHAVIOURS, Answer, Ask, Fault, Provider, UnknownBehaviour
+from memsvc.testing.provider.notes import BAD, HABITS
 from tests.provider.kit import ASKED, HEADINGS, TRANSCRIPT, user
 
 OPUS, LUNA = "claude-opus-4-8", "gpt-6-luna"
@@ -94,6 +95,8 @@ TEXTS: dict[str, Callable[[str], bool]] = {
     "thinking_first": lambda text: text.startswith("### Intent"),
     "injected": lambda text: "### Intent" in text and "</conversation_summary>" in text and "<system>" in text,
     "no_usage": lambda text: text.startswith("### Intent"),
+    **{name: lambda text: "Intent" in text and "v1.py" in text for name in HABITS},
+    **{name: lambda text: text.startswith("### Intent") for name in BAD},
 }
 
 

@@ -78,8 +78,8 @@ class Model:
     async def summarize(self, request: SummaryRequest) -> Reply:
         points = [
             "- [1 user] they plan a trip",
+            "- None",
             "- The trip goes to Porto by the slow overnight train",
-            "- None of it",
             "- x",
         ]
         body = "\n".join(f"### {name}\n{point}" for name, point in zip(HEADINGS, [*points, "", "", ""], strict=True))
@@ -96,7 +96,7 @@ async def test_points_without_a_number_are_looked_for() -> None:
         rows = {s["text"]: (s["section"], s["sources"], s["named"]) for s in found["statements"]}
         assert found["model"] == "model-1"
         assert rows["they plan a trip"] == ("Intent", [1], True)
-        assert rows["The trip goes to Porto by the slow overnight train"] == ("Constraints and preferences", [2], False)
+        assert rows["The trip goes to Porto by the slow overnight train"] == ("Decisions", [2], False)
         assert rows["x"][1] == []
         await check(w, found)
 

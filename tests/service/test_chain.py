@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from memsvc.core.asking import HEADINGS, Reply, SummaryRequest, refusals
 from memsvc.errors import SummarizerError
 from memsvc.llm import LocalSummarizer
 from memsvc.observe import Event, SummarizerFailed
-from tests.service.world import KEY, Failing, chat, the_counter, words, world
+from memsvc.service.routing import Writers
+from tests.service.world import KEY, SMALL, Failing, chat, the_counter, words, world
 
-LONG = "\n".join(f"### {name}\n- {words(400, 'long')}" for name in HEADINGS)
+LONG = "\n".join(
+    f"### {name}\n- {words(40, 't1u')} {'all of this again ' * 40}" for name in HEADINGS if "Constraints" not in name
+)
+LONG = LONG.replace("### Decisions", "### Constraints and preferences\n- None\n### Decisions")
 
 
 class Wordy:
@@ -99,3 +105,60 @@ async def test_a_fault_is_told_with_its_place_and_without_its_text() -> None:
     assert event.error == "summary_internal"
     assert any("test_chain.py" in place and "summarize" in place for place in event.where)
     assert "secret" not in repr(event)
+
+
+ROOMY = replace(SMALL, threshold_tokens=1_200, summary_tokens=500, max_tokens=20_000)
+
+
+class Noting:
+    """A model that quotes what it is shown; it takes no more than `most` messages at once."""
+
+    name = "test:noting"
+
+    def __init__(self, most: int = 10_000) -> None:
+        self.most, self.requests = most, list[SummaryRequest]()
+
+    async def summarize(self, request: SummaryRequest) -> Reply:
+        self.requests.append(request)
+        if len(request.entries) > self.most:
+            raise SummarizerError("test:noting: too many", code="summary_too_many_parts")
+        last = request.entries[-1]
+        said_last = last.raw.decode().partition('"content":')[2].strip(' "}')[:160].rpartition(" ")[0]
+        body = "\n".join(f"### {name}\n- None" for name in HEADINGS)
+        return Reply(body.replace("None", f"[{last.seq} x] {said_last}", 1), "noting-1", written=True)
+
+
+async def test_where_the_originals_are_too_many_the_notes_are_brought_up_to_date() -> None:
+    for most, anchored in ((10_000, 0), (40, 1)):
+        noting = Noting(most)
+        local = LocalSummarizer(the_counter().count)
+        async with world(summarizers=Writers([noting, local], rebuild_epochs=2), policy=ROOMY) as w:
+            for _ in range(2):
+                await w.append(*chat(20))
+                await w.work()
+            assert [s["model"] for s in await w.summaries()] == ["noting-1"] * 2, (await w.memory.get(KEY))[
+                "compaction"
+            ]
+            assert (await w.memory.get(KEY))["compaction"]["last_error"] is None
+        told = [(r.refused, r.previous is not None, len(r.entries)) for r in noting.requests]
+        assert [t[0] for t in told] == [None] * len(told), told
+        rebuilt = noting.requests[1]
+        assert (rebuilt.previous, rebuilt.earlier, rebuilt.entries[0].seq) == (None, (), 1)
+        assert [r.previous is not None for r in noting.requests[2:]] == [True] * anchored
+
+
+async def test_nothing_is_written_from_the_originals_where_only_the_local_one_writes() -> None:
+    class Watched(LocalSummarizer):
+        asked: list[SummaryRequest]
+
+        async def summarize(self, request: SummaryRequest) -> Reply:
+            self.asked.append(request)
+            return await super().summarize(request)
+
+    local = Watched(the_counter().count)
+    local.asked = []
+    async with world(summarizers=Writers([local], rebuild_epochs=1)) as w:
+        for _ in range(2):
+            await w.append(*chat(12))
+            await w.work()
+    assert [bool(r.earlier) for r in local.asked] == [False, True]

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from memsvc.core.asking import SummaryRequest
-from memsvc.core.extract.reading import Reading, read
+from memsvc.core.extract.reading import Reading, bracketed, read
 from memsvc.core.extract.select import choose
 from memsvc.core.extract.times import title
 from memsvc.core.extract.units import CUT, Unit
 
-__all__ = ["Reading", "extract", "read"]
+__all__ = ["Reading", "bracketed", "extract", "read"]
 
 GAP = " … "
 """Between two statements of one message that did not follow each other."""

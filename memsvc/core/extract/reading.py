@@ -16,6 +16,7 @@ _LABEL = re.compile(r"(?:\[(\d{1,12}) [^\]\n]{1,80}\]|(\d{1,12}) [^\s:][^:\n]{0,
 """Before a line of a body: the number of its message and who said it, in brackets where an older release wrote it."""
 _PREVIOUS = ""  # label of a line taken over from the previous summary: it brings its own
 _MAX_PREVIOUS = 400  # lines
+_OURS = re.compile(r"^(\d{1,12}) ([^\s:\[][^:\n]{0,79}): ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class Reading:
             for i, unit in enumerate(self.units)
             if unit.speech and any(not text or unit.source in text for text in by_seq.get(unit.seq, ()))
         )
+
+
+def bracketed(body: str) -> str:
+    """A body with `[17 user] ` for `17 user: ` at the beginning of lines, as models are asked to write it."""
+    return _OURS.sub(r"[\1 \2] ", body)
 
 
 def read(entries: Sequence[Entry], previous: str | None = None) -> Reading:

@@ -7,8 +7,17 @@ import inspect
 from collections import Counter as Tally
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from memsvc.testing.provider.notes import BAD, HABITS, with_fault, with_habit
 from memsvc.testing.provider.outcome import Answer, Ask, Fault
-from memsvc.testing.provider.replies import Tokens, calls, headings_asked_for, last_said, plain, summary
+from memsvc.testing.provider.replies import (
+    Tokens,
+    calls,
+    headings_asked_for,
+    labelled_sentences,
+    last_said,
+    plain,
+    summary,
+)
 
 Outcome = Answer | Fault
 Behaviour = Callable[[Ask, Tokens], Outcome]
@@ -38,10 +47,11 @@ def _truncated(ask: Ask, tokens: Tokens) -> Outcome:
 def _too_long(ask: Ask, tokens: Tokens) -> Outcome:
     """Longer than the request, whatever `max_tokens` says: some servers do not keep to it."""
     asked = headings_asked_for(ask)
-    lines = ["\n".join(asked[1])] if asked else []
     said = "\n".join(text for _, text in ask.turns if text) or ask.system or "And so on."
-    size = tokens(said)
-    lines += [said] * (ask.tokens // max(1, size) + 1)
+    lines = ["\n".join(asked[1])] if asked else []
+    if asked:
+        said = "\n".join(f"- {label} {sentence}" for label, sentence in labelled_sentences(asked[0]) if label) or said
+    lines += [said] * (ask.tokens // max(1, tokens(said)) + 2)
     return Answer("\n".join(lines), heedless=True)
 
 
@@ -103,6 +113,8 @@ BEHAVIOURS: Mapping[str, Behaviour] = {
     "overflow": lambda ask, tokens: Fault("overflow", "", None),
     "injected": _injected,
     "expired": lambda ask, tokens: Fault("expired", "Request timed out"),
+    **{name: with_habit(habit) for name, habit in HABITS.items()},
+    **{name: with_fault(fault) for name, fault in BAD.items()},
 }
 """Every behaviour by name; docs/provider.md says what each is."""
 

@@ -14,19 +14,26 @@ _HEADING = re.compile(r"^\s*(#{2,4} +\S.*?)\s*$", re.MULTILINE)
 _ASKS = re.compile(r"summar|notes|compact|condense|digest|总结|總結|摘要|要約|요약", re.IGNORECASE)
 _RECORD_ENDS = re.compile(r"</(?:transcript|conversation|history|messages|record|log)>", re.IGNORECASE)
 _REFERENCE = re.compile(r"<(system_prompt|system)>.*?</\1>", re.IGNORECASE | re.DOTALL)
-_LIMIT = re.compile(r"(\d[\d,]*) (?:tokens|words)", re.IGNORECASE)
+_LIMIT = re.compile(r"(\d[\d,]*) tokens|at most (\d[\d,]*) words", re.IGNORECASE)
 _LABEL = re.compile(r"^\[(\d+)[ ,:]+(\w+)[^\]]*\]:?\s*(.*)$")
 _TAGGED = re.compile(r"^<\w+[^>]*\bseq=\"(\d+)\"[^>]*\b(?:from|role)=\"(\w+)\"[^>]*>\s*(.*)$")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 _TELLING = re.compile(r"\w*\d[\w.]*|[\w.]+[/_][\w./]+|https?://\S+")
+_RULE = re.compile(
+    r"\b(?:always|never|must|do not|don't|only)\b|不要|必须|请用|總是|必ず|всегда|никогда", re.IGNORECASE
+)
+_CONSTRAINTS = re.compile(r"constraint|preference", re.IGNORECASE)
+_MOST_RULES = 8
 _MOST_POINTS = 24
 _MOST_CHARS = 160
 _MOST_TOKENS = 600
 
 Tokens = Callable[[str], int]
+Asked = tuple[str, list[str], str]
+"""Transcript, headings and instruction of a request for a summary."""
 
 
-def headings_asked_for(ask: Ask) -> tuple[str, list[str], str] | None:
+def headings_asked_for(ask: Ask) -> Asked | None:
     """(transcript, headings, instruction) of a request for a summary; None for any other.
 
     The instruction is what follows the transcript in the last user text, or the system prompt.
@@ -58,43 +65,67 @@ def plain(ask: Ask, tokens: Tokens) -> Answer:
     return Answer("", calls, "tool") if calls else Answer(chat(ask))
 
 
-def summary(ask: Ask, asked: tuple[str, list[str], str], tokens: Tokens) -> str:
-    """Each heading with a few quoted sentences of the transcript below it."""
+def summary(ask: Ask, asked: Asked, tokens: Tokens) -> str:
+    """Each heading with a few sentences of the transcript below it."""
+    lines: list[str] = []
+    for heading, points in sections(ask, asked, tokens):
+        lines += [heading, *(f"- {p}" for p in points or ["None"])]
+    return "\n".join(lines)
+
+
+def sections(ask: Ask, asked: Asked, tokens: Tokens) -> list[tuple[str, list[str]]]:
+    """Headings with points below them: rules of the user as quotations below one that names constraints, else
+    sentences from all over the transcript, in its order."""
     transcript, headings, instruction = asked
-    limits = [int(n.replace(",", "")) for n in _LIMIT.findall(instruction)]
+    limits = [int((m[1] or m[2]).replace(",", "")) for m in _LIMIT.finditer(instruction)]
     limits += [ask.max_tokens] if ask.max_tokens else []
-    room = min([_MOST_TOKENS, ask.tokens // 4, *(n // 2 for n in limits)])
-    used = sum(tokens(h) + 4 for h in headings)
+    room = min([_MOST_TOKENS, ask.tokens // 4, *(n * 4 // 5 for n in limits)])
+    used = sum(tokens(h) + 2 for h in headings)
+    rules = rules_of(transcript)[:_MOST_RULES]
+    used += sum(tokens(rule) + 4 for rule in rules)
     points: list[str] = []
     for point in _telling(transcript):
         cost = tokens(point) + 4
         if used + cost <= room and len(points) < _MOST_POINTS:
             points.append(point)
             used += cost
+    points = points or sorted(_telling(transcript), key=len)[:1]
     points.sort(key=lambda point: transcript.find(point.partition("] ")[2] or point))
-    share = -(-len(points) // len(headings))
-    lines = []
-    for i, heading in enumerate(headings):
-        below = points[i * share : (i + 1) * share]
-        lines += [heading, *(f"- {p}" for p in below or ["None"])]
-    return "\n".join(lines)
+    others = [h for h in headings if not _CONSTRAINTS.search(h)]
+    share = -(-len(points) // max(1, len(others)))
+    below = {heading: points[i * share : (i + 1) * share] for i, heading in enumerate(others)}
+    return [(heading, below.get(heading, rules)) for heading in headings]
+
+
+def rules_of(transcript: str) -> list[str]:
+    """What users have laid down, quoted behind its label."""
+    found = {}
+    for label, sentence in labelled_sentences(transcript):
+        if label.endswith(" user]") and _RULE.search(sentence) and not sentence.endswith(("?", "…")):
+            found[sentence] = f'{label} "{sentence}"'
+    return list(found.values())
 
 
 def _telling(transcript: str) -> list[str]:
-    """Sentences of the transcript with their labels, those with most exact values first."""
+    """Sentences of the transcript with their labels, those with most exact values first; of equals not the first
+    ones, but some from everywhere."""
     scored = []
     seen: set[str] = set()
-    for order, (label, sentence) in enumerate(_sentences(transcript)):
+    for order, (label, sentence) in enumerate(labelled_sentences(transcript)):
         if sentence in seen or len(sentence) < 8:
             continue
         seen.add(sentence)
-        scored.append((-min(len(set(_TELLING.findall(sentence))), 3), order, f"{label} {sentence}".strip()))
+        spread = int(f"{order:016b}"[::-1], 2)
+        scored.append((-min(len(set(_TELLING.findall(sentence))), 3), spread, f"{label} {sentence}".strip()))
     return [point for _, _, point in sorted(scored)]
 
 
-def _sentences(transcript: str) -> Iterator[tuple[str, str]]:
+def labelled_sentences(transcript: str) -> Iterator[tuple[str, str]]:
+    """Sentences of a transcript, each with the label of its message."""
     label = ""
     for line in transcript.splitlines():
+        if _HEADING.match(line):
+            continue
         bare = line.strip().removeprefix("- ")
         found = _LABEL.match(bare) or _TAGGED.match(bare)
         if found:
@@ -108,7 +139,7 @@ def _sentences(transcript: str) -> Iterator[tuple[str, str]]:
 def last_said(ask: Ask) -> str:
     """The last sentence of the conversation, or of the transcript of one."""
     asked = headings_asked_for(ask)
-    return ([sentence for _, sentence in _sentences(asked[0] if asked else ask.user)] or ["Go on."])[-1]
+    return ([sentence for _, sentence in labelled_sentences(asked[0] if asked else ask.user)] or ["Go on."])[-1]
 
 
 def chat(ask: Ask) -> str:
