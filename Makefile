@@ -89,7 +89,7 @@ $(VENV)/.fidelity: requirements-fidelity.txt | $(VENV)/.dev
 		else echo "not installed: their rows will not be measured"; fi
 
 fidelity: $(VENV)/.fidelity
-	@$(PY) -m benchmarks.fidelity --data $(or $(DATA),$(error DATA=folder that holds locomo, crosswoz, ...)) $(ARGS)
+	@$(PY) -m benchmarks.fidelity --data $(or $(DATA),$(error DATA=folder that holds locomo, crosswoz, ...)) --readme README.md $(ARGS)
 
 mutants: $(VENV)/.dev
 	@$(PY) -m benchmarks.mutants $(ARGS)

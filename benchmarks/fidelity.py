@@ -3,7 +3,8 @@ beside compactors in common use at the same budgets.
 
     python -m benchmarks.fidelity --data FOLDER     # FOLDER/locomo/conversations.jsonl and so on
 
-Exit code 1 if a context of the service was larger than its budget.
+A part of it (`--only`, `--limit`, `--no-speed`) is printed, and written where `--out` says. Exit code 1 if a context of
+the service was larger than its budget.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from benchmarks.retention.messages import Json, size, sizes
 from benchmarks.serving import ROOT, memsvc_server
 
 SPEED_TOKENS, SPEED_ROUNDS, SPEED_SHARE = 100_000, 5, 0.1
+SUITES = ("snowballstemmer", "conpact", "compaction-conformance-kit")
 MARKS = ("<!-- fidelity -->\n", "<!-- /fidelity -->\n")
 """Around the table in README.md."""
 _mine: dict[str, Sessions] = {}
@@ -40,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print the tables, write the files; the exit code."""
     args = arguments(argv)
     terms = Terms(args.data, tuple(sorted(args.epochs)), args.cache, args.limit)
-    made, started = report.stamp(), time.perf_counter()
+    made, started = report.stamp(SUITES), time.perf_counter()
     records = measured(listed(terms, args.only), terms, args.jobs, args.keep_share)
     figures = table.Figures(records)
     speeds = {} if args.no_speed else speed(args.data, args.keep_share)
@@ -50,9 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     body: dict[str, Any] = {"stamp": made, "keep_share": args.keep_share, "epochs": terms.epochs}
     body |= {"limit": args.limit, "seconds": round(time.perf_counter() - started), "over_budget": over}
     body |= {"rows": table.body(figures), "speed": speeds}
-    for path in report.write("fidelity", body, f"{text}\n{all_of_them}", args.out):
-        print(f"wrote {path.name}", file=sys.stderr)
-    if args.readme is not None:
+    whole = args.limit is None and set(args.only) == set(KINDS) and speeds
+    if whole or args.out != report.RESULTS:
+        for path in report.write("fidelity", body, f"{text}\n{all_of_them}", args.out):
+            print(f"wrote {path.name}", file=sys.stderr)
+    if whole and args.readme is not None:
         _put_between(args.readme, MARKS, text)
     if over:
         print(f"{over} contexts over their budget", file=sys.stderr)
@@ -88,9 +92,13 @@ def measured(jobs: Sequence[Job], terms: Terms, processes: int, keep_share: floa
             report.Progress("fidelity", len(jobs)) as progress,
         ):
             waiting = [pool.submit(_do, job, terms) for job in jobs]
-            for finished in as_completed(waiting):
-                finished.result()
-                progress.step()
+            try:
+                for finished in as_completed(waiting):
+                    finished.result()
+                    progress.step()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)  # nothing more is begun
+                raise
     return [record for one in waiting for record in one.result()]
 
 

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.retention.messages import OVERHEAD, Json, counter, groups, size, sizes, text_of
+from benchmarks.retention.messages import OVERHEAD, Json, count, groups, size, sizes, text_of
 
 Compactor = Callable[[list[Json], int], list[Json]]
 LONGEST, NOTE_TOKENS, LEAST_LEFT = 1500, 12, 8
@@ -95,7 +95,7 @@ def extractive(chosen: Ranking, share: float) -> Compactor:
         tail = messages[start:]
         found = _sentences(messages[:start])
         room = budget - size(tail)
-        picked = chosen(found, [counter().count(s.text) + OVERHEAD for s in found], room) if found else []
+        picked = chosen(found, [count(s.text) + OVERHEAD for s in found], room) if found else []
         while picked:
             out = [_rendered(messages, [found[j] for j in sorted(picked)]), *tail]
             if size(out) <= budget:
@@ -169,10 +169,10 @@ def textrank(found: Sequence[Sentence], costs: Sequence[int], budget: int) -> li
 
 def _tfidf(found: Sequence[Sentence]) -> list[dict[str, float]]:
     counts = [Counter(w for w in words(s.text) if w not in _COMMON) for s in found]
-    known = Counter(term for count in counts for term in count)
+    known = Counter(term for terms in counts for term in terms)
     rows = []
-    for count in counts:
-        row = {t: (1 + math.log(n)) * (math.log((1 + len(found)) / (1 + known[t])) + 1) for t, n in count.items()}
+    for terms in counts:
+        row = {t: (1 + math.log(n)) * (math.log((1 + len(found)) / (1 + known[t])) + 1) for t, n in terms.items()}
         length = math.sqrt(sum(v * v for v in row.values())) or 1.0
         rows.append({t: v / length for t, v in row.items()})
     return rows

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.corpus import FILE
 from benchmarks.retention import metrics, references
 from benchmarks.retention.driving import History
 from benchmarks.retention.messages import Json, joined, size
@@ -25,19 +26,19 @@ class Case:
     Attributes:
         measured: what is looked for in a context, by measure; values of all cases are pooled.
         recorded: a context that somebody else made of the same history.
-        often: whether it is also played over several compactions.
     """
 
     history: History
     budget: int
     measured: Callable[[Sequence[Json]], Values]
     recorded: list[Json] | None = None
-    often: bool = True
 
 
 def load(data: Path, name: str) -> list[Json]:
-    """The conversations of a set."""
-    with (data / name / "conversations.jsonl").open(encoding="utf-8") as lines:
+    """The conversations of a set, none if it is not there."""
+    if not (data / name / FILE).exists():
+        return []
+    with (data / name / FILE).open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines if line.strip()]
 
 
@@ -100,7 +101,8 @@ def haystacks(data: Path, least: int) -> list[tuple[str, list[Json]]]:
     service = load(data, "sgd")
     found += [(f"service-{i}", c["messages"]) for i, c in enumerate(service[:2])]
     found += [("service-all", [m for c in service for m in c["messages"]])]
-    found += [(f"agent-{n}-{i}", c["messages"]) for n in AGENTS for i, c in enumerate(load(data, n))]
+    work = [c for n in AGENTS for c in load(data, n)]
+    found += [(f"agent-{i}", c["messages"]) for i, c in enumerate(work)]
     flat = [(name, _flat(messages)) for name, messages in found]
     return [(name, messages) for name, messages in flat if size(messages) >= least]
 

@@ -8,30 +8,38 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from benchmarks.retention import metrics
 from benchmarks.retention.cases import Case, Values
-from benchmarks.retention.driving import History
+from benchmarks.retention.driving import KEEP_SHARE, History
 from benchmarks.retention.messages import Json, joined, size, sizes
 
 PACKAGE = "conpact"
-SAMPLE = 3
-"""Only every third constraint is also played over several compactions."""
 
 
 def cases(haystack: list[Json], length: int, share: float) -> list[Case]:
     """The history cut to `length` with each constraint in turn, the middle user message saying it."""
+    haystack = haystack[: _end(sizes(haystack), length, int(length * share * KEEP_SHARE))]
     generate: Any = importlib.import_module("conpact.generate")
     source: Json = {"source": "own", "haystack_id": "own", "messages": haystack, "message_tokens": sizes(haystack)}
     source |= {"token_length": size(haystack), "system_prompt": "", "source_conversation_count": 1}
     found = generate.build_instances([source], length=length, position="middle")
     made = []
-    for number, one in enumerate(found):
+    for one in found:
         messages = [{"role": m["role"], "content": m["content"]} for m in one.messages]
-        budget = int(size(messages) * share)
-        made.append(Case(History(messages), budget, _judge(one.sc_text), often=number % SAMPLE == 0))
+        made.append(Case(History(messages), int(size(messages) * share), _judge(one.sc_text)))
     return made
+
+
+def _end(tokens: Sequence[int], length: int, most: int) -> int:
+    """How many messages make at most `length` tokens and end with one that may stay verbatim: no service can
+    leave out what was said last."""
+    end = sum(total <= length for total in accumulate(tokens))
+    while end and tokens[end - 1] > most:
+        end -= 1
+    return end
 
 
 def _judge(rule: str) -> Any:

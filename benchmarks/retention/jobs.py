@@ -22,6 +22,10 @@ ASKED = {"locomo": (0.1, 0.2, 0.3), "bfcl_memory": (0.2,), "crosswoz": (0.2,)}
 """Sets with questions, and the shares of their tokens that a context may have."""
 LENGTHS = ((20_000, 0.2), (100_000, 0.1))
 """Tokens of a session with a constraint, and the share that a context may have."""
+PER_KIND = 2
+"""Histories of each kind (chat, service, agent) that constraints are put into."""
+RULED = tuple(n for n in BASELINES if n not in ("random", "textrank"))
+"""Baselines that are asked for constraints: the other two keep none of them."""
 KINDS = ("asked", "constraints", "kit", "agent")
 
 
@@ -46,7 +50,6 @@ class Record:
     method: str
     epochs: int
     values: Values
-    often: bool = True
     ratio: float = 0.0
     used: float = 0.0
     over: bool = False
@@ -89,8 +92,12 @@ def installed(package: str) -> bool:
 @cache
 def _haystacks(data: Path, length: int) -> dict[str, list[Json]]:
     found = dict(cases.haystacks(data, length))
-    kinds = {name.partition("-")[0] for name in found if not name.endswith("-all")}
-    return {n: m for n, m in found.items() if not (n.endswith("-all") and n.partition("-")[0] in kinds)}
+    kept: dict[str, list[Json]] = {}
+    for name, messages in found.items():
+        same = [n for n in kept if n.partition("-")[0] == name.partition("-")[0]]
+        if len(same) < PER_KIND and not (same and name.endswith("-all")):
+            kept[name] = messages
+    return kept
 
 
 def done(job: Job, terms: Terms, sessions: Sessions) -> list[Record]:
@@ -116,7 +123,7 @@ def _theirs(job: Job, terms: Terms) -> Iterator[Record]:
     for name in BASELINES if job.kind == "kit" else ():
         yield from _kit(job, terms, name, None)
     for measure, case in _cases(job, terms):
-        for name in BASELINES:
+        for name in BASELINES if job.kind != "constraints" else RULED:
             yield from _played(measure, case, name, None, terms.epochs)
         if case.recorded is not None:
             whole = size(case.history.messages)
@@ -127,7 +134,7 @@ def _played(
     measure: str, case: Case, method: str, sessions: Sessions | None, epochs: Sequence[int]
 ) -> Iterator[Record]:
     whole = size(case.history.messages)
-    for number in epochs if case.often else epochs[:1]:
+    for number in epochs:
         started = time.perf_counter()
         subject = Function(BASELINES[method]) if sessions is None else sessions.open(case.history, case.budget)
         made = play(subject, case.history, case.budget, number)
@@ -136,7 +143,6 @@ def _played(
             method,
             number,
             case.measured(made.messages),
-            case.often,
             made.tokens / whole,
             made.tokens / case.budget,
             made.tokens > case.budget,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from memsvc.ports import Counter
@@ -34,9 +34,15 @@ def joined(messages: Sequence[Json]) -> str:
     return "\n".join(map(text_of, messages))
 
 
+@lru_cache(maxsize=200_000)
+def count(text: str) -> int:
+    """Tokens of a text."""
+    return counter().count(text)
+
+
 def sizes(messages: Sequence[Json]) -> list[int]:
     """Tokens of each message."""
-    return [counter().count(text_of(m)) + OVERHEAD for m in messages]
+    return [count(text_of(m)) + OVERHEAD for m in messages]
 
 
 def size(messages: Sequence[Json]) -> int:

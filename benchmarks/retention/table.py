@@ -60,14 +60,14 @@ class Figures:
         self.methods = list(dict.fromkeys(r.method for r in records if r.method != OURS))
         self.epochs = sorted({r.epochs for r in records})
 
-    def of(self, measure: str, method: str, epochs: int, *, often: bool = False) -> list[Record]:
-        """The records of one cell; `often`: only of cases that were played in every way."""
+    def of(self, measure: str, method: str, epochs: int) -> list[Record]:
+        """The records of one cell."""
         wanted = (measure, method, epochs)
-        return [r for r in self._records if (r.measure, r.method, r.epochs) == wanted and (r.often or not often)]
+        return [r for r in self._records if (r.measure, r.method, r.epochs) == wanted]
 
-    def value(self, row: Row, method: str, epochs: int, *, often: bool = False) -> float | None:
+    def value(self, row: Row, method: str, epochs: int) -> float | None:
         """The mean in per cent, or the sum; None = not measured."""
-        pooled = [v for r in self.of(row.measure, method, epochs, often=often) for v in r.values.get(row.value, ())]
+        pooled = [v for r in self.of(row.measure, method, epochs) for v in r.values.get(row.value, ())]
         if not pooled:
             return None
         return sum(pooled) if row.count else 100 * sum(pooled) / len(pooled)
@@ -93,9 +93,8 @@ class Figures:
         }
 
     def held(self, row: Row) -> float | None:
-        """What is left of the first figure after the most compactions, in cases that were played both ways."""
-        last = self.value(row, OURS, self.epochs[-1], often=True)
-        first = self.value(row, OURS, self.epochs[0], often=True)
+        """What is left of the first figure after the most compactions."""
+        last, first = self.value(row, OURS, self.epochs[-1]), self.value(row, OURS, self.epochs[0])
         return None if last is None or not first else last / first
 
 
