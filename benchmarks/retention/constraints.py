@@ -17,11 +17,12 @@ from benchmarks.retention.driving import KEEP_SHARE, History
 from benchmarks.retention.messages import Json, joined, size, sizes
 
 PACKAGE = "conpact"
+LEAST_LENGTH = 0.8
+"""Of the length asked for, what a history must have."""
 
 
 def cases(haystack: list[Json], length: int, share: float) -> list[Case]:
-    """The history cut to `length` with each constraint in turn, the middle user message saying it."""
-    haystack = haystack[: _end(sizes(haystack), length, int(length * share * KEEP_SHARE))]
+    """A history of at most `length` tokens with each constraint in turn, the middle user message saying it."""
     generate: Any = importlib.import_module("conpact.generate")
     source: Json = {"source": "own", "haystack_id": "own", "messages": haystack, "message_tokens": sizes(haystack)}
     source |= {"token_length": size(haystack), "system_prompt": "", "source_conversation_count": 1}
@@ -33,13 +34,14 @@ def cases(haystack: list[Json], length: int, share: float) -> list[Case]:
     return made
 
 
-def _end(tokens: Sequence[int], length: int, most: int) -> int:
-    """How many messages make at most `length` tokens and end with one that may stay verbatim: no service can
-    leave out what was said last."""
+def shortened(messages: list[Json], length: int, share: float) -> list[Json] | None:
+    """A history cut to at most `length` tokens, and back to a message that may stay verbatim: no service can leave out
+    what was said last. None if that leaves too little."""
+    tokens = sizes(messages)
     end = sum(total <= length for total in accumulate(tokens))
-    while end and tokens[end - 1] > most:
+    while end and tokens[end - 1] > length * share * KEEP_SHARE:
         end -= 1
-    return end
+    return messages[:end] if sum(tokens[:end]) >= LEAST_LENGTH * length else None
 
 
 def _judge(rule: str) -> Any:

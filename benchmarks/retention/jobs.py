@@ -93,9 +93,10 @@ def installed(package: str) -> bool:
 def _haystacks(data: Path, length: int) -> dict[str, list[Json]]:
     found = dict(cases.haystacks(data, length))
     kept: dict[str, list[Json]] = {}
-    for name, messages in found.items():
+    for name, whole in found.items():
+        messages = constraints.shortened(whole, length, dict(LENGTHS)[length])
         same = [n for n in kept if n.partition("-")[0] == name.partition("-")[0]]
-        if len(same) < PER_KIND and not (same and name.endswith("-all")):
+        if messages is not None and len(same) < PER_KIND and not (same and name.endswith("-all")):
             kept[name] = messages
     return kept
 

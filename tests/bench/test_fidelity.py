@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks import fidelity
-from benchmarks.retention import driving, references, table
+from benchmarks.retention import constraints, driving, references, table
 from benchmarks.retention.baselines import BASELINES
 from benchmarks.retention.cases import said_at
 from benchmarks.retention.driving import Function, History, Server, Sessions, play
@@ -121,6 +121,15 @@ def test_baselines_stay_in_their_budget(name: str, epochs: int) -> None:
     made = play(Function(BASELINES[name]), History(said), budget, epochs)
     assert budget * 0.6 < made.tokens <= budget
     assert made.messages != said
+
+
+def test_a_history_ends_with_what_may_stay_verbatim() -> None:
+    said = talk(40)
+    said[60]["content"] = "word " * 400
+    length = size(said[:61])
+    assert constraints.shortened(said, length, 0.5) == said[:60]
+    assert constraints.shortened(said, 10 * length, 0.5) is None
+    assert constraints.shortened(said[60:61], 500, 0.5) is None
 
 
 def test_dates_of_the_data_become_times() -> None:
