@@ -11,7 +11,7 @@ FIND_PYTHON = for p in $(CANDIDATES); do \
 	then echo "$$p"; break; fi; done
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help run demo replay test lint format docs bench soak ledger mutants fuzz api-fuzz lock clean
+.PHONY: help run demo replay test lint format docs bench soak ledger fidelity mutants fuzz api-fuzz lock clean
 
 help:
 	@echo "make run     serve on http://127.0.0.1:8080 (SQLite, local summarizer, no key)"
@@ -22,6 +22,7 @@ help:
 	@echo "make format  let ruff format and repair what it can"
 	@echo "make docs    write the generated pages"
 	@echo "make bench   measure; DATA='folder ...' for your own conversations"
+	@echo "make fidelity  what summaries keep, against other compactors; DATA=folder of sets"
 	@echo "make soak    kill -9 everything under load, account for every message; ARGS='--store cluster'"
 	@echo "make ledger  10,000 paid calls under kill -9: books against the provider's own meter"
 	@echo "make mutants plant bugs, and see that a test notices each"
@@ -82,6 +83,14 @@ bench: $(VENV)/.dev
 	@$(PY) -m benchmarks.latency
 	@if [ -n "$(DATA)" ]; then $(PY) -m benchmarks.compression --data $(DATA); fi
 
+$(VENV)/.fidelity: requirements-fidelity.txt | $(VENV)/.dev
+	@echo "installing two outside suites"
+	@if $(PIP) --require-hashes -r requirements-fidelity.txt; then touch $@; \
+		else echo "not installed: their rows will not be measured"; fi
+
+fidelity: $(VENV)/.fidelity
+	@$(PY) -m benchmarks.fidelity --data $(or $(DATA),$(error DATA=folder that holds locomo, crosswoz, ...)) --readme README.md $(ARGS)
+
 mutants: $(VENV)/.dev
 	@$(PY) -m benchmarks.mutants $(ARGS)
 
@@ -112,6 +121,7 @@ lock: | $(VENV)/bin/python
 	@$(COMPILE) $(EXTRAS) pyproject.toml -o requirements.txt
 	@$(COMPILE) $(EXTRAS) -c requirements.txt pyproject.toml requirements-dev.in -o requirements-dev.txt
 	@$(COMPILE) -c requirements-dev.txt requirements-fuzz.in -o requirements-fuzz.txt
+	@$(COMPILE) -c requirements-dev.txt requirements-fidelity.in -o requirements-fidelity.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

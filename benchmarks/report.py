@@ -37,8 +37,9 @@ def ratio(part: float, whole: float) -> float | None:
     return round(part / whole, 3) if whole else None
 
 
-def stamp() -> dict[str, Any]:
-    """Machine, processor, Python, packages and date; nothing that names a person or a folder."""
+def stamp(also: Sequence[str] = ()) -> dict[str, Any]:
+    """Machine, processor, Python, packages (and those that are `also` used) and date; nothing that names a person
+    or a folder."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -47,7 +48,7 @@ def stamp() -> dict[str, Any]:
         "load_1min": round(os.getloadavg()[0], 2),
         "fsync_ms": _fsync_ms(),
         "python": platform.python_version(),
-        "packages": {name: v for name in _PACKAGES if (v := _version(name)) is not None},
+        "packages": {name: v for name in (*_PACKAGES, *also) if (v := _version(name)) is not None},
         "revision": _revision(),
     }
 
