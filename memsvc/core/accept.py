@@ -17,6 +17,7 @@ from memsvc.core.artifacts import IN_WORDS, Artifact, artifacts, lines
 from memsvc.core.asking import Reply, headings
 from memsvc.core.directives import Directive, directives
 from memsvc.core.extract.reading import Reading
+from memsvc.core.extract.speakers import spoken
 from memsvc.core.flatten import said
 from memsvc.core.model import Entry
 from memsvc.core.render.blocks import FRAMING_TOKENS
@@ -132,7 +133,7 @@ def gather(
         request=None if request is None else asked(request),
         pins=tuple(quote(p) for p in pins),
         directives=_in_force(directives(covered), outdated),
-        artifacts=artifacts(covered, outdated),
+        artifacts=artifacts(reading.sources if reading is not None else spoken(covered), outdated),
     )
 
 

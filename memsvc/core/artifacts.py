@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from memsvc.core.extract.speakers import spoken
+from memsvc.core.extract.speakers import Spoken
 from memsvc.core.flatten import Piece
-from memsvc.core.model import Entry
 
 Kind = Literal["path", "url", "id", "email", "name", "version", "error", "amount", "date"]
 
@@ -110,7 +109,7 @@ class _Tally:
     times: int
 
 
-def artifacts(entries: Sequence[Entry], outdated: Mapping[int, Sequence[str]] = {}) -> tuple[Artifact, ...]:
+def artifacts(sources: Sequence[Spoken], outdated: Mapping[int, Sequence[str]] = {}) -> tuple[Artifact, ...]:
     """The exact values in a conversation, most useful first; of a value that changed, the latest. `outdated` are
     statements, by the number of their message, whose values no longer hold.
 
@@ -118,7 +117,7 @@ def artifacts(entries: Sequence[Entry], outdated: Mapping[int, Sequence[str]] = 
     or a call used outweighs what a tool printed.
     """
     tallies: dict[tuple[str, str], _Tally] = {}
-    for at, message in enumerate(spoken(entries)):
+    for at, message in enumerate(sources):
         for piece in message.said.pieces:
             weight = _PLACE_WEIGHT[piece.kind]
             gone = outdated.get(message.said.seq, ()) if piece.kind == "text" else ()
@@ -129,10 +128,10 @@ def artifacts(entries: Sequence[Entry], outdated: Mapping[int, Sequence[str]] = 
                 else:
                     old.text, old.seq, old.at = text, message.said.seq, at
                     old.weight, old.times = max(old.weight, weight), old.times + 1
-    span = max(1.0, len(entries) * _HALF_LIFE)
+    span = max(1.0, len(sources) * _HALF_LIFE)
 
     def rank(t: _Tally) -> tuple[float, int, str]:
-        fresh = 0.5 ** ((len(entries) - 1 - t.at) / span)
+        fresh = 0.5 ** ((len(sources) - 1 - t.at) / span)
         return (-_KINDS[t.kind][1] * t.weight * fresh * (1 + math.log(t.times)), -t.seq, t.text)
 
     return tuple(Artifact(t.kind, t.text, t.seq) for t in sorted(tallies.values(), key=rank))

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memsvc.core.artifacts import artifacts, lines
+from memsvc.core.artifacts import Artifact, artifacts, lines
 from memsvc.core.directives import MAX_DIRECTIVES, directives, is_rule
+from memsvc.core.extract.speakers import spoken
 from memsvc.core.flatten import said
+from memsvc.core.model import Entry
 from tests.core.conversations import chat, count, entry, logs
 
 
+def of(entries: Sequence[Entry]) -> tuple[Artifact, ...]:
+    return artifacts(spoken(entries))
+
+
 def found(text: str) -> set[tuple[str, str]]:
-    return {(a.kind, a.text) for a in artifacts(chat(text))}
+    return {(a.kind, a.text) for a in of(chat(text))}
 
 
 @pytest.mark.parametrize(
@@ -53,27 +60,27 @@ def test_plain_words_are_no_artifacts() -> None:
 
 
 def test_of_a_value_that_changed_the_latest_is_kept() -> None:
-    kept = [a.text for a in artifacts(chat("Our budget is $500.", "Fine.", "Sorry, our budget is $700."))]
+    kept = [a.text for a in of(chat("Our budget is $500.", "Fine.", "Sorry, our budget is $700."))]
     assert "our budget is $700" in [t.lower() for t in kept]
     assert not any("$500" in t for t in kept)
 
 
 def test_recent_and_frequent_values_come_first() -> None:
     log = chat("old/path/once.py", *["x"] * 20, "new/path/twice.py", "new/path/twice.py")
-    assert [a.text for a in artifacts(log)] == ["new/path/twice.py", "old/path/once.py"]
+    assert [a.text for a in of(log)] == ["new/path/twice.py", "old/path/once.py"]
 
 
 def test_numbers_too_long_for_a_float_survive() -> None:
     call = b'{"type":"tool_use","name":"f","input":{"n":90071992547409931234}}'
     log = (entry(1, b'{"role":"assistant","content":[' + call + b"]}"),)
-    assert "90071992547409931234" in "\n".join(lines(artifacts(log), 100, count))
+    assert "90071992547409931234" in "\n".join(lines(of(log), 100, count))
 
 
 @given(logs, st.integers(0, 80))
 @settings(deadline=None)
 def test_law_lines_stay_within_budget_and_quote(log: tuple, budget: int) -> None:  # type: ignore[type-arg]
-    values = artifacts(log)
-    assert values == artifacts(log)
+    values = of(log)
+    assert values == of(log)
     assert count("\n".join(lines(values, budget, count))) <= budget
     sources = {e.seq: said(e).whole for e in log}
     assert all(a.text in sources[a.seq] for a in values)
@@ -190,6 +197,6 @@ def test_no_text_makes_the_search_slow() -> None:
     ]
     started = time.process_time()
     for text in cases:
-        artifacts(chat(text))
+        of(chat(text))
         directives(chat(text))
     assert time.process_time() - started < 10  # a backtracking pattern would never come back

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from memsvc.core.extract.speakers import spoken
+from memsvc.core.extract.speakers import Spoken, spoken
 from memsvc.core.extract.stale import superseded
 from memsvc.core.extract.terms import Vocabulary
 from memsvc.core.extract.units import MAX_CHARS, Unit, clip, statements
@@ -24,13 +24,15 @@ class Reading:
     """What may be chosen from.
 
     Attributes:
-        terms: of each statement.
+        sources: the messages, each with its speaker and day.
+        terms: of each statement, in order.
         likely: how likely each holds what is asked for later (1 = as likely as any).
         stale: indices of those that a later one repeats or revises.
     """
 
+    sources: Sequence[Spoken]
     units: Sequence[Unit]
-    terms: Sequence[frozenset[str]]
+    terms: Sequence[tuple[str, ...]]
     likely: Sequence[float]
     stale: frozenset[int]
     vocabulary: Vocabulary
@@ -67,7 +69,8 @@ def read(entries: Sequence[Entry], previous: str | None = None) -> Reading:
     first = entries[0].seq if entries else 1
     found = list(_previous(previous, before=first)) if previous and first > 1 else []
     start = len(found)
-    for i, source in enumerate(spoken(entries)):
+    sources = spoken(entries)
+    for i, source in enumerate(sources):
         found.extend(statements(start + i, source))
     latest = {(u.label, u.text): i for i, u in enumerate(found)}
     units = [u for i, u in enumerate(found) if latest[u.label, u.text] == i]
@@ -76,7 +79,7 @@ def read(entries: Sequence[Entry], previous: str | None = None) -> Reading:
     terms = [t for t, _ in both]
     vocabulary.weigh(terms)
     likely = [likelihood if u.speech else 1.0 for u, (_, likelihood) in zip(units, both, strict=True)]
-    return Reading(units, terms, likely, frozenset(superseded(units, terms, vocabulary)), vocabulary)
+    return Reading(sources, units, terms, likely, frozenset(superseded(units, terms, vocabulary)), vocabulary)
 
 
 def _previous(body: str, before: int) -> Iterable[Unit]:

@@ -57,7 +57,7 @@ class _Greedy:
     """The state of one selection: what is covered, what each statement would still add."""
 
     def __init__(self, reading: Reading, base: Sequence[float], count: Callable[[str], int]) -> None:
-        self._units, self._terms, self._vocabulary = reading.units, reading.terms, reading.vocabulary
+        self._units, self._terms, self._weights = reading.units, reading.terms, reading.vocabulary.weights
         self._base, self._count = base, count
         self._seen: Counter[str] = Counter()
         self._cost = [_estimate(u.text) for u in reading.units]
@@ -114,8 +114,10 @@ class _Greedy:
             self._cost[i], self._exact[i] = self._count(self._units[i].text), True
 
     def _score(self, i: int) -> float:
-        seen, weight = self._seen, self._vocabulary.weight
-        gain = sum(weight(t) * _SEEN ** seen[t] if t in seen else weight(t) for t in self._terms[i])
+        seen, weight = self._seen, self._weights
+        gain = 0.0
+        for term in self._terms[i]:
+            gain += weight[term] * _SEEN ** seen[term] if term in seen else weight[term]
         message, opened = self._units[i].message, self._open
         if message in opened or message - 1 in opened or message + 1 in opened:
             gain *= _BESIDE

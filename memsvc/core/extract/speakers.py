@@ -92,7 +92,9 @@ def _believed(read: Sequence[Said], names: Sequence[tuple[str, int] | None]) -> 
             if name is not None:
                 named[message.role] += 1
                 times[name[0]] += 1
-    roles = {r for r, n in named.items() if n >= _LEAST_MESSAGES and n >= _LEAST_SHARE * all_of[r]}
+    roles = {r for r, n in named.items() if n > 1 and n >= _LEAST_SHARE * all_of[r]}
+    if sum(named[r] for r in roles) < _LEAST_MESSAGES:
+        return set()
     return {
         name[0]
         for message, name in zip(read, names, strict=True)

@@ -22,6 +22,7 @@ _SAME_TOPIC, _TOPIC_TERMS = 0.75, 3  # share and number of terms that make one t
 _ONE_VALUE_TOPIC, _ONE_VALUE_TERMS = 0.45, 2  # the same where a value stands against a value
 _LINKS, _NEAREST = 6, 3  # rarest terms by which a later statement is looked for; how many of those are compared
 _MOST_TERMS = 24  # a longer statement says more than one thing
+_FEW = 3  # terms of a statement so short that one in common may be all of it
 _SUBJECT_CHARS, _SUBJECT_TERMS = 80, 2  # of what "X is Y" is about; with "my" before it one term is enough
 
 _CHANGE = re.compile(
@@ -40,7 +41,7 @@ _OWN = re.compile(
 _BROKEN = re.compile(r"[.,;:!?]")
 
 
-def superseded(units: Sequence[Unit], terms: Sequence[frozenset[str]], vocabulary: Vocabulary) -> set[int]:
+def superseded(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabulary: Vocabulary) -> set[int]:
     """Indices of the statements that a later one repeats or revises.
 
     One pass from the end; each statement is compared with the nearest later ones that share
@@ -49,17 +50,19 @@ def superseded(units: Sequence[Unit], terms: Sequence[frozenset[str]], vocabular
     latest: dict[str, int] = {}
     subjects: dict[str, int] = {}
     stale: set[int] = set()
+    weight = vocabulary.weights
     for i in range(len(units) - 1, -1, -1):
         mine, unit = terms[i], units[i]
         subject = _subject(unit, vocabulary)
         if subject and subjects.setdefault(subject, unit.message) > unit.message:
             stale.add(i)
-        shared = sorted((t for t in mine if t in latest), key=lambda t: (-vocabulary.weight(t), t))[:_LINKS]
-        for j, _ in Counter(latest[t] for t in shared).most_common(_NEAREST):
-            if units[j].message > unit.message and len(mine) > 1:
-                pair = _Pair(unit, units[j], mine, terms[j])
-                if pair.replaced(vocabulary):
+        shared = sorted((t for t in mine if t in latest), key=lambda t: (-weight[t], t))[:_LINKS]
+        if len(shared) > 1 or (shared and len(mine) <= _FEW):
+            for j, _ in Counter(latest[t] for t in shared).most_common(_NEAREST):
+                later = units[j].message > unit.message and len(mine) > 1
+                if later and _Pair(unit, units[j], mine, frozenset(terms[j])).replaced(vocabulary):
                     stale.add(i)
+                    break
         for term in mine:
             latest[term] = i
     return stale
@@ -86,44 +89,43 @@ class _Pair:
 
     earlier: Unit
     later: Unit
-    old: frozenset[str]
+    old: tuple[str, ...]
     new: frozenset[str]
 
     def replaced(self, vocabulary: Vocabulary) -> bool:
         """Whether the later one says what the earlier one said, or that it changed."""
-        old, new = self.old, self.new
-        if vocabulary.value(old & new) >= _RESTATED * vocabulary.value(old):
+        common = [t for t in self.old if t in self.new]
+        if vocabulary.value(common) >= _RESTATED * vocabulary.value(self.old):
             return self._kept_values(vocabulary)
-        topic = {t for t in old if not vocabulary.is_value(t)}
-        kept = topic & new
+        topic = [t for t in self.old if not vocabulary.is_value(t)]
+        kept = [t for t in topic if t in self.new]
         share = vocabulary.value(kept) / max(vocabulary.value(topic), 1e-9)
         if len(kept) >= _TOPIC_TERMS and share >= _SAME_TOPIC and _CHANGE.search(self.later.text):
             return True
-        return self._other_value(kept, share, vocabulary)
+        return len(kept) >= _ONE_VALUE_TERMS and share >= _ONE_VALUE_TOPIC and self._other_value(vocabulary)
 
     def _kept_values(self, vocabulary: Vocabulary) -> bool:
         """A repetition with another number in it is one only where that number is what is said."""
-        lost = [t for t in self.old - self.new if vocabulary.is_value(t)]
+        lost = any(t not in self.new and vocabulary.is_value(t) for t in self.old)
         return not lost or self._one_slot(vocabulary)
 
-    def _other_value(self, kept: set[str], share: float, vocabulary: Vocabulary) -> bool:
-        both = self.earlier.text + " " + self.later.text
-        if len(kept) < _ONE_VALUE_TERMS or share < _ONE_VALUE_TOPIC or not (self.earlier.speech and self.later.speech):
+    def _other_value(self, vocabulary: Vocabulary) -> bool:
+        if not (self.earlier.speech and self.later.speech) or self.earlier.label != self.later.label:
             return False
-        if self.earlier.label != self.later.label or len(self.old) > _MOST_TERMS or _HAPPENED.search(both):
+        if len(self.old) > _MOST_TERMS or _HAPPENED.search(self.earlier.text) or _HAPPENED.search(self.later.text):
             return False
         return self._one_slot(vocabulary)
 
     def _one_slot(self, vocabulary: Vocabulary) -> bool:
         """Whether each has one value that the other has not, and it comes after what it is the value of."""
-        gone = _runs(self.earlier.text, self.old - self.new, vocabulary)
-        come = _runs(self.later.text, self.new - self.old, vocabulary)
+        old = frozenset(self.old)
+        gone = _runs(self.earlier.text, old - self.new, vocabulary)
+        come = _runs(self.later.text, self.new - old, vocabulary)
         if len(gone) != 1 or len(come) != 1:
             return False
-        common = self.old & self.new
-        return _behind(self.earlier.text, gone[0], common, vocabulary) or _behind(
-            self.later.text, come[0], common, vocabulary
-        )
+        common = old & self.new
+        texts = ((self.earlier.text, gone[0]), (self.later.text, come[0]))
+        return any(_behind(text, at, common, vocabulary) for text, at in texts)
 
 
 def _runs(text: str, own: frozenset[str], vocabulary: Vocabulary) -> list[int]:
@@ -139,5 +141,5 @@ def _runs(text: str, own: frozenset[str], vocabulary: Vocabulary) -> list[int]:
 
 
 def _behind(text: str, at: int, common: frozenset[str], vocabulary: Vocabulary) -> bool:
-    before = sum(1 for word in words(text)[:at] if vocabulary.terms(word) & common)
+    before = sum(1 for word in words(text)[:at] if any(t in common for t in vocabulary.terms(word)))
     return before >= _ONE_VALUE_TERMS

@@ -43,6 +43,7 @@ _STOP_WORDS = """
 """
 _STOP = frozenset(_STOP_WORDS.split())
 _EXACT = re.compile(r"(?=.*\d)(?=.*[a-z@/_-])[\w./:@#%+&-]{4,}|[\w.+-]+@[\w.-]+")
+_DIGIT = re.compile(r"\d")
 _SUFFIXES = ("ings", "ing", "edly", "ies", "ied", "ed", "ly", "es", "s")
 RARITY_POWER = 1.7
 """Above 1: what is in every tenth message says little, however many of its words there are."""
@@ -83,36 +84,41 @@ class Vocabulary:
     def __init__(self) -> None:
         self._known: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {}
         self._names: set[str] = set()
-        self._weights: dict[str, float] = {}
+        self._changing: set[str] = set()  # without abbreviations: an API stays one
+        self.weights: dict[str, float] = {}
+        """What each term is worth; empty before `weigh`."""
 
-    def terms(self, text: str) -> frozenset[str]:
-        """The informative terms of one text. Call for all texts before `weigh`."""
+    def terms(self, text: str) -> tuple[str, ...]:
+        """The informative terms of one text, each once, in order. Call for all texts before `weigh`."""
         return self._terms(words(text))
 
-    def read(self, text: str) -> tuple[frozenset[str], float]:
+    def read(self, text: str) -> tuple[tuple[str, ...], float]:
         """The same, and how likely a statement of these words holds what is asked for later."""
         found = words(text)
         terms = self._terms(found)
         return terms, likelihood(text, found, [self._known[w][1] for w in found])
 
-    def _terms(self, found: Sequence[str]) -> frozenset[str]:
-        out: set[str] = set()
+    def _terms(self, found: Sequence[str]) -> tuple[str, ...]:
+        out: dict[str, None] = {}
         for position, word in enumerate(found):
             known = self._known.get(word)
             if known is None:
                 known = self._known[word] = (tuple(_split(word)), of_word(word))
-            out.update(known[0])
+            for term in known[0]:
+                out[term] = None
             if position and known[0] and word[0].isupper():
                 self._names.update(known[0])
-        return frozenset(out)
+                if not word.isupper():
+                    self._changing.update(known[0])
+        return tuple(out)
 
-    def weigh(self, texts: Sequence[frozenset[str]]) -> None:
+    def weigh(self, texts: Sequence[tuple[str, ...]]) -> None:
         """Learn the weights from all statements."""
         found: Counter[str] = Counter()
         for terms in texts:
             found.update(terms)
         total = len(texts)
-        self._weights = {t: self._weight(t, n, math.log(1 + total / n)) for t, n in found.items()}
+        self.weights = {t: self._weight(t, n, math.log(1 + total / n)) for t, n in found.items()}
 
     def _weight(self, term: str, times: int, rarity: float) -> float:
         rarity **= RARITY_POWER
@@ -121,17 +127,14 @@ class Vocabulary:
         strong = term in self._names or not term.isalpha()
         return rarity * (EXACT if _EXACT.fullmatch(term) else STRONG if strong else 1.0)
 
-    def weight(self, term: str) -> float:
-        """What one term is worth."""
-        return self._weights.get(term, 0.0)
-
     def is_value(self, term: str) -> bool:
         """Whether a term is a number or a name: what may change while a topic stays."""
-        return term in self._names or any(c.isdigit() for c in term)
+        return term in self._changing or _DIGIT.search(term) is not None
 
     def value(self, terms: Iterable[str]) -> float:
-        """What a set of terms is worth, each seen for the first time."""
-        return sum(self._weights.get(t, 0.0) for t in terms)
+        """What terms are worth, each seen for the first time."""
+        weights = self.weights
+        return sum(weights[t] for t in terms if t in weights)
 
 
 def _split(word: str) -> list[str]:
