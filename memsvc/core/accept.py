@@ -74,6 +74,12 @@ _CHAT = re.compile(
     r"|(?:thank you|thanks) for\b|how can i (?:help|assist)\b",
     re.IGNORECASE,
 )
+_ONE_VALUE = re.compile(
+    r"[$€£¥]\s?\d|\d\s?(?:%|[$€£¥])|\d{4}-\d\d-\d\d|\b(?:only|nobody else|no one else|solely|exclusively)\b"
+    r"|\b(?:the|our|my)\b[^.;]{1,60}\d",
+    re.IGNORECASE,
+)
+"""What can be of one value at a time: a sum, a date, whoever alone may do something, "the code 17"."""
 _SHORT = 200  # characters; a placeholder is no longer
 
 
@@ -138,10 +144,9 @@ def gather(
 
 
 def _in_force(found: Sequence[Directive], outdated: Mapping[int, Sequence[str]]) -> tuple[Directive, ...]:
-    """Without the rules whose numbers were given anew. In doubt a rule stays: one too many does less harm."""
-    return tuple(
-        d for d in found if not any(s in d.text and any(c.isdigit() for c in s) for s in outdated.get(d.seq, ()))
-    )
+    """Without the rules that set one value and were set anew. In doubt a rule stays: what must not be done with A and
+    what must not be done with B both hold, and one rule too many does less harm."""
+    return tuple(d for d in found if not any(s in d.text and _ONE_VALUE.search(s) for s in outdated.get(d.seq, ())))
 
 
 def check_reply(reply: Reply) -> None:

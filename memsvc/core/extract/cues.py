@@ -54,7 +54,7 @@ _WEIGHTS = {
 }
 _DAMPED = 0.55
 _WEIGHTS_CJK = {
-    **{"digit": 1.2, "list": 0.9, "quote": 0.6, "latin": 0.5, "question": -0.8, "polite": -0.5, "negative": -0.3},
+    **{"digit": 0.8, "list": 1.5, "quote": 0.6, "latin": 0.5, "question": -0.8, "polite": -0.5, "negative": -0.3},
     **{"self": -0.2, "short": -1.2},
 }
 _DAMPED_CJK = 0.8
@@ -62,7 +62,8 @@ _SHORT_WORDS, _SHORT_CHARS = 5, 5
 
 _QUOTE = re.compile('["\u201c\u201d]\\w')
 _LIST = re.compile(r"\w, [\w ]{1,40},? (?:and|or|und|oder|et|y|e) \w")
-_HEADED = re.compile(r"[A-Z][A-Z_/-]{2,30}(?: [A-Z_/-]{2,30}){0,3}: ")
+HEADED = re.compile(r"[A-Z][A-Z_/-]{2,30}(?: [A-Z_/-]{2,30}){0,3}: ")
+"""A heading in capitals before a statement, which says of what kind it is and not what it is about."""
 _DIGIT = re.compile(r"\d")
 _TELLS = re.compile(
     r"\b(?:my|our|his|her|their)(?: [\w'\u2019-]+){1,5} (?:is|are|was|were|has|have)\b"
@@ -110,7 +111,7 @@ def likelihood(text: str, words: list[str], cues: Iterable[frozenset[str]]) -> f
     for sign, pattern in (("quote", _QUOTE), ("list", _LIST), ("digit", _DIGIT), ("name", _NAME), ("tells", _TELLS)):
         if pattern.search(text):
             found.add(sign)
-    if _HEADED.match(text):
+    if HEADED.match(text):
         found.add("headed")
     return math.exp(_DAMPED * sum(_WEIGHTS[s] for s in sorted(found)))
 

@@ -17,7 +17,7 @@ from memsvc.core.extract.reading import Reading
 _SEEN = 0.45
 """What a term is worth each further time it is covered."""
 _COST_POWER = 0.9  # below 1: slightly longer statements are preferred over fragments
-_LINE_TOKENS = 4  # the `12 user:` before a line and its line break
+_LINE_TOKENS = 5  # the `12 user:` before a line and its line break
 _BESIDE = 1.25  # what a statement is worth more beside one that was chosen: they explain each other
 _JOIN_TOKENS = 1
 _OLDEST = 0.95  # weight of the oldest statement; the newest weighs 1

@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from memsvc.core.extract.cues import HEADED
 from memsvc.core.extract.terms import Vocabulary, words
 from memsvc.core.extract.units import Unit
 from memsvc.core.extract.wording import UNSPACED
@@ -21,6 +22,7 @@ _RESTATED = 0.6  # share of a statement's information that a later one must repe
 _SAME_TOPIC, _TOPIC_TERMS = 0.75, 3  # share and number of terms that make one topic
 _ONE_VALUE_TOPIC, _ONE_VALUE_TERMS = 0.45, 2  # the same where a value stands against a value
 _LINKS, _NEAREST = 6, 3  # rarest terms by which a later statement is looked for; how many of those are compared
+_MOST_SENTENCES = 3  # of a message that is one fact
 _MOST_TERMS = 24  # a longer statement says more than one thing
 _FEW = 3  # terms of a statement so short that one in common may be all of it
 _SUBJECT_CHARS, _SUBJECT_TERMS = 80, 2  # of what "X is Y" is about; with "my" before it one term is enough
@@ -38,13 +40,44 @@ _IS = re.compile(r"\s(?:is|are|will be|costs?)\s|\s?[:=]\s|是")
 _OWN = re.compile(
     r"\b(?:my|our|mein\w?|unser\w?|mon|ma|mes|notre|mi|mis|nuestr\w{1,2})\b|我的|我们的|私の", re.IGNORECASE
 )
+_QUANTITY = re.compile(r"[$€£¥]\s?\d|\d\s?(?:%|[$€£¥])|\d{4}-\d\d-\d\d")
+_ONE_ONLY = re.compile(r"\b(?:only|nobody else|no one else|solely|exclusively)\b", re.IGNORECASE)
 _BROKEN = re.compile(r"[.,;:!?]")
 
 
 def superseded(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabulary: Vocabulary) -> set[int]:
     """Indices of the statements that a later one repeats or revises.
 
-    One pass from the end; each statement is compared with the nearest later ones that share
+    Short messages are compared as a whole, too: what is one fact may be said in two sentences.
+    """
+    terms = [_without_heading(u.text, t, vocabulary) for u, t in zip(units, terms, strict=True)]
+    stale = _replaced(units, terms, vocabulary)
+    wholes, whole_terms, parts = _wholes(units, terms)
+    if len(wholes) < len(units):
+        for i in _replaced(wholes, whole_terms, vocabulary):
+            stale.update(parts[i])
+    return stale
+
+
+def _wholes(
+    units: Sequence[Unit], terms: Sequence[tuple[str, ...]]
+) -> tuple[list[Unit], list[tuple[str, ...]], list[list[int]]]:
+    """Short messages as one statement each, their terms, and the indices of the statements in them."""
+    by_message: dict[int, list[int]] = {}
+    for i, unit in enumerate(units):
+        if unit.speech:
+            by_message.setdefault(unit.message, []).append(i)
+    parts = [
+        own
+        for own in by_message.values()
+        if len(own) <= _MOST_SENTENCES and sum(len(terms[i]) for i in own) <= _MOST_TERMS
+    ]
+    wholes = [replace(units[own[0]], text=" ".join(units[i].text for i in own)) for own in parts]
+    return wholes, [tuple(dict.fromkeys(t for i in own for t in terms[i])) for own in parts], parts
+
+
+def _replaced(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabulary: Vocabulary) -> set[int]:
+    """One pass from the end; each statement is compared with the nearest later ones that share
     most of its rarest terms, so the work grows with the number of terms only.
     """
     latest: dict[str, int] = {}
@@ -68,13 +101,23 @@ def superseded(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabula
     return stale
 
 
+def _without_heading(text: str, terms: tuple[str, ...], vocabulary: Vocabulary) -> tuple[str, ...]:
+    headed = HEADED.match(text)
+    if headed is None:
+        return terms
+    kind = vocabulary.terms(headed[0])
+    return tuple(t for t in terms if t not in kind)
+
+
 def _subject(unit: Unit, vocabulary: Vocabulary) -> str:
     """What a statement of the form "X is Y" is about, in a form to compare; "" if it has another form, or if X may
     be something else each time ("the price is 40")."""
-    match = _IS.search(unit.text, 0, _SUBJECT_CHARS)
-    if match is None or _BROKEN.search(unit.text, 0, match.start()):
+    headed = HEADED.match(unit.text)
+    start = headed.end() if headed is not None else 0
+    match = _IS.search(unit.text, start, start + _SUBJECT_CHARS)
+    if match is None or _BROKEN.search(unit.text, start, match.start()):
         return ""
-    before = unit.text[: match.start()]
+    before = unit.text[start : match.start()]
     terms = vocabulary.terms(before)
     if not any(not vocabulary.is_value(t) for t in terms):
         return ""
@@ -125,7 +168,11 @@ class _Pair:
             return False
         common = old & self.new
         texts = ((self.earlier.text, gone[0]), (self.later.text, come[0]))
-        return any(_behind(text, at, common, vocabulary) for text, at in texts)
+        # a sum or a date is said of something; a bare number may be the name of what something is said of
+        least = 1 if all(_QUANTITY.search(text) for text, _ in texts) else _ONE_VALUE_TERMS
+        if all(_ONE_ONLY.search(text) for text, _ in texts):
+            return True
+        return any(_behind(text, at, common, vocabulary) >= least for text, at in texts)
 
 
 def _runs(text: str, own: frozenset[str], vocabulary: Vocabulary) -> list[int]:
@@ -140,6 +187,6 @@ def _runs(text: str, own: frozenset[str], vocabulary: Vocabulary) -> list[int]:
     return found
 
 
-def _behind(text: str, at: int, common: frozenset[str], vocabulary: Vocabulary) -> bool:
-    before = sum(1 for word in words(text)[:at] if any(t in common for t in vocabulary.terms(word)))
-    return before >= _ONE_VALUE_TERMS
+def _behind(text: str, at: int, common: frozenset[str], vocabulary: Vocabulary) -> int:
+    """How many words that both have stand before a place."""
+    return sum(1 for word in words(text)[:at] if any(t in common for t in vocabulary.terms(word)))

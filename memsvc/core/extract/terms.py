@@ -44,6 +44,8 @@ _STOP_WORDS = """
 _STOP = frozenset(_STOP_WORDS.split())
 _EXACT = re.compile(r"(?=.*\d)(?=.*[a-z@/_-])[\w./:@#%+&-]{4,}|[\w.+-]+@[\w.-]+")
 _DIGIT = re.compile(r"\d")
+_INITIAL = re.compile(r"[.!?:] (\w+)")  # capital because a sentence begins
+_DOUBLED = frozenset(("bb", "dd", "gg", "mm", "nn", "pp", "rr", "tt"))
 _SUFFIXES = ("ings", "ing", "edly", "ies", "ied", "ed", "ly", "es", "s")
 RARITY_POWER = 1.7
 """Above 1: what is in every tenth message says little, however many of its words there are."""
@@ -70,11 +72,14 @@ def stem(word: str) -> str:
     low = word.lower().replace("\u2019", "'")
     if low.endswith("'s"):
         low = low[:-2]
-    if len(low) < 5 or not low.isalpha():
+    if len(low) < 5 or not low.isalpha() or low.endswith("eed"):
         return low
     for suffix in _SUFFIXES:
         if low.endswith(suffix) and len(low) - len(suffix) >= 3:
-            return low[: -len(suffix)] + ("y" if suffix in ("ies", "ied") else "")
+            bare = low[: -len(suffix)] + ("y" if suffix in ("ies", "ied") else "")
+            return bare[:-1] if bare[-2:] in _DOUBLED and suffix in ("ing", "ed") else bare
+    if len(low) > 6 and low.endswith("al"):
+        return low[:-2]
     return low[:-1] if low.endswith("e") else low
 
 
@@ -90,23 +95,24 @@ class Vocabulary:
 
     def terms(self, text: str) -> tuple[str, ...]:
         """The informative terms of one text, each once, in order. Call for all texts before `weigh`."""
-        return self._terms(words(text))
+        return self._terms(words(text), text)
 
     def read(self, text: str) -> tuple[tuple[str, ...], float]:
         """The same, and how likely a statement of these words holds what is asked for later."""
         found = words(text)
-        terms = self._terms(found)
+        terms = self._terms(found, text)
         return terms, likelihood(text, found, [self._known[w][1] for w in found])
 
-    def _terms(self, found: Sequence[str]) -> tuple[str, ...]:
+    def _terms(self, found: Sequence[str], text: str) -> tuple[str, ...]:
         out: dict[str, None] = {}
+        initial = frozenset(_INITIAL.findall(text))
         for position, word in enumerate(found):
             known = self._known.get(word)
             if known is None:
                 known = self._known[word] = (tuple(_split(word)), of_word(word))
             for term in known[0]:
                 out[term] = None
-            if position and known[0] and word[0].isupper():
+            if position and known[0] and word[0].isupper() and word not in initial:
                 self._names.update(known[0])
                 if not word.isupper():
                     self._changing.update(known[0])
