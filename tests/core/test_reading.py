@@ -134,7 +134,8 @@ PROGRAM = """
 from tests.core.conversations import chat, count
 from memsvc.core.asking import SummaryRequest
 from memsvc.core.extract import extract
-log = chat(*[f"Item {i} of {i % 7} is {w} near {w[::-1]} and {w.upper()}." for i, w in enumerate("ab cd ef gh ij kl".split() * 30)])
+words = "ab cd ef gh ij kl".split() * 30
+log = chat(*[f"Item {i} of {i % 7} is {w} near {w[::-1]} and {w.upper()}." for i, w in enumerate(words)])
 print(extract(SummaryRequest(log, (), None, None, 300), count))
 """
 

@@ -21,7 +21,7 @@ from memsvc.core.extract.handed import is_handed, quotations
 from memsvc.core.flatten import Said, said
 from memsvc.core.model import Entry
 
-__all__ = ["MAX_DIRECTIVES", "Directive", "directives", "is_rule"]
+__all__ = ["MAX_DIRECTIVES", "SCOPED", "Directive", "directives", "is_rule"]
 
 MAX_DIRECTIVES = 40
 """The strongest are kept, of equals the newest."""
@@ -153,6 +153,6 @@ def _strength(sentence: str) -> int:
     return max(english.strength(sentence), european.strength(sentence))
 
 
-def is_rule(sentence: str) -> bool:
-    """Whether one sentence lays down a rule."""
-    return _strength(sentence) > NONE
+def is_rule(sentence: str, least: int = SOFT) -> bool:
+    """Whether one sentence lays down a rule of at least this strength."""
+    return _strength(sentence) >= least
