@@ -69,7 +69,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--data", type=Path, required=True, metavar="FOLDER", help="holds a folder for each set (README.md)")
     add("--epochs", type=int, nargs="+", default=[1, 3, 10], help="how many compactions (default 1 3 10)")
-    add("--keep-share", type=float, default=KEEP_SHARE, help="of the budget, the most kept verbatim (default 0.2)")
+    add("--keep-share", type=float, default=KEEP_SHARE, help="of the budget, the most kept verbatim (default 0.1)")
     add("--only", nargs="+", choices=KINDS, default=list(KINDS))
     add("--limit", type=int, help="conversations of each set")
     add("--jobs", type=int, default=2, help="processes, each with a server (default 2)")

@@ -13,8 +13,9 @@ from typing import Protocol
 from benchmarks.retention.baselines import Compactor
 from benchmarks.retention.messages import Json, groups, parted, size, text_of
 
-KEEP_SHARE = 0.2
+KEEP_SHARE = 0.1
 """Of the budget, the most that stays verbatim; the rest may be summary."""
+_LAST_TURN_SHARE = 0.25
 _LOOK_BACK, _PAGE, _WAIT_MS, _PATIENCE_S = 400, 500, 60_000, 300.0
 LEAST_OUTPUT = 100
 """The least `tool_output_tokens`."""
@@ -119,13 +120,15 @@ class Session:
         self._set({"mode": "manual", "tool_output_tokens": longest_output})
 
     def step(self, new: list[Json], at: list[float] | None, budget: int) -> str | None:
-        """Append, set the policy that fits the budget, compact."""
+        """Append, set the policy that fits the budget, compact if what is there is over it."""
         for i in range(0, len(new), _APPEND):
             body: Json = {"messages": new[i : i + _APPEND], "format": "openai"}
             body |= {} if at is None else {"at": at[i : i + _APPEND]}
             self._server.call("POST", f"{self._name}/messages", body)
         self._said += new
-        keep, kept = self._kept(int(budget * self._share))
+        if self._server.call("GET", self._name)["tokens"]["context"] <= budget:
+            return None
+        keep, kept = self._kept(int(budget * self._share), int(budget * _LAST_TURN_SHARE))
         self._set({"keep_tokens": keep, "summary_tokens": max(1, budget - kept)})
         return self._compact()
 
@@ -141,16 +144,19 @@ class Session:
     def _set(self, policy: Json) -> None:
         self._server.call("PUT", self._name, {"format": "openai", "policy": policy})
 
-    def _kept(self, room: int) -> tuple[int, int]:
-        """(`keep_tokens` that keeps as many whole groups as fit in `room`, what they take): at least the newest."""
+    def _kept(self, room: int, last_turn: int) -> tuple[int, int]:
+        """(`keep_tokens` that keeps as many whole groups as fit in `room`, what they take): at least the newest, and
+        back to the last user message if that fits in `last_turn`, for else it would be quoted beside the summary."""
         start = max(0, len(self._said) - _LOOK_BACK)
         page = self._server.call("GET", f"{self._name}/history?after={start}&limit={_PAGE}")["messages"]
         tokens = [entry["tokens"] for entry in page]
         kept = first = 0
+        asked = False
         for group in reversed(groups(self._said[start:])):
             more = sum(tokens[i] for i in group)
-            if kept and kept + more > room:
+            if kept and kept + more > (room if asked else max(room, last_turn)):
                 break
+            asked = asked or self._said[start + group[0]]["role"] == "user"
             first, kept = more, kept + more
         return max(1, kept - first // 2), kept  # half a group of slack: no other cut is as near
 

@@ -53,6 +53,13 @@ _LIST_HEAD = re.compile(
     r"|regeln|règles|reglas|regras|regole|правила|规则|要求|規則|ルール|규칙)[^:：]{0,60}[:：]\**$",
     re.IGNORECASE,
 )
+_SAYS_NOTHING = re.compile(
+    r"(?:please |you must |always )?(?:follow|obey|respect|observe|stick to|adhere to|keep to|remember)"
+    r"(?: all| the| these| those| my| our| of| and| or| any| rules?| constraints?| instructions?| guidelines?| conventions?"
+    r"| above| below| in this (?:session|chat|conversation)| at all times| strictly| carefully| exactly){2,10}[.!]?",
+    re.IGNORECASE,
+)
+"""A rule to keep the rules: they are quoted themselves."""
 _ITEM = re.compile(r"\s{0,8}(?:[-*•·–]|\d{1,2}[.)、])\s*\S")
 _STATES = re.compile(
     r"\s{0,8}(?:[-*•·–]|\d{1,2}[.)、])\s*\**(?:i|we|he|she|they|it|this|that|these|there|you (?:are|were|have"
@@ -146,6 +153,8 @@ def _follows(sentence: str, strength: int) -> bool:
 
 
 def _strength(sentence: str) -> int:
+    if _SAYS_NOTHING.fullmatch(sentence):
+        return NONE
     if _CJK.search(sentence):
         return asian.strength(sentence) if len(sentence) >= _LEAST_CHARS_CJK else NONE
     if len(sentence) < _LEAST_CHARS:
