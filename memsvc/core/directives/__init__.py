@@ -153,6 +153,6 @@ def _strength(sentence: str) -> int:
     return max(english.strength(sentence), european.strength(sentence))
 
 
-def is_rule(sentence: str) -> bool:
-    """Whether one sentence lays down a rule."""
-    return _strength(sentence) > NONE
+def is_rule(sentence: str, *, facts: bool = True) -> bool:
+    """Whether one sentence lays down a rule; `facts`: or tells a preference or a fact about the person."""
+    return _strength(sentence) > (NONE if facts else SOFT)

@@ -190,13 +190,13 @@ class Speech:
 def _is_rule(sentence: str) -> bool:
     """Whether it is a rule, or one behind labels that somebody put before it ("assistant: ", "[result] ")."""
     for _ in range(_LABELS):
-        if is_rule(sentence):
+        if is_rule(sentence, facts=False):
             return True
         label = _LABEL.match(sentence)
         if label is None:
             return False
         sentence = sentence[label.end() :]
-    return is_rule(sentence)
+    return is_rule(sentence, facts=False)
 
 
 def _cut(passage: Passage, vocabulary: frozenset[str]) -> Iterator[_Sentence]:
