@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from memsvc.core.extract.times import is_title
 from memsvc.core.flatten import Piece, Said
 
 _OPENING = "<conversation_summary>"
@@ -33,7 +34,7 @@ def quotations(message: Said, label: str) -> Iterator[tuple[Said, str]]:
             yield replace(message, pieces=(piece,)), label
             continue
         for line in piece.text.splitlines()[:_MOST_LINES]:
-            if not line.strip() or _FRAME.fullmatch(line):
+            if not line.strip() or _FRAME.fullmatch(line) or is_title(line):
                 continue
             speaker = label
             while match := _QUOTES.match(line):
