@@ -130,8 +130,8 @@ class Vocabulary:
         return term in self._names or any(c.isdigit() for c in term)
 
     def value(self, terms: Iterable[str]) -> float:
-        """What a set of terms is worth, each seen for the first time."""
-        return sum(self._weights.get(t, 0.0) for t in terms)
+        """What a set of terms is worth, each seen for the first time; the same in whatever order they come."""
+        return math.fsum(self._weights.get(t, 0.0) for t in terms)
 
 
 def _split(word: str) -> list[str]:
