@@ -17,7 +17,7 @@ from memsvc.core.directives.orders import Directive, Orders
 from memsvc.core.directives.spoken import MAX_CHARS, lines, sentences
 from memsvc.core.directives.strength import NONE, SCOPED, SOFT, STANDING
 from memsvc.core.directives.topics import revocation
-from memsvc.core.extract.handed import is_handed, quotations
+from memsvc.core.extract.handed import handed, quotations
 from memsvc.core.flatten import Said, said
 from memsvc.core.model import Entry
 
@@ -69,9 +69,8 @@ def directives(entries: Sequence[Entry]) -> tuple[Directive, ...]:
     """
     orders = Orders()
     messages = [m for m in map(said, entries) if m.role == "user" and m.text]
-    handed = any(is_handed(m) for m in messages)
-    for message in messages:
-        for words in _quoted(message) if handed else [message.text]:
+    for message, brought in zip(messages, handed(messages), strict=True):
+        for words in _quoted(message) if brought else [message.text]:
             for text, strength in _rules(words):
                 orders.add(message.seq, text, strength)
     found = list(orders)
@@ -81,7 +80,9 @@ def directives(entries: Sequence[Entry]) -> tuple[Directive, ...]:
 
 def _quoted(message: Said) -> list[str]:
     """What a summary that was taken over quotes of the user."""
-    return [part.text for part, speaker in quotations(message, "user") if speaker.startswith("user")]
+    return [
+        part.text for part, speaker in quotations(message, "user") if speaker == "user" or speaker.startswith("user,")
+    ]
 
 
 def _rules(text: str) -> Iterator[tuple[str, int]]:

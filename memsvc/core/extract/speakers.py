@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from memsvc.core.extract.handed import is_handed, quotations
+from memsvc.core.extract.handed import NOT_BY_OTHERS, handed, quotations
 from memsvc.core.extract.times import stamp
 from memsvc.core.flatten import Role, Said, said
 from memsvc.core.model import Entry
@@ -64,10 +64,10 @@ def spoken(entries: Sequence[Entry]) -> list[Spoken]:
     names = [_name(m.text[s[1] if s else 0 :][:60]) if m.text else None for m, s in zip(read, stamps, strict=True)]
     known = _believed(read, names)
     live = _sent_live(entries, read)
-    stamped, handed = any(stamps), any(map(is_handed, read))
+    stamped, brought = any(stamps), handed(read)
     day: int | None = None
     found: list[Spoken] = []
-    for entry, message, dated, name in zip(entries, read, stamps, names, strict=True):
+    for entry, message, dated, name, by_hand in zip(entries, read, stamps, names, brought, strict=True):
         if stamped:
             day = dated[0] if dated else day
         elif live:
@@ -76,8 +76,9 @@ def spoken(entries: Sequence[Entry]) -> list[Spoken]:
         label: str = message.role
         if name is not None and name[0] in known:
             label, start = name[0], start + name[1]
-        if handed:
-            found += [Spoken(part, speaker, day) for part, speaker in quotations(message, label)]
+        if by_hand:
+            parts = quotations(message, label)
+            found += [Spoken(part, label if who in NOT_BY_OTHERS else who, day) for part, who in parts]
         else:
             found.append(Spoken(_without(message, start) if start else message, label, day))
     return found
