@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from memsvc.core.extract.times import is_title
+
 MOST = 2_000
 """Most messages that are told as named by one summary."""
 MOST_STATEMENTS = 1_000
@@ -67,7 +69,7 @@ def statements(block: str, to_seq: int) -> list[Statement]:
             _quote(section, line, to_seq, found)
         elif ours and section == VALUES:
             found += _values(line, to_seq)
-        elif _SAYS.search(line) and line.strip(" \t-*+.()[]_").casefold() not in _NOTHING:
+        elif _SAYS.search(line) and not is_title(line) and line.strip(" \t-*+.()[]_").casefold() not in _NOTHING:
             found.append(_stated(section, line, to_seq))
     trimmed = (replace(s, text=s.text.strip()) for s in found[:MOST_STATEMENTS])
     return [s for s in trimmed if s.text]

@@ -66,7 +66,12 @@ def test_times_of_an_import_or_from_a_clock_at_zero_tell_no_day(step_s: float, s
 
 
 def test_dates_that_messages_begin_with_go_before_the_times_they_were_stored_at() -> None:
-    log = chat("[1:56 pm on 8 May, 2023] Anna: I ran a race yesterday.", "Ben: Well done!", "Anna: It was 10 km long.")
+    log = chat(
+        "[1:56 pm on 8 May, 2023] Anna: I ran a race yesterday.",
+        "Ben: Well done!",
+        "Anna: It was 10 km long.",
+        "Ben: Long!",
+    )
     shown = body(at(log, 60.0))
     assert shown.splitlines()[0] == "[8 May 2023]"
     assert "yesterday (7 May 2023)" in shown

@@ -296,6 +296,15 @@ def test_drift_is_the_share_that_the_originals_do_not_bear_out() -> None:
     assert 0.1 < drift(wrong, record()) < 0.3
 
 
+@pytest.mark.parametrize("listed", ["pages 1,2,3", "steps 1.2,3.4", "on 1'2'3", "version 1.2.3.4", "rows 1,2,3,45"])
+def test_numbers_without_one_reading_do_not_stand_in_the_way(listed: str) -> None:
+    said = [*TALK, {"role": "user", "content": f"See {listed}. About 4,800 people came."}]
+    written = GOOD.replace("- None", "- [11 user] about 4,790 people came\n- [11 user] up by 7,8,9%")
+    assert "about 4,790 people" in verified(written, record(said))
+    assert "7,8,9%" not in verified(written, record(said))
+    assert drift(written, record(said)) > 0
+
+
 @pytest.mark.parametrize(
     "text",
     ["1" * 100_000, "1 " * 50_000, "a1 " * 35_000, "\"'" * 50_000, "[1 " * 35_000, "ignore " * 15_000, "- " * 50_000]

@@ -17,7 +17,7 @@ from memsvc.core.directives.orders import Directive, Orders
 from memsvc.core.directives.spoken import MAX_CHARS, lines, sentences
 from memsvc.core.directives.strength import NONE, SCOPED, SOFT, STANDING
 from memsvc.core.directives.topics import revocation
-from memsvc.core.extract.handed import is_handed, quotations
+from memsvc.core.extract.handed import handed, quotations
 from memsvc.core.flatten import Said, said
 from memsvc.core.model import Entry
 
@@ -55,8 +55,9 @@ _LIST_HEAD = re.compile(
 )
 _SAYS_NOTHING = re.compile(
     r"(?:please |you must |always )?(?:follow|obey|respect|observe|stick to|adhere to|keep to|remember)"
-    r"(?: all| the| these| those| my| our| of| and| or| any| rules?| constraints?| instructions?| guidelines?| conventions?"
-    r"| above| below| in this (?:session|chat|conversation)| at all times| strictly| carefully| exactly){2,10}[.!]?",
+    r"(?: all| the| these| those| my| our| of| and| or| any| rules?| constraints?| instructions?| guidelines?"
+    r"| conventions?| above| below| in this (?:session|chat|conversation)| at all times| strictly"
+    r"| carefully| exactly){2,10}[.!]?",
     re.IGNORECASE,
 )
 """A rule to keep the rules: they are quoted themselves."""
@@ -76,9 +77,8 @@ def directives(entries: Sequence[Entry]) -> tuple[Directive, ...]:
     """
     orders = Orders()
     messages = [m for m in map(said, entries) if m.role == "user" and m.text]
-    handed = any(is_handed(m) for m in messages)
-    for message in messages:
-        for words in _quoted(message) if handed else [message.text]:
+    for message, brought in zip(messages, handed(messages), strict=True):
+        for words in _quoted(message) if brought else [message.text]:
             for text, strength in _rules(words):
                 orders.add(message.seq, text, strength)
     found = list(orders)
@@ -88,7 +88,9 @@ def directives(entries: Sequence[Entry]) -> tuple[Directive, ...]:
 
 def _quoted(message: Said) -> list[str]:
     """What a summary that was taken over quotes of the user."""
-    return [part.text for part, speaker in quotations(message, "user") if speaker.startswith("user")]
+    return [
+        part.text for part, speaker in quotations(message, "user") if speaker == "user" or speaker.startswith("user,")
+    ]
 
 
 def _rules(text: str) -> Iterator[tuple[str, int]]:
@@ -162,6 +164,6 @@ def _strength(sentence: str) -> int:
     return max(english.strength(sentence), european.strength(sentence))
 
 
-def is_rule(sentence: str, least: int = SOFT) -> bool:
-    """Whether one sentence lays down a rule of at least this strength."""
-    return _strength(sentence) >= least
+def is_rule(sentence: str, *, facts: bool = True) -> bool:
+    """Whether one sentence lays down a rule; `facts`: or tells a preference or a fact about the person."""
+    return _strength(sentence) > (NONE if facts else SOFT)

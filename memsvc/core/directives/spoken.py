@@ -7,6 +7,7 @@ file, a quotation. None of that is the user's rule. Every sentence comes with it
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ _MAX_LINE = 4_000  # a longer line was written by a machine: its beginning and i
 
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _TAG = re.compile(r"\s*<([a-z][\w:-]{1,40})(?:\s[^<>]{0,200})?>", re.IGNORECASE)
+_CLOSE = re.compile(r"</([a-z][\w:-]{1,40})>", re.IGNORECASE)
 _OWN_TAG = re.compile(
     r"rule|instruct|constrain|prefer|guideline|important|require|direct|note|request|user|task|prompt", re.IGNORECASE
 )
@@ -63,6 +65,9 @@ def lines(text: str) -> Iterator[Line]:
 
 def _own(text: str, begin: int, end: int) -> Iterator[Line]:
     fenced, at = False, begin
+    closes: dict[str, list[int]] = {}  # looked for once: a search from each tag would take the square of the time
+    for found in _CLOSE.finditer(text, begin, end):
+        closes.setdefault(found[1], []).append(found.start())
     while at < end:
         stop = text.find("\n", at, end)
         stop = end if stop < 0 else stop
@@ -72,9 +77,10 @@ def _own(text: str, begin: int, end: int) -> Iterator[Line]:
         elif not fenced and _OUTPUT.match(line):
             return
         elif not fenced and (tag := _TAG.match(line)) is not None and not _OWN_TAG.search(tag[1]):
-            close = text.find(f"</{tag[1]}>", start, end)
-            if close >= 0:
-                at = close + len(tag[1]) + 3
+            places = closes.get(tag[1], [])
+            close = bisect_left(places, start)
+            if close < len(places):
+                at = places[close] + len(tag[1]) + 3
         elif not fenced and not _NOT_PROSE.match(line) and not _CODE.search(line[-200:]):
             yield Line(start, line) if len(line) <= _MAX_LINE else Line(start, line[:_MAX_LINE])
             continue

@@ -168,6 +168,11 @@ _SIGNS_CJK = (
     "다시",
 )
 """A sentence with none of these takes nothing back."""
+_NOT_TAKEN_BACK = re.compile(
+    r"\b(?:not|never|if|when|whenever|until|unless|once|before|said|says|told|tells?|thinks?|thought|claims?|wrote|wish"
+    r"|pretend|suppose|wenn|falls|nie|nicht|si|quand|nunca|cuando)\b|n['\u2019]t\b|如果|要是|没说|没有说|不是|もし"
+)
+"""What makes of a sentence that takes a rule back a report, a condition or the contrary."""
 _LONGEST, _LEAST_SHARE = 200, 0.5
 _S = re.compile(r"(?:ies|es|s|ing|ed)$")
 
@@ -228,7 +233,7 @@ def revocation(text: str) -> Revocation | None:
     for block, only in ((_FORGET, None), (_ALLOW, True), (_RELEASE, False)):
         for pattern in block:
             found = pattern.search(low)
-            if found is not None:
+            if found is not None and not _NOT_TAKEN_BACK.search(low, 0, found.start()):
                 what = " ".join(x for x in found.groupdict().values() if x)
                 return Revocation(Topic(_stems(what), False, ""), only)
     return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from memsvc.core.extract.speakers import Spoken, spoken
 from memsvc.core.extract.stale import superseded
 from memsvc.core.extract.terms import Vocabulary
+from memsvc.core.extract.times import is_title
 from memsvc.core.extract.units import MAX_CHARS, Unit, clip, statements
 from memsvc.core.model import Entry
 
@@ -87,6 +88,6 @@ def _previous(body: str, before: int) -> Iterable[Unit]:
     for i, line in enumerate(body.splitlines()[:_MAX_PREVIOUS]):
         text = line.strip()
         match = _LABEL.match(text)
-        if not text or text.startswith("#") or (match and int(match[1] or match[2]) >= before):
-            continue
+        if not text or text.startswith("#") or is_title(text) or (match and int(match[1] or match[2]) >= before):
+            continue  # a title dates the lines below it, of which others may be kept
         yield Unit(i, 0, 0, _PREVIOUS, text if match else clip(text, 2 * MAX_CHARS), " ", 1.1)

@@ -2,12 +2,14 @@
 
 Each step takes the statement that adds the most unseen information per token; a term that is
 covered already counts for little. Newer statements weigh more, and an older one that a newer
-one restates or revises weighs little, so that the latest value wins.
+one restates or revises weighs little, so that the latest value wins. Sums are exact: in each
+process a set has an order of its own.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -115,9 +117,7 @@ class _Greedy:
 
     def _score(self, i: int) -> float:
         seen, weight = self._seen, self._weights
-        gain = 0.0
-        for term in self._terms[i]:
-            gain += weight[term] * _SEEN ** seen[term] if term in seen else weight[term]
+        gain = math.fsum(weight[t] * _SEEN ** seen[t] if t in seen else weight[t] for t in self._terms[i])
         message, opened = self._units[i].message, self._open
         if message in opened or message - 1 in opened or message + 1 in opened:
             gain *= _BESIDE

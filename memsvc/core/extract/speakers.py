@@ -2,18 +2,19 @@
 
 A chat among people often comes as `Anna: ...` inside the messages, a log as `[2024-05-08 13:56] ...`. Then the name is
 the label of what is said, once, and the day goes above it. Names are believed where most messages of a role begin
-with one, never where they are words that tell a role. Days are taken from dates that messages begin with, else from
-the time of the messages where they were sent as people talk, not all at once.
+with one, never where they are words that tell a role. Days are taken from dates that most messages of a role begin
+with, else from the time of the messages where they were sent as people talk, not all at once.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from memsvc.core.extract.handed import is_handed, quotations
+from memsvc.core.extract.handed import NOT_BY_OTHERS, handed, quotations
 from memsvc.core.extract.times import stamp
 from memsvc.core.flatten import Role, Said, said
 from memsvc.core.model import Entry
@@ -24,9 +25,17 @@ _ROLES = """
     user assistant system developer tool function result error call media human ai bot agent model operator
     admin administrator moderator root memory service note notes warning important update summary
     instruction instructions question answer re fw fwd ps nb todo fact rule goal context task title subject
-    date time from to cc
+    date time from to cc chatbot claude chatgpt gpt openai anthropic gemini sysadmin instructor supervisor
+    système sistema система systeem benutzer nutzer utilisateur usuario usuário utente gebruiker пользователь assistent
+    asistente assistente ассистент помощник администратор administrador administrateur outil herramienta werkzeug
 """
 _NO_NAMES = frozenset(_ROLES.split())
+_ROLES_CJK = re.compile(
+    "系统|系統|用户|用戶|使用者|助手|助理|管理员|管理員|开发者|開發者|工具|机器人|機器人|模型|指令|说明|說明|注意|重要|规则"
+    "|システム|ユーザー|アシスタント|管理者|ツール|시스템|사용자|어시스턴트|관리자|개발자|도구"
+)
+_BETWEEN_WORDS = re.compile(r"[\W\d_]+")
+_LATIN, _LIKE_LATIN = re.compile("[A-Za-z]"), re.compile("[\u0370-\u052f]")
 _LEAST_MESSAGES, _LEAST_SHARE = 3, 0.6
 _LIVE_GAP_S, _LIVE_SHARE = 1.0, 0.5
 """Messages of a person come at least so long after the one before, in at least this share of cases; an import has
@@ -51,14 +60,15 @@ class Spoken:
 def spoken(entries: Sequence[Entry]) -> list[Spoken]:
     """Messages with speaker and day, without the name and the date that they begin with."""
     read = [said(e) for e in entries]
-    stamps = [stamp(m.text[:80]) if m.text else None for m in read]
-    names = [_name(m.text[s[1] if s else 0 :][:60]) if m.text else None for m, s in zip(read, stamps, strict=True)]
+    first = [stamp(m.text[:80]) if m.text else None for m in read]
+    names = [_name(m.text[s[1] if s else 0 :][:60]) if m.text else None for m, s in zip(read, first, strict=True)]
     known = _believed(read, names)
+    stamps = _stamps(read, first, [name is not None and name[0] in known for name in names])
     live = _sent_live(entries, read)
-    stamped, handed = any(stamps), any(map(is_handed, read))
+    stamped, brought = any(stamps), handed(read)
     day: int | None = None
     found: list[Spoken] = []
-    for entry, message, dated, name in zip(entries, read, stamps, names, strict=True):
+    for entry, message, dated, name, by_hand in zip(entries, read, stamps, names, brought, strict=True):
         if stamped:
             day = dated[0] if dated else day
         elif live:
@@ -67,11 +77,23 @@ def spoken(entries: Sequence[Entry]) -> list[Spoken]:
         label: str = message.role
         if name is not None and name[0] in known:
             label, start = name[0], start + name[1]
-        if handed:
-            found += [Spoken(part, speaker, day) for part, speaker in quotations(message, label)]
+        if by_hand:
+            parts = quotations(message, label)
+            found += [Spoken(part, label if who in NOT_BY_OTHERS else who, day) for part, who in parts]
         else:
             found.append(Spoken(_without(message, start) if start else message, label, day))
     return found
+
+
+def _stamps(
+    read: Sequence[Said], found: list[tuple[int, int] | None], named: Sequence[bool]
+) -> list[tuple[int, int] | None]:
+    """The dates that messages begin with, where a known speaker's name follows or most messages of the role have
+    one: a pasted one dates no other."""
+    all_of = Counter(m.role for m in read if m.text)
+    dated = Counter(m.role for m, s in zip(read, found, strict=True) if s is not None)
+    usual = {role for role, n in dated.items() if n >= max(2, _LEAST_SHARE * all_of[role])}
+    return [s if known or m.role in usual else None for m, s, known in zip(read, found, named, strict=True)]
 
 
 def _name(text: str) -> tuple[str, int] | None:
@@ -79,7 +101,15 @@ def _name(text: str) -> tuple[str, int] | None:
     match = _NAME.match(text)
     if match is None or match[1].isupper() or not (match[1][0].isupper() or ord(match[1][0]) > 0x2FFF):
         return None
-    return None if match[1].split()[0].lower() in _NO_NAMES else (match[1], match.end())
+    return None if _tells_a_role(match[1]) else (match[1], match.end())
+
+
+def _tells_a_role(name: str) -> bool:
+    """Whether any of its words is one that tells a role, or letters of two alphabets could make it look like one."""
+    plain = unicodedata.normalize("NFKC", name)
+    if _ROLES_CJK.search(plain) or (_LATIN.search(plain) and _LIKE_LATIN.search(plain)):
+        return True
+    return not _NO_NAMES.isdisjoint(_BETWEEN_WORDS.split(plain.casefold()))
 
 
 def _believed(read: Sequence[Said], names: Sequence[tuple[str, int] | None]) -> set[str]:

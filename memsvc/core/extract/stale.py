@@ -3,7 +3,9 @@
 Two statements are about the same when they share most of their telling words. The later one repeats the earlier, or
 speaks of a change, or is one of those that can hold for one value only ("the launch is on 3 May") and has another value
 in that place. Where several values differ ("wall 1 is red", "wall 2 is green"), where the value is what is spoken of
-("room 12 is ready") or where something happened ("we went to Rome"), both stay.
+("room 12 is ready"), where something else is said of the same ("my son is 5", "my son is at school"), where something
+happened ("we went to Rome") or where the later one only asks or denies, both stay: a fact kept too long does less harm
+than one lost.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from memsvc.core.extract.cues import HEADED
+from memsvc.core.extract.cues import HEADED, of_word
 from memsvc.core.extract.terms import Vocabulary, words
 from memsvc.core.extract.units import Unit
 from memsvc.core.extract.wording import UNSPACED
@@ -43,6 +45,15 @@ _OWN = re.compile(
 _QUANTITY = re.compile(r"[$€£¥]\s?\d|\d\s?(?:%|[$€£¥])|\d{4}-\d\d-\d\d")
 _ONE_ONLY = re.compile(r"\b(?:only|nobody else|no one else|solely|exclusively)\b", re.IGNORECASE)
 _BROKEN = re.compile(r"[.,;:!?]")
+_UNSURE = re.compile(
+    r"[?\uff1f]|\b(?:if|whether|unless|maybe|perhaps|might|could|would|should|suppose|imagine|pretend|for example|wish)\b"
+    r"|如果|要是|假如|也许|可能|もし|かも|만약",
+    re.IGNORECASE,
+)
+"""Of a statement that asks or supposes something."""
+_DENIES = re.compile(r"\b(?:not|never|no longer)\b|n['\u2019]t\b|[不没沒]", re.IGNORECASE)
+_PLACE = re.compile(r"\s*(?:in|at|on|from|with|for|to|about|by|of|under|an?|the) ", re.IGNORECASE)
+_QUALITY_WORDS, _QUALITY_CHARS = 3, 8
 
 
 def superseded(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabulary: Vocabulary) -> set[int]:
@@ -51,11 +62,12 @@ def superseded(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabula
     Short messages are compared as a whole, too: what is one fact may be said in two sentences.
     """
     terms = [_without_heading(u.text, t, vocabulary) for u, t in zip(units, terms, strict=True)]
-    stale = _replaced(units, terms, vocabulary)
+    stale = set(_replaced(units, terms, vocabulary)) | _of_subjects(units, vocabulary)
     wholes, whole_terms, parts = _wholes(units, terms)
     if len(wholes) < len(units):
-        for i in _replaced(wholes, whole_terms, vocabulary):
-            stale.update(parts[i])
+        for i, j in _replaced(wholes, whole_terms, vocabulary).items():
+            anew = frozenset(whole_terms[j])  # what else was said in the message holds on
+            stale.update(part for part in parts[i] if any(t in anew for t in terms[part]))
     return stale
 
 
@@ -76,28 +88,39 @@ def _wholes(
     return wholes, [tuple(dict.fromkeys(t for i in own for t in terms[i])) for own in parts], parts
 
 
-def _replaced(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabulary: Vocabulary) -> set[int]:
-    """One pass from the end; each statement is compared with the nearest later ones that share
-    most of its rarest terms, so the work grows with the number of terms only.
-    """
+def _replaced(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabulary: Vocabulary) -> dict[int, int]:
+    """For each statement that a later one repeats or revises, that one. One pass from the end; each is compared with
+    the nearest later ones that share most of its rarest terms, so the work grows with the number of terms only."""
     latest: dict[str, int] = {}
-    subjects: dict[str, int] = {}
-    stale: set[int] = set()
+    found: dict[int, int] = {}
     weight = vocabulary.weights
     for i in range(len(units) - 1, -1, -1):
         mine, unit = terms[i], units[i]
-        subject = _subject(unit, vocabulary)
-        if subject and subjects.setdefault(subject, unit.message) > unit.message:
-            stale.add(i)
         shared = sorted((t for t in mine if t in latest), key=lambda t: (-weight[t], t))[:_LINKS]
         if len(shared) > 1 or (shared and len(mine) <= _FEW):
             for j, _ in Counter(latest[t] for t in shared).most_common(_NEAREST):
                 later = units[j].message > unit.message and len(mine) > 1
                 if later and _Pair(unit, units[j], mine, frozenset(terms[j])).replaced(vocabulary):
-                    stale.add(i)
+                    found[i] = j
                     break
         for term in mine:
             latest[term] = i
+    return found
+
+
+def _of_subjects(units: Sequence[Unit], vocabulary: Vocabulary) -> set[int]:
+    """Statements of the form "X is Y" after which the same kind of thing was said of X."""
+    subjects: dict[str, int] = {}
+    stale: set[int] = set()
+    for i in range(len(units) - 1, -1, -1):
+        unit = units[i]
+        subject = _subject(unit, vocabulary)
+        if subject:
+            j = subjects.setdefault(subject, i)
+            if units[j].message > unit.message and _said_anew(unit, units[j], subject, vocabulary):
+                stale.add(i)
+            elif _UNSURE.search(units[j].text):
+                subjects[subject] = i
     return stale
 
 
@@ -126,6 +149,37 @@ def _subject(unit: Unit, vocabulary: Vocabulary) -> str:
     return " ".join(sorted(terms)) if own or len(terms) >= enough else ""
 
 
+def _said_anew(earlier: Unit, later: Unit, subject: str, vocabulary: Vocabulary) -> bool:
+    """Whether two statements "X is Y" about the same say the same kind of thing: each one value and beside it nothing
+    that the other has not, or a word or two of a quality ("my favourite colour is blue")."""
+    old, new = _complement(earlier.text), _complement(later.text)
+    if _UNSURE.search(later.text) or bool(_DENIES.search(old)) != bool(_DENIES.search(new)):
+        return False
+    if UNSPACED.search(earlier.text):
+        return _has_digit(old) == _has_digit(new) and max(len(old), len(new)) <= _QUALITY_CHARS
+    before, after = frozenset(vocabulary.terms(old)), frozenset(vocabulary.terms(new))
+    values = [{t for t in terms if vocabulary.is_value(t)} for terms in (before, after)]
+    if values[0] and values[1]:
+        same_kind = any(map(_has_digit, values[0])) == any(map(_has_digit, values[1]))
+        one = len(_runs(old, before, vocabulary)) == len(_runs(new, after, vocabulary)) == 1
+        return same_kind and one and before - values[0] <= after - values[1]
+    few = max(len(words(old)), len(words(new))) <= _QUALITY_WORDS and not (_PLACE.match(old) or _PLACE.match(new))
+    of_people = any("people" in of_word(word) for word in words(earlier.text))
+    return not (values[0] or values[1]) and few and " " in subject and not of_people
+
+
+def _complement(text: str) -> str:
+    """What a statement "X is Y" says of X."""
+    headed = HEADED.match(text)
+    start = headed.end() if headed is not None else 0
+    match = _IS.search(text, start, start + _SUBJECT_CHARS)
+    return text[match.end() :].strip(" .!。！") if match is not None else text
+
+
+def _has_digit(text: str) -> bool:
+    return any(c.isdigit() for c in text)
+
+
 @dataclass(frozen=True, slots=True)
 class _Pair:
     """An earlier statement and a later one, with their terms."""
@@ -143,17 +197,21 @@ class _Pair:
         topic = [t for t in self.old if not vocabulary.is_value(t)]
         kept = [t for t in topic if t in self.new]
         share = vocabulary.value(kept) / max(vocabulary.value(topic), 1e-9)
+        if _UNSURE.search(self.later.text):
+            return False
         if len(kept) >= _TOPIC_TERMS and share >= _SAME_TOPIC and _CHANGE.search(self.later.text):
             return True
         return len(kept) >= _ONE_VALUE_TERMS and share >= _ONE_VALUE_TOPIC and self._other_value(vocabulary)
 
     def _kept_values(self, vocabulary: Vocabulary) -> bool:
-        """A repetition with another number in it is one only where that number is what is said."""
+        """A repetition with another number in it is one only where that number is what is said, and no guess."""
         lost = any(t not in self.new and vocabulary.is_value(t) for t in self.old)
-        return not lost or self._one_slot(vocabulary)
+        return not lost or (not _UNSURE.search(self.later.text) and self._one_slot(vocabulary))
 
     def _other_value(self, vocabulary: Vocabulary) -> bool:
         if not (self.earlier.speech and self.later.speech) or self.earlier.label != self.later.label:
+            return False
+        if bool(_DENIES.search(self.earlier.text)) != bool(_DENIES.search(self.later.text)):
             return False
         if len(self.old) > _MOST_TERMS or _HAPPENED.search(self.earlier.text) or _HAPPENED.search(self.later.text):
             return False

@@ -138,9 +138,9 @@ class Vocabulary:
         return term in self._changing or _DIGIT.search(term) is not None
 
     def value(self, terms: Iterable[str]) -> float:
-        """What terms are worth, each seen for the first time."""
+        """What terms are worth, each seen for the first time; the same in whatever order they come."""
         weights = self.weights
-        return sum(weights[t] for t in terms if t in weights)
+        return math.fsum(weights[t] for t in terms if t in weights)
 
 
 def _split(word: str) -> list[str]:

@@ -2,7 +2,9 @@
 
 A summary is read on another day, so the date is written behind the words: `yesterday (7 May 2023)`. What the words
 leave open stays open: a week is given by its Monday, a month and a year by their names, "next Friday" only where it
-can mean one day. Numbers are bounded and every pattern looks at few characters, so the work grows with the text.
+can mean one day. Words that may mean something else get no date ("the last week of June", "over the last year", German
+"hier" and "heute Morgen", 5月20日前): a wrong date is worse than none. Numbers are bounded and every pattern looks at
+few characters, so the work grows with the text.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ _NUMBERS = {
     **{w: n for n, w in enumerate("一二三四五六七八九十", 1)},
     **{"两": 2, "兩": 2, "하루": 1},
 }
-_N = r"(\d{1,3}|" + "|".join(sorted((re.escape(w) for w in _NUMBERS), key=len, reverse=True)) + ")"
+_N = r"(?<![\d.,:/-])(\d{1,3}|" + "|".join(sorted((re.escape(w) for w in _NUMBERS), key=len, reverse=True)) + ")"
 _DAYS = {
     **{w: n for n, w in enumerate(["mon", "tue", "wed", "thu", "fri", "sat", "sun"])},
     **{w: n for n, w in enumerate(["montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag"])},
@@ -36,7 +38,15 @@ _DAYS = {
     **{w: n for n, w in enumerate("月火水木金土")},
     "天": 6,
 }
-_WEEKDAY = r"(mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?\b"
+_N_CJK = r"(?<![\d.,:/〇零一二三四五六七八九十百千万几第-])(\d{1,2}|[一二三四五六七八九十两兩])"
+_WEEKDAY = r"(mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|satur(?=day)|sun(?=day))(?:day)?\b"
+_LARGER = "".join(
+    f"(?<!{word}[ -])"
+    for word in (
+        "twenty thirty forty fifty sixty seventy eighty ninety hundred and or to half point" + " thousand"
+    ).split()
+)
+"""Not the end of a larger number or of a range: "twenty-five years ago", "two or three days ago"."""
 _LATER = (
     r"(?:will|['\u2019]ll|going to|gonna|due|starts?|begins?|leav\w{1,3}|arriv\w{1,3}|flying|moving|return\w{0,3}"
     r"|back)\b"
@@ -94,7 +104,11 @@ def _last_weekday(match: re.Match[str], day: int) -> str:
 
 
 def _this_weekday(match: re.Match[str], day: int) -> str:
-    return _day(day + (_named(match[1]) - weekday(day)) % 7, False)
+    """Only where that day of the week is still to come: else it may be the one just past."""
+    ahead = _named(match[1]) - weekday(day)
+    if "coming" in match[0].lower():
+        ahead %= 7
+    return _day(day + ahead, False) if ahead >= 0 else ""
 
 
 def _next_weekday(match: re.Match[str], day: int) -> str:
@@ -133,63 +147,125 @@ _TABLE: tuple[tuple[str, Say], ...] = (
     (r"\bthe day before yesterday\b|\bvorgestern\b|\bavant-hier\b|\banteayer\b", _fixed("day", -2)),
     (r"\bthe day after tomorrow\b|\bübermorgen\b|\baprès-demain\b|\bpasado mañana\b", _fixed("day", 2)),
     (
-        r"\byesterday\b|\blast night\b|\bgestern\b|\bhier\b(?= |[.,!?])(?! ist| sind| und| kann| gibt)|\bayer\b",
+        r"\byesterday\b|\blast night\b|\bgestern\b|\bayer\b"
+        r"|\bhier\b(?= (?:soir|matin|après-midi|j'|je |on |nous |il a|elle a)|,? (?:j'|je |on |nous ))",
         _fixed("day", -1),
     ),
-    (r"\btomorrow\b|(?<!guten )(?<!am )(?<!jeden )\bmorgen\b(?! (?:ist|war) )|\bdemain\b", _fixed("day", 1)),
-    (rf"\b{_N} (days?|weeks?|months?|years?) ago\b", _counted(-1)),
+    (
+        r"\btomorrow\b|(?<![\w ])(?-i:Morgen)\b(?=,? (?!ist |war )[a-zäöü])|\bdemain\b"
+        r"|(?<!guten )(?<!am )(?<!jeden )(?<!heute )(?<!gestern )(?<!tag )(?<!woch )(?-i:\bmorgen\b)",
+        _fixed("day", 1),
+    ),
+    (rf"{_LARGER}\b{_N} (days?|weeks?|months?|years?) ago\b", _counted(-1)),
     (rf"\b{_LATER}[^.!?\n]{{0,60}}?\bin {_N} (days?|weeks?|months?|years?)\b", _counted(1)),
     (rf"\bvor {_N} (tag|woche|monat|jahr)\w{{0,2}}\b", _counted(-1)),
-    (rf"\bil y a {_N} (jour|semaine|mois|an)\w{{0,3}}\b", _counted(-1)),
-    (rf"\bhace {_N} (día|semana|mes|año)\w{{0,2}}\b", _counted(-1)),
-    (rf"\b(?:last|this past) {_WEEKDAY}", _last_weekday),
-    (rf"\bthis (?:coming )?{_WEEKDAY}", _this_weekday),
-    (rf"\bnext {_WEEKDAY}", _next_weekday),
-    (r"\blast weekend\b|\bletztes Wochenende\b", _weekend(-1)),
-    (r"\bthis weekend\b|\bdieses Wochenende\b", _weekend(0)),
-    (r"\bnext weekend\b|\bnächstes Wochenende\b", _weekend(1)),
-    (r"\blast week\b|\bletzte Woche\b|\bla semaine dernière\b|\bla semana pasada\b", _fixed("week", -1)),
-    (r"\bnext week\b|\bnächste Woche\b|\bla semaine prochaine\b|\bla próxima semana\b", _fixed("week", 1)),
-    (r"\blast month\b|\bletzten Monat\b|\ble mois dernier\b|\bel mes pasado\b", _fixed("month", -1)),
-    (r"\bnext month\b|\bnächsten Monat\b|\ble mois prochain\b|\bel próximo mes\b", _fixed("month", 1)),
-    (r"\blast year\b|\bletztes Jahr\b|\bl['\u2019]année dernière\b|\bel año pasado\b", _fixed("year", -1)),
-    (r"\bnext year\b|\bnächstes Jahr\b|\bl['\u2019]année prochaine\b|\bel próximo año\b", _fixed("year", 1)),
-)
-_TABLE_CJK: tuple[tuple[str, Say], ...] = (
-    ("前天|一昨日|그저께", _fixed("day", -2, True)),
-    ("后天|後天|明後日|모레", _fixed("day", 2, True)),
-    ("昨天|昨日|昨晚|어제", _fixed("day", -1, True)),
-    ("明天|明日|내일", _fixed("day", 1, True)),
-    ("(?:上周|上週|上星期|上礼拜|上禮拜|先週の)([一二三四五六日天月火水木金土])(?:曜日?)?(?![个個回])", _week_of(-1)),
-    ("(?:下周|下週|下星期|下礼拜|下禮拜|来週の)([一二三四五六日天月火水木金土])(?:曜日?)?(?![个個回])", _week_of(1)),
     (
-        "(?:这周|這週|本周|本週|这个?星期|這個?星期|今週の)([一二三四五六日天月火水木金土])(?:曜日?)?(?![个個回])",
-        _week_of(0),
+        rf"\bil y a {_N} (jour|semaine|mois|an|année)s?\b(?=[.,;!?)]|$| (?:j'|je|on|nous|il|elle|et|à|que)\b)",
+        _counted(-1),
     ),
-    ("上周|上週|上星期|先週|지난주", _fixed("week", -1, True)),
-    ("下周|下週|下星期|来週|다음 ?주", _fixed("week", 1, True)),
-    ("上个月(?!饼)|上個月(?!餅)|先月|지난달", _fixed("month", -1, True)),
-    ("下个月(?!饼)|下個月(?!餅)|来月|다음 ?달", _fixed("month", 1, True)),
-    ("去年|昨年|작년", _fixed("year", -1, True)),
-    ("明年|来年|내년", _fixed("year", 1, True)),
-    (rf"{_N} ?(天|日|일|周|週|星期|个月|個月|か月|ヶ月|年|년)(?:之?前|전)", _counted(-1, True)),
-    (rf"{_N} ?(天|日|일|周|週|星期|个月|個月|か月|ヶ月|年|년)(?:之?后|之?後|후)", _counted(1, True)),
+    (rf"\bhace {_N} (día|semana|mes|año)\w{{0,2}}\b", _counted(-1)),
+    (rf"(?<!the )\b(?:last|this past) {_WEEKDAY}(?! of\b)", _last_weekday),
+    (rf"\bthis (?:coming )?{_WEEKDAY}", _this_weekday),
+    (rf"(?<!the )\bnext {_WEEKDAY}(?! of\b)", _next_weekday),
+    (r"(?<!the )\blast weekend\b|\bletztes Wochenende\b", _weekend(-1)),
+    (r"\bthis weekend\b|\bdieses Wochenende\b", _weekend(0)),
+    (r"(?<!the )\bnext weekend\b|\bnächstes Wochenende\b", _weekend(1)),
+    (
+        r"(?<!the )\blast week\b(?! of\b)|\bletzte Woche\b|\bla semaine dernière\b|\bla semana pasada\b",
+        _fixed("week", -1),
+    ),
+    (
+        r"(?<!the )\bnext week\b(?! of\b)|\bnächste Woche\b|\bla semaine prochaine\b|\bla próxima semana\b",
+        _fixed("week", 1),
+    ),
+    (r"(?<!the )\blast month\b(?! of\b)|\bletzten Monat\b|\ble mois dernier\b|\bel mes pasado\b", _fixed("month", -1)),
+    (
+        r"(?<!the )\bnext month\b(?! of\b)|\bnächsten Monat\b|\ble mois prochain\b|\bel próximo mes\b",
+        _fixed("month", 1),
+    ),
+    (
+        r"(?<!the )\blast year\b(?! of\b)|\bletztes Jahr\b|\bl['\u2019]année dernière\b|\bel año pasado\b",
+        _fixed("year", -1),
+    ),
+    (
+        r"(?<!the )\bnext year\b(?! of\b)|\bnächstes Jahr\b|\bl['\u2019]année prochaine\b|\bel próximo año\b",
+        _fixed("year", 1),
+    ),
 )
+_INSIDE = "(?<![以之然今最目眼面背先此事提过過随天年月日午明说說聪聰证證发發文声聲黎原近本未将將从從历歷起出进進回])"
+"""Not the end of another word: 然后天气, 说明天气, 原来年轻."""
+_WEEKDAY_ZH = (
+    "([二三四五六](?![个個回次位名家场場天年件种種条條成分之点點])|一(?![个個回起直定些样樣共切般次天同块塊边邊点點会會半层層度向旦再])"
+    "|日(?![程常期子本记記元语語用报報益])|天(?![气氣天空]))"
+)
+_LAST_ZH, _NEXT_ZH = "(?<![晚早网網线線马馬以天路身手地桌])上", "(?<![线線楼樓天乡鄉底地门門])下"
+_WEEK_ZH = "(?:[周週]|个?星期|個星期|个?礼拜|個?禮拜)"
+_TABLE_ZH: tuple[tuple[str, Say], ...] = (
+    (f"{_INSIDE}前天(?![天气氣空色下才生赋真文堂])", _fixed("day", -2, True)),
+    (f"{_INSIDE}[后後]天(?![天气氣空色下才生赋真文堂性])", _fixed("day", 2, True)),
+    ("昨天|昨日|昨晚", _fixed("day", -1, True)),
+    (f"{_INSIDE}(?:明天|明日(?!方舟|之))", _fixed("day", 1, True)),
+    (f"{_LAST_ZH}{_WEEK_ZH}{_WEEKDAY_ZH}", _week_of(-1)),
+    (f"{_NEXT_ZH}{_WEEK_ZH}{_WEEKDAY_ZH}", _week_of(1)),
+    (f"(?:[这這本]{_WEEK_ZH}){_WEEKDAY_ZH}", _week_of(0)),
+    (f"{_LAST_ZH}{_WEEK_ZH}(?![末边邊围圍年])", _fixed("week", -1, True)),
+    (f"{_NEXT_ZH}{_WEEK_ZH}(?![末边邊围圍年])", _fixed("week", 1, True)),
+    (f"{_LAST_ZH}[个個]月(?![饼餅])", _fixed("month", -1, True)),
+    (f"{_NEXT_ZH}[个個]月(?![饼餅])", _fixed("month", 1, True)),
+    ("(?<![过過])去年", _fixed("year", -1, True)),
+    (f"{_INSIDE}明年(?![轻輕龄齡])", _fixed("year", 1, True)),
+    (
+        rf"(?:^|(?<=[，。,.！？；\s我们們在他她就是约約概]))"
+        rf"{_N_CJK} ?(天|[周週]|个星期|個星期|个月|個月|年)之?前",
+        _counted(-1, True),
+    ),
+    (rf"(?<=[我们們]){_N_CJK} ?(天|[周週]|个星期|個星期|个月|個月|年)之?[后後]", _counted(1, True)),
+)
+_TABLE_JA: tuple[tuple[str, Say], ...] = (
+    ("一昨日", _fixed("day", -2, True)),
+    ("明後日", _fixed("day", 2, True)),
+    ("昨日|昨晩", _fixed("day", -1, True)),
+    ("明日(?!方舟)", _fixed("day", 1, True)),
+    ("先週の([月火水木金土日])曜日?", _week_of(-1)),
+    ("来週の([月火水木金土日])曜日?", _week_of(1)),
+    ("今週の([月火水木金土日])曜日?", _week_of(0)),
+    ("先週(?!末)", _fixed("week", -1, True)),
+    ("来週(?!末)", _fixed("week", 1, True)),
+    ("先月", _fixed("month", -1, True)),
+    ("(?<![以原])来月", _fixed("month", 1, True)),
+    ("去年|昨年", _fixed("year", -1, True)),
+    ("(?<![以原])来年", _fixed("year", 1, True)),
+    (rf"(?:^|(?<=[、。\s]))(?:約)?{_N_CJK} ?(日|週間|か月|ヶ月|年)前", _counted(-1, True)),
+)
+_TABLE_KO: tuple[tuple[str, Say], ...] = (
+    ("그저께", _fixed("day", -2, True)),
+    ("어제", _fixed("day", -1, True)),
+    ("내일", _fixed("day", 1, True)),
+    ("지난 ?주(?! ?말)", _fixed("week", -1, True)),
+    ("다음 ?주(?! ?말|의|요|문|인|소|제)", _fixed("week", 1, True)),
+    ("지난 ?달", _fixed("month", -1, True)),
+    ("다음 ?달", _fixed("month", 1, True)),
+    ("작년", _fixed("year", -1, True)),
+    ("내년", _fixed("year", 1, True)),
+)
+"""Days before or after something that was named ("三天后" after an operation) have no date: it is not told from now."""
 _SPACED = tuple((re.compile(p, re.IGNORECASE), say) for p, say in _TABLE)
-_UNSPACED = tuple((re.compile(p), say) for p, say in _TABLE_CJK)
+_CHINESE, _JAPANESE, _KOREAN = (
+    tuple((re.compile(p), say) for p, say in table) for table in (_TABLE_ZH, _TABLE_JA, _TABLE_KO)
+)
 _MAYBE = re.compile(
     r"yesterday|tomorrow|night|ago\b|in \w|last |past |this |next |gestern|morgen|vor |hier|demain|il y a|dern|proch"
     r"|ayer|pasad|hace|próxim|letzt|nächst|dieses",
     re.IGNORECASE,
 )
-_CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_HAN, _KANA, _HANGUL = re.compile("[\u3400-\u9fff]"), re.compile("[\u3040-\u30ff]"), re.compile("[\uac00-\ud7af]")
 _DATED = re.compile(r"\(\d|\d{4}")
 _MOST = 2  # dates written into one statement
 
 
 def dated(text: str, day: int) -> str:
     """A statement with the dates behind the words that tell them by the day it was said on."""
-    table = _UNSPACED if _CJK.search(text) else _SPACED if _MAYBE.search(text) else ()
+    table, cjk = _table(text)
     found: list[tuple[int, str]] = []
     taken: list[tuple[int, int]] = []
     for pattern, say in table:
@@ -199,10 +275,18 @@ def dated(text: str, day: int) -> str:
                 continue
             taken.append(span)
             if date := say(match, day):
-                found.append((span[1], f"\uff08{date}\uff09" if table is _UNSPACED else f" ({date})"))
+                found.append((span[1], f"\uff08{date}\uff09" if cjk else f" ({date})"))
     for at, date in sorted(found)[:_MOST][::-1]:
         text = text[:at] + date + text[at:]
     return text
+
+
+def _table(text: str) -> tuple[tuple[tuple[re.Pattern[str], Say], ...], bool]:
+    """The words of the language that a text is in, and whether its dates are written as in China and Japan."""
+    for letters, table in ((_KANA, _JAPANESE), (_HANGUL, _KOREAN), (_HAN, _CHINESE)):
+        if letters.search(text):
+            return table, True
+    return (_SPACED if _MAYBE.search(text) else ()), False
 
 
 _MONTH = "|".join(m[:3] for m in MONTHS)
@@ -232,3 +316,11 @@ def title(day: int, parts: int) -> str:
     """A line that says when the statements below it were made: the day (3 parts), its month (2) or its year (1)."""
     year, month, of_month = civil(day)
     return f"[{' '.join([str(of_month), MONTHS[month - 1], str(year)][-parts:])}]"
+
+
+_TITLE = re.compile(rf"\[(?:(?:\d{{1,2}} )?(?:{'|'.join(MONTHS)}) )?-?\d{{1,6}}\]")
+
+
+def is_title(line: str) -> bool:
+    """Whether a line is such a one."""
+    return _TITLE.fullmatch(line) is not None

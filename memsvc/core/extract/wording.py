@@ -2,26 +2,44 @@
 
 Openings ("Wow, Anna! By the way, ..."), articles and words of emphasis go, and a long sentence is cut into its
 clauses, so that one of them can be kept without the others. Everything that is left stands as it was written and in
-its order. Quotations and code are left alone, and so is what answers a question ("yes", "no").
+its order. Quotations and code are left alone, and so is what answers a question ("yes", "no"). Emphasis stays where
+something is denied ("not really", "isn't totally broken"), an article where it tells how much ("a few", "twice a day")
+or is a letter ("option a or b").
 """
 
 from __future__ import annotations
 
 import re
 
-_OPENERS = (
-    r"wow|whoa|hey(?: there)?|hi(?: there)?|hello|oh|aw+|ah|haha+|lol|thanks(?: a lot| so much)?|thank you(?: so much)?"
-    r"|thx|congrats|congratulations|cool|nice|great|awesome|amazing|ok|okay|well|so|by the way|btw|also|and|but|plus"
-    r"|actually|honestly|anyway|hallo|danke|also gut|übrigens|bonjour|salut|merci|au fait|hola|gracias|por cierto"
+_GREETINGS = (
+    r"wow|hey(?: there)?|hi(?: there)?|hello|thanks(?: a lot| so much)?|thank you(?: so much)?|congrats|congratulations"
+    r"|hallo|danke|bonjour|salut|merci|hola|gracias"
 )
+_OPENERS = (
+    r"whoa|oh|aw+|ah|haha+|lol|thx|cool|nice|great|awesome|amazing|ok|okay|well|so|by the way|btw|also|and|but|plus"
+    r"|actually|honestly|anyway|also gut|übrigens|au fait|por cierto"
+)
+_SOMEBODY = (
+    r"(?-i:(?!No\b|Not|Never|None|Nobody|Neither|Yes|Yep|Stop|Wait|Cancel|Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May"
+    r"|Jun|Jul|Aug|Sep|Oct|Nov|Dec|To)[A-Z][a-z]{1,20})"
+)
+"""Who is greeted: a name, not a word that says something."""
 _OPENING = re.compile(
-    rf"^(?:(?:{_OPENERS})(?:,? [A-Z][a-z]{{1,20}})?"
+    rf"^(?:(?:(?:{_GREETINGS})(?:,? {_SOMEBODY})?|{_OPENERS})"
     r"(?:\s?[,!.:\u2013\u2014-]{1,3}\s{1,2}|(?<=and) |(?<=but) |(?<=also) )){1,4}",
     re.IGNORECASE,
 )
 _ENGLISH = re.compile(r"\b(?:the|and|with|this|that|you|of|i'm|i've|my|it's)\b", re.IGNORECASE)
-_FILLER = re.compile(
-    r"\b(?:[Aa]n?|[Tt]he|really|just|very|super|totally|actually|definitely|basically|literally) (?=[a-z])"
+_ARTICLE = re.compile(
+    r"\b(?:[Aa]n?|[Tt]he) (?=[a-z])(?!(?:few|little|bit|lot|couple|dozen|hundred|thousand|million|billion|third|quarter"
+    r"|half|tenth|second|minute|hour|day|night|week|month|year|piece|head|person|seat|share|time|good|great|many"
+    r"|is|are|was|were|has|have|will|can|costs?|and|or|to|vs|versus|in|on|at|of|for|from|with|by|as|if|than|then|but"
+    r"|because|instead|please|not|seems?|looks?|would|should|could|must)\b)"
+)
+_EMPHASIS = re.compile(r"\b(?:really|very|totally|actually|definitely|basically|literally) (?=[a-z])")
+_DENIES = re.compile(
+    r"\b(?:no|not|never|nor|neither|hardly|barely|scarcely|without|cannot|nobody|nothing|none)\b|n['\u2019]t\b",
+    re.IGNORECASE,
 )
 _LEFT_ALONE = re.compile('["`\u201c\u201d\u300c\u300e=<>{}]')
 
@@ -32,9 +50,11 @@ _OPENING_CJK = re.compile(
     "|こんにちは)[，,。！!、 ]{1,2}){1,4}"
 )
 _FILLER_CJK = re.compile(
-    "我想要?(?=[找去在问订])|我要(?=[找去在订])|请问|請問|(?<![邀申聘])请(?![假求客教示柬])|麻烦[你您]?|帮我|給我|给我|您|一下(?!子)"
-    "|(?<![酒网贴])吧(?![台])|[呢啊哦呀嘛]|谢谢|謝謝|的话(?=[，,。])"
+    "(?:^|(?<=[，,。；;]))(?:请问|請問|请(?![假求客教示柬愿帖了过到])|麻烦[你您]|帮我|给我|給我|我想要?(?=[找去在问订])"
+    "|我要(?=[找去在订])){1,3}"
+    "|您|一下(?!子)|(?<![酒网贴])吧(?![台])|[呢啊哦呀嘛]|谢谢[你您]?|謝謝[你您]?|的话(?=[，,。])"
 )
+_DENIES_CJK = re.compile("[不没沒别別勿未无無非]")
 
 _CLAUSE = re.compile(
     r" [\u2013\u2014-] |; |, (?=(?:but|and|so|because|which|where|while|when|though|although|aber|und|weil|mais|et"
@@ -48,12 +68,13 @@ _EDGE = "，；、, "
 
 def shortened(text: str) -> str:
     """One statement without what carries nothing; "" if nothing is left."""
+    alone = _LEFT_ALONE.search(text) is not None
     if UNSPACED.search(text):
         text = _OPENING_CJK.sub("", text)
-        return (text if _LEFT_ALONE.search(text) else _FILLER_CJK.sub("", text)).strip(_EDGE)
+        return (text if alone or _DENIES_CJK.search(text) else _FILLER_CJK.sub("", text)).strip(_EDGE)
     text = _OPENING.sub("", text)
-    if _ENGLISH.search(text) and not _LEFT_ALONE.search(text):
-        text = _FILLER.sub("", text)
+    if not alone and _ENGLISH.search(text):
+        text = _ARTICLE.sub("", text if _DENIES.search(text) else _EMPHASIS.sub("", text))
     return text.strip()
 
 

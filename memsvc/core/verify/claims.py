@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from memsvc.core.verify.record import Record, plain, squeezed
-from memsvc.core.verify.values import NUMBER, Day, days, minutes, numbers, phones
+from memsvc.core.verify.values import NUMBER, Day, days, minutes, numbers, phones, size
 
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,15}://[^\s\"'<>`|)\]】）,;\u3000-\u303f\uff00-\uffef]{2,400}", re.IGNORECASE)
 _TOKEN = re.compile(r"[^\s\"'`<>(){}\[\],;|=&*…\u2013\u2014\u2192\u00ab\u00bb\u2018-\u201e\u2e80-\U0002ffff]{2,300}")
@@ -161,16 +161,13 @@ def _numbers(text: str, record: Record) -> Found:
 
 
 def _hundredth(number: str) -> str:
-    return (
-        f"{float(number) / 100:.10f}".rstrip("0").rstrip(".") if number.count(".") <= 1 and len(number) < 15 else number
-    )
+    large = size(number)
+    return number if large is None else f"{large / 100:.10f}".rstrip("0").rstrip(".")
 
 
 def _near(number: str, record: Record) -> bool:
-    if number.count(".") > 1 or len(number) > 15:
-        return False
-    size = float(number)
-    return any(abs(size - other) <= _NEAR * size for other in record.sizes)
+    large = size(number)
+    return large is not None and any(abs(large - other) <= _NEAR * large for other in record.sizes)
 
 
 def _in_phone(text: str, at: int, record: Record) -> bool:

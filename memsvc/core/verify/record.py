@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from memsvc.core.asking import SummaryRequest
+from memsvc.core.days import civil, ordinal
 from memsvc.core.flatten import Piece, said
 from memsvc.core.model import Entry
 from memsvc.core.prompt import system_text
@@ -16,13 +17,12 @@ from memsvc.core.verify.values import (
     DAY_S,
     NUMBER,
     Day,
-    day_number,
-    day_of,
     days,
     minutes,
     numbers,
     phones,
     readings,
+    size,
     spelled,
 )
 
@@ -187,7 +187,7 @@ class Record:
     @cached_property
     def sizes(self) -> tuple[float, ...]:
         """The numbers as such, for what is only nearly said."""
-        return tuple(float(n) for n in self.numbers if len(n) <= 15 and n.count(".") <= 1)
+        return tuple(large for n in self.numbers if (large := size(n)) is not None)
 
     @cached_property
     def minutes(self) -> frozenset[int]:
@@ -209,7 +209,7 @@ class Record:
         if years is not None and (not day.year or day.year in years or (0 in years and str(day.year) in self.numbers)):
             return True
         candidates = [day] if day.year else [Day(y, day.month, day.day) for y in {d.year for d in self._message_days}]
-        return any(day_number(c) in self._meant for c in candidates)
+        return any(ordinal(c.year, c.month, c.day) in self._meant for c in candidates)
 
     @cached_property
     def _days(self) -> dict[tuple[int, int], set[int]]:
@@ -221,7 +221,7 @@ class Record:
 
     @cached_property
     def _message_days(self) -> frozenset[Day]:
-        return frozenset(day_of(n) for n in {int(p.at // DAY_S) for p in self.passages if p.at > 0})
+        return frozenset(Day(*civil(n)) for n in {int(p.at // DAY_S) for p in self.passages if p.at > 0})
 
     @cached_property
     def _meant(self) -> frozenset[int]:

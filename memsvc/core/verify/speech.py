@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from memsvc.core.directives import SCOPED, is_rule
+from memsvc.core.directives import is_rule
 from memsvc.core.verify.layout import Point, labelled
 from memsvc.core.verify.orders import obeys, ordered, orders
 from memsvc.core.verify.record import QUOTE, Passage, Record, fold, quotes, squeezed
@@ -190,13 +190,13 @@ class Speech:
 def _is_rule(sentence: str) -> bool:
     """Whether it is a rule, or one behind labels that somebody put before it ("assistant: ", "[result] ")."""
     for _ in range(_LABELS):
-        if is_rule(sentence, SCOPED):  # what is merely a wish or a fact orders nothing
+        if is_rule(sentence, facts=False):
             return True
         label = _LABEL.match(sentence)
         if label is None:
             return False
         sentence = sentence[label.end() :]
-    return is_rule(sentence, SCOPED)
+    return is_rule(sentence, facts=False)
 
 
 def _cut(passage: Passage, vocabulary: frozenset[str]) -> Iterator[_Sentence]:

@@ -85,6 +85,7 @@ _WORD_NUMBER = re.compile(
 _CJK_NUMBER = re.compile(r"[零〇一二两兩三四五六七八九十百千]{1,12}")
 _CJK_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
 _PHONE = re.compile(r"(?<![\w.])\+?\d(?:[ ().\-/\u00a0]{0,2}\d){6,18}(?![\w])")
+_SIZE, _MOST_DIGITS = re.compile(r"\d+(?:\.\d+)?"), 15
 DAY_S = 86_400
 
 
@@ -119,6 +120,11 @@ def readings(raw: str) -> set[str]:
     if marks[-1] in ".," and (len(parts) == 2 or marks[-1] not in marks[:-1]):
         found.add(_plain("".join(parts[:-1]), parts[-1]))
     return found or {raw}
+
+
+def size(number: str) -> float | None:
+    """How large a number of `numbers` is; None for one that has no single reading (`1,2,3`) or is too long to tell."""
+    return float(number) if len(number) <= _MOST_DIGITS and _SIZE.fullmatch(number) else None
 
 
 def _plain(whole: str, fraction: str) -> str:
@@ -199,25 +205,3 @@ def phones(text: str) -> Iterator[tuple[str, int, int]]:
     """Runs of digits that belong together although something stands between them, as digits alone."""
     for m in _PHONE.finditer(text):
         yield re.sub(r"\D", "", m[0]), m.start(), m.end()
-
-
-def day_number(day: Day) -> int:
-    """Days since 1970-01-01."""
-    year = day.year - (day.month <= 2)
-    era = year // 400
-    of_era = year - era * 400
-    of_year = (153 * (day.month + (-3 if day.month > 2 else 9)) + 2) // 5 + day.day - 1
-    return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
-
-
-def day_of(number: int) -> Day:
-    """The day that is so many days after 1970-01-01."""
-    number += 719_468
-    era = number // 146_097
-    of_era = number - era * 146_097
-    year = (of_era - of_era // 1_460 + of_era // 36_524 - of_era // 146_096) // 365
-    of_year = of_era - (365 * year + year // 4 - year // 100)
-    month = (5 * of_year + 2) // 153
-    day = of_year - (153 * month + 2) // 5 + 1
-    month += 3 if month < 10 else -9
-    return Day(year + era * 400 + (month <= 2), month, day)
