@@ -13,13 +13,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from memsvc.core.extract.handed import is_handed, quotations
+from memsvc.core.extract.handed import handed, quotations
 from memsvc.core.extract.times import stamp
 from memsvc.core.flatten import Role, Said, said
 from memsvc.core.model import Entry
 from memsvc.core.money import DAY_S
 
 _NAME = re.compile(r"([^\W\d_][\w.'\u2019-]{0,19}(?: [^\W\d_][\w.'\u2019-]{0,19})?)(: |\uff1a)")
+_GIVEN = re.compile(r"[^\W\d_][\w.'\u2019-]{0,39}(?: [^\W\d_][\w.'\u2019-]{0,39})?")
 _ROLES = """
     user assistant system developer tool function result error call media human ai bot agent model operator
     admin administrator moderator root memory service note notes warning important update summary
@@ -55,10 +56,10 @@ def spoken(entries: Sequence[Entry]) -> list[Spoken]:
     names = [_name(m.text[s[1] if s else 0 :][:60]) if m.text else None for m, s in zip(read, stamps, strict=True)]
     known = _believed(read, names)
     live = _sent_live(entries, read)
-    stamped, handed = any(stamps), any(map(is_handed, read))
+    stamped, quoting = any(stamps), handed(read)
     day: int | None = None
     found: list[Spoken] = []
-    for entry, message, dated, name in zip(entries, read, stamps, names, strict=True):
+    for at, (entry, message, dated, name) in enumerate(zip(entries, read, stamps, names, strict=True)):
         if stamped:
             day = dated[0] if dated else day
         elif live:
@@ -67,11 +68,19 @@ def spoken(entries: Sequence[Entry]) -> list[Spoken]:
         label: str = message.role
         if name is not None and name[0] in known:
             label, start = name[0], start + name[1]
-        if handed:
+        elif message.name and believable(message.name):
+            label = message.name
+        if at < quoting:
             found += [Spoken(part, speaker, day) for part, speaker in quotations(message, label)]
         else:
             found.append(Spoken(_without(message, start) if start else message, label, day))
     return found
+
+
+def believable(name: str) -> bool:
+    """Whether a name that came beside a message may be its label: it reads as one, and tells no role."""
+    parts = re.split(r"[\W_]+", name.lower())
+    return _GIVEN.fullmatch(name) is not None and _NO_NAMES.isdisjoint(parts)
 
 
 def _name(text: str) -> tuple[str, int] | None:

@@ -130,8 +130,8 @@ def _named(word: str) -> int:
 
 
 _TABLE: tuple[tuple[str, Say], ...] = (
-    (r"\bthe day before yesterday\b|\bvorgestern\b|\bavant-hier\b|\banteayer\b", _fixed("day", -2)),
-    (r"\bthe day after tomorrow\b|\bübermorgen\b|\baprès-demain\b|\bpasado mañana\b", _fixed("day", 2)),
+    (r"\b(?:the )?day before yesterday\b|\bvorgestern\b|\bavant-hier\b|\banteayer\b", _fixed("day", -2)),
+    (r"\b(?:the )?day after tomorrow\b|\bübermorgen\b|\baprès-demain\b|\bpasado mañana\b", _fixed("day", 2)),
     (
         r"\byesterday\b|\blast night\b|\bgestern\b|\bhier\b(?= |[.,!?])(?! ist| sind| und| kann| gibt)|\bayer\b",
         _fixed("day", -1),
@@ -155,14 +155,17 @@ _TABLE: tuple[tuple[str, Say], ...] = (
     (r"\blast year\b|\bletztes Jahr\b|\bl['\u2019]année dernière\b|\bel año pasado\b", _fixed("year", -1)),
     (r"\bnext year\b|\bnächstes Jahr\b|\bl['\u2019]année prochaine\b|\bel próximo año\b", _fixed("year", 1)),
 )
+_WEEKDAY_CJK = "([一二三四五六日天月火水木金土])(?:曜日?)?(?![个個回])"
 _TABLE_CJK: tuple[tuple[str, Say], ...] = (
+    ("大前天|一昨々日|그끄저께", _fixed("day", -3, True)),
+    ("大后天|大後天|明々後日|글피", _fixed("day", 3, True)),
     ("前天|一昨日|그저께", _fixed("day", -2, True)),
     ("后天|後天|明後日|모레", _fixed("day", 2, True)),
     ("昨天|昨日|昨晚|어제", _fixed("day", -1, True)),
     ("明天|明日|내일", _fixed("day", 1, True)),
-    ("(?:上周|上週|上星期|上礼拜|上禮拜|先週の)([一二三四五六日天月火水木金土])(?![个個回])", _week_of(-1)),
-    ("(?:下周|下週|下星期|下礼拜|下禮拜|来週の)([一二三四五六日天月火水木金土])(?![个個回])", _week_of(1)),
-    ("(?:这周|這週|本周|本週|这个?星期|這個?星期|今週の)([一二三四五六日天月火水木金土])(?![个個回])", _week_of(0)),
+    (f"(?:上周|上週|上星期|上礼拜|上禮拜|先週の){_WEEKDAY_CJK}", _week_of(-1)),
+    (f"(?:下周|下週|下星期|下礼拜|下禮拜|来週の){_WEEKDAY_CJK}", _week_of(1)),
+    (f"(?:这周|這週|本周|本週|这个?星期|這個?星期|今週の){_WEEKDAY_CJK}", _week_of(0)),
     ("上周|上週|上星期|先週|지난주", _fixed("week", -1, True)),
     ("下周|下週|下星期|来週|다음 ?주", _fixed("week", 1, True)),
     ("上个月|上個月|先月|지난달", _fixed("month", -1, True)),
@@ -181,6 +184,10 @@ _MAYBE = re.compile(
 )
 _CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _DATED = re.compile(r"\(\d|\d{4}")
+_QUOTATION = re.compile(
+    r"(?<=[^\w\n])(?:\"[^\"\n]{1,300}\"|[\u201c\u201e][^\u201c\u201d\n]{1,300}[\u201c\u201d]|'[^'\n]{1,300}'(?!\w))"
+)
+"""What another said, on a day that is not known."""
 _MOST = 2  # dates written into one statement
 
 
@@ -188,7 +195,7 @@ def dated(text: str, day: int) -> str:
     """A statement with the dates behind the words that tell them by the day it was said on."""
     table = _UNSPACED if _CJK.search(text) else _SPACED if _MAYBE.search(text) else ()
     found: list[tuple[int, str]] = []
-    taken: list[tuple[int, int]] = []
+    taken: list[tuple[int, int]] = [m.span() for m in _QUOTATION.finditer(text)] if table else []
     for pattern, say in table:
         for match in pattern.finditer(text):
             span = match.span()
