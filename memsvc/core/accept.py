@@ -329,7 +329,7 @@ def _with_directives(draft: _Draft, parts: Parts, budget: int, count: Count) -> 
         if rule.seq in pinned:
             continue  # quoted already, with all that was said around it
         since = "" if rule.revoked_by is None else f", revoked by {rule.revoked_by}"
-        rules = {**chosen, place: f"[{rule.seq} user{since}] {quoted(rule.text)}"}
+        rules = {**chosen, place: f"[{rule.seq} {rule.who}{since}] {quoted(rule.text)}"}
         text = "\n".join(rules[i] for i in sorted(rules))
         if count(text) <= limit and _size(replace(draft, rules=text), count) <= budget:
             chosen = rules

@@ -42,7 +42,7 @@ _AMOUNT = re.compile(
     r"(?<![\w.,])(?:[$€£¥₹]\s?\d(?:[\d,.]{0,20}\d)?(?:\s?(?:k|m|bn|million|billion))?"
     rf"|\d(?:[\d,.]{{0,20}}\d)?[ -]?(?:{_UNIT}))(?![\w-])"
     r"|(?<![\w.,/])\d{1,4} of \d{1,4}(?![\w.,/])"
-    r"|(?<![\d.])\d[\d.]{0,12}(?:元|块|円|万|公里|分钟|小时)"
+    r"|(?<![\d.])(?<!\d[,\uff0c])\d(?:[\d.,\uff0c]{0,12}\d)?(?:元|块|円|万|公里|分钟|小时)"
 )
 _BREAK = re.compile(r"[\n!?;。\uff01\uff1f\uff0c\uff1b]|[.,](?!\d)")
 
@@ -58,7 +58,9 @@ _PATH = re.compile(r"(?:~?/|\.{1,2}/)?[\w@.+%~-]{1,100}(?:/[\w@.+%~-]{1,100}){0,
 _WINDOWS_PATH = re.compile(r"(?:[A-Za-z]:|\\)\\[\w .+%~-]{1,100}(?:\\[\w .+%~-]{1,100}){0,30}")
 _PLACE = re.compile(r"([^:]+)(?::\d{1,7}){1,2}")  # path:line:column
 _VERSION = re.compile(r"v\d{1,5}(?:\.\d{1,6}){0,3}(?:-[\w.]{1,20})?|\d{1,5}(?:\.\d{1,6}){2,3}(?:-[\w.]{1,20})?")
-_ERROR = re.compile(r"E[A-Z]{4,14}|[A-Z]\w{1,40}(?:Error|Exception)|[A-Z]{2,6}-?\d{4,5}|0x[0-9a-fA-F]{4,16}")
+_CODES = "ORA|TS|CS|CA|BC|VB|LNK|MSB|NU|NETSDK|SQL|DB|PLS|TNS|RMAN|MY|ERR|ERROR|IDE|SA|WS|HTTP|RUF|PLR|PLW"
+"""What codes of errors begin with; others of that form number flights, bookings, tickets."""
+_ERROR = re.compile(rf"E[A-Z]{{4,14}}|[A-Z]\w{{1,40}}(?:Error|Exception)|(?:{_CODES})-?\d{{4,5}}|0x[0-9a-fA-F]{{4,16}}")
 _ID = re.compile(r"#?(?=[\w-]{0,60}\d)[A-Za-z0-9][\w-]{3,63}|#\d{1,9}|(?=[A-Z]*\d)[A-Z0-9]{6,}")
 _NAME = re.compile(r"[A-Za-z]\w{0,60}_\w{1,60}|[a-z]{2,40}[A-Z][A-Za-z0-9]{1,60}|(?:[A-Z][a-z0-9]{1,30}){2,6}")
 _NO_ID = re.compile(

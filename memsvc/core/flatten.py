@@ -56,11 +56,12 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One message as plain text, its parts in order."""
+    """One message as plain text, its parts in order; `name` is what the caller called a user who sent it."""
 
     seq: int
     role: Role
     pieces: tuple[Piece, ...]
+    name: str = ""
 
     @property
     def text(self) -> str:
@@ -83,7 +84,8 @@ def said(entry: Entry) -> Said:
         return Said(entry.seq, "user", ())
     role = _ROLES.get(_hashable(value.get("role")), _role_of_item(value.get("type")))
     pieces = tuple(p for p in _message(value, role) if p.text.strip() or p.name)
-    return Said(entry.seq, role, pieces)
+    name = value.get("name") if role == "user" and "role" in value else None
+    return Said(entry.seq, role, pieces, name if isinstance(name, str) else "")
 
 
 def _load(raw: bytes) -> object:

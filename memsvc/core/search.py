@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from memsvc.core.model import Entry
-from memsvc.core.original import folded, forms, plain, whole
+from memsvc.core.original import folded, forms, whole
 from memsvc.errors import InvalidRequest
 
 MOST_TERMS = 32
@@ -25,6 +25,8 @@ long output is often what is looked for)."""
 MOST_PLACES = 20
 AROUND = 90
 """Characters of a snippet on either side of a match."""
+
+_STEP = 256  # characters of a text that are folded at once to find a place in it
 
 _QUOTED = re.compile(r'"([^"]{1,200})"')
 _EDGES = " -+=~|\t\r\n.,;:!?()[]{}<>'\"`*。，、；：！？（）「」『』【】《》"
@@ -170,9 +172,21 @@ def around(text: str, query: Query, before: int) -> str:
     places = sorted(at for term in query.terms for at in _places(low, term)) or [0]
     best = max(places, key=lambda at: len({low[o : o + 3] for o in places if at <= o <= at + AROUND}))
     if len(low) != len(text):  # its places are not those of the original
-        text = plain(text) if len(plain(text)) == len(low) else low
+        best = _original(text, best)
     start, end = max(0, best - before), min(len(text), best + 2 * before)
     return ("… " if start else "") + text[start:end] + (" …" if end < len(text) else "")
+
+
+def _original(text: str, at: int) -> int:
+    """Where in a text stands what is `at` characters into its folded form, which may be longer or shorter."""
+    before = 0
+    for start in range(0, len(text), _STEP):
+        piece = text[start : start + _STEP]
+        size = len(folded(piece))
+        if before + size > at:
+            return start + next((i for i in range(len(piece)) if before + len(folded(piece[: i + 1])) > at), 0)
+        before += size
+    return len(text)
 
 
 def _places(text: str, term: str) -> list[int]:

@@ -182,7 +182,7 @@ class Chain:
         try:
             text = await asyncio.to_thread(lambda: verified(reply.text, asking.record))
         except SummarizerError as wrong:
-            raise SummarizerError(f"{reply.model}: {wrong.detail}", code=wrong.code) from None
+            raise SummarizerError(wrong.detail, code=wrong.code) from None
         except Exception as bug:
             what = f"what {reply.model} wrote could not be checked: {type(bug).__name__}"
             raise SummarizerError(what, code="summary_internal") from bug

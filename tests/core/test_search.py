@@ -132,3 +132,10 @@ def test_a_snippet_shows_where_the_words_stand_together() -> None:
     assert "billing of ERR_5023" in shown
     assert shown.startswith("… ")
     assert shown.endswith(" …")
+
+
+def test_a_snippet_is_word_for_word_where_folding_changes_lengths() -> None:
+    text = "Großer Weg, Straße. " * 40 + "Passwort: AbC-42x, Lindenstraße 41. " + "Weiße Soße. " * 40
+    shown = snippet(entry(1, text), parse("abc-42x"))
+    assert "Passwort: AbC-42x, Lindenstraße 41." in shown
+    assert snippet(entry(1, "Korrigiert: Lindenstraße 41."), parse("lindenstrasse")) == "Korrigiert: Lindenstraße 41."

@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 
 from memsvc.core.directives import asian, english, european
 from memsvc.core.directives.orders import Directive, Orders
-from memsvc.core.directives.spoken import MAX_CHARS, lines, sentences
+from memsvc.core.directives.spoken import MAX_CHARS, foreign, lines, sentences
 from memsvc.core.directives.strength import NONE, SCOPED, SOFT, STANDING
 from memsvc.core.directives.topics import revocation
 from memsvc.core.extract.handed import handed, quotations
+from memsvc.core.extract.speakers import spoken
 from memsvc.core.flatten import Said, said
 from memsvc.core.model import Entry
 
@@ -76,14 +77,22 @@ def directives(entries: Sequence[Entry]) -> tuple[Directive, ...]:
     One that was repeated stands where it was said last.
     """
     orders = Orders()
-    messages = [m for m in map(said, entries) if m.role == "user" and m.text]
-    for message, brought in zip(messages, handed(messages), strict=True):
+    every = [said(e) for e in entries]
+    who = {s.said.seq: s.label for s in spoken(entries)} if _named(every) else {}
+    for message, brought in zip(every, handed(every), strict=True):
+        if message.role != "user" or not message.text:
+            continue
         for words in _quoted(message) if brought else [message.text]:
             for text, strength in _rules(words):
-                orders.add(message.seq, text, strength)
+                orders.add(message.seq, text, strength, who.get(message.seq, "user"))
     found = list(orders)
     best = sorted(range(len(found)), key=lambda i: (found[i].revoked_by is not None, -found[i].strength, -i))
     return tuple(found[i] for i in sorted(best[:MAX_DIRECTIVES]))
+
+
+def _named(messages: Sequence[Said]) -> bool:
+    """Whether names may tell who of several said what."""
+    return any(m.role == "user" and (m.name or ":" in m.text[:50]) for m in messages)
 
 
 def _quoted(message: Said) -> list[str]:
@@ -113,9 +122,9 @@ def _sentences(text: str) -> Iterator[tuple[str, int]]:
             listing = bare.endswith((":", "：", ":**", "：**")) and _LIST_HEAD.match(bare) is not None
         inside = len(text) > _PASTED and _EDGE < line.start < len(text) - _EDGE
         opened = -1
-        for start, end in sentences(line.text):
+        for start, end, own in _own(line.text):
             sentence = line.text[start:end]
-            strength = _strength(sentence)
+            strength = _strength(own)
             if opened >= 0 and end - opened <= MAX_CHARS and _follows(sentence, strength):
                 yield line.text[opened:end], STANDING
                 opened, announced = -1, False
@@ -132,6 +141,20 @@ def _sentences(text: str) -> Iterator[tuple[str, int]]:
             if strength or revocation(sentence) is not None:
                 yield sentence, strength
         announced = opened >= 0
+
+
+def _own(line: str) -> Iterator[tuple[int, int, str]]:
+    """Beginning and end of each sentence of a line, and what of it is not somebody else's; none without any."""
+    spans = foreign(line)
+    for start, end in sentences(line):
+        own, at = "", start
+        for begin, stop in spans:
+            if at < stop and begin < end:
+                own += line[at : max(at, begin)]
+                at = min(end, stop)
+        own += line[at:end]
+        if own.strip():
+            yield start, end, own.strip()
 
 
 def _is_item(line: str, sentence: str) -> bool:

@@ -134,7 +134,7 @@ _WISHES = words(
     """
 )
 _NEVERS = words("never always don't do")
-_QUOTED = re.compile(r"[\"\u201c][^\"\u201c\u201d]{0,300}[\"\u201d]")
+_QUOTED = re.compile(r"[\"\u201c][^\"\u201c\u201d]{0,300}[\"\u201d]|(?<=: )'(?:[^'\n]|(?<=\w)'(?=\w)){12,300}'(?!\w)")
 _WORD = re.compile(r"[a-z][a-z'-]*")
 _TYPOGRAPHY = str.maketrans({"\u2019": "'", "\u2018": "'", "*": None, "`": None, "_": " ", "\u00a0": " "})
 _COMMA = re.compile(r"[,:] ?")

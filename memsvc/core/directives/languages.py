@@ -29,7 +29,9 @@ GERMAN = Language(
     """,
     not_rule=r"ich|wir|er|sie wird|es|hab\w*|bin|wird|war|geht|hatte|ist|sind|kommt|noch",
     ban=r"""
-    (?:verrat|sag|erzähl|zeig|gib)\w* (?:\w+ )?niemandem|(?:keine?|nie wieder) (?!ahnung|sorge|problem|zeit|lust
+    (?:verrat|sag|erzähl|zeig|gib)\w* (?:\w+ )?niemandem
+    |(?:ruf|kontaktier|stör|schreib|frag)\w{0,3}(?: sie)? (?:mich|mir|uns) (?:bitte )?(?:nicht|nie|niemals)(?: mehr)?\b
+    |(?:keine?|nie wieder) (?!ahnung|sorge|problem|zeit|lust
     |frage|angst|ursache|panik|eile|chance|wunder|idee
     |mensch)[\w-]+(?: [\w-]+){0,2}?(?: bitte| mehr| verwenden| benutzen| nutzen| einsetzen| schreiben
     | in .{1,30})*[.!]*$|(?:verwende|benutz|nutz|erwähn|schreib|lösch|änder|teil|verrat|nenn|sag|mach|gib|installier
@@ -108,7 +110,7 @@ SPANISH = Language(
     """,
     lead=r"por favor|porfa|y|pero|también|además|entonces|ok|vale|gracias|hola|importante|nota|regla|oye",
     verb=r"""
-    (?:respond|contest|escrib|us[ae]|utili|sé|sea|llám|trát|tuté|habl|pregúnt|pregunt|muéstr|muestr|enséñ|di(?!\w)
+    (?:resp[oó]nd|cont[eé]st|escr[ií]b|us[ae]|utili|sé|sea|llám|trát|tuté|habl|pregúnt|pregunt|muéstr|muestr|enséñ|di(?!\w)
     |dilo|dime|diga|díg|dí|haz|hag|da|dé|indi|cita|cite|añad|agreg|evit|borr|elimin|cambi|mencion|empie|empiec|termin
     |mant|qued|verifi|comprueb|esper|explic|tradu|pon|incluy|limit|confirm|avis|corrig|corrij|no(?= )(?! (?:es|he|ha
     |hay|sé|soy|está)\b))[\wáéíóú]*

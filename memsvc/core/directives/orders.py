@@ -20,12 +20,14 @@ class Directive:
         strength: 3 for a rule in so many words, 2 for one of an occasion or of the form of answers, 1 for a
             preference or a fact about the person.
         revoked_by: the later message that took it back or replaced it.
+        who: the name of who said it, where there are several.
     """
 
     seq: int
     text: str
     strength: int = STANDING
     revoked_by: int | None = None
+    who: str = "user"
 
 
 class Orders:
@@ -39,12 +41,15 @@ class Orders:
     def __iter__(self) -> Iterator[Directive]:
         return (order for order, _ in self._all.values())
 
-    def add(self, seq: int, text: str, strength: int) -> None:
+    def add(self, seq: int, text: str, strength: int, who: str = "user") -> None:
         """Take a sentence in: a rule, or (strength 0) one that can only take others back."""
         back = revocation(text)
         about = topic(text) if back is None else back.topic
         if back is not None:
             hits = [i for i in reversed(self._all) if back.covers(self._all[i][1])][:_MOST_LOOKED_AT]
+            if back.definite and not hits:
+                meant = [i for i, (order, was) in self._all.items() if order.revoked_by is None and back.mentions(was)]
+                hits = meant if len(meant) == 1 else []
             for i in hits:
                 self._revoke(i, seq)
             if not hits and strength == NONE:
@@ -52,7 +57,7 @@ class Orders:
         else:
             self._replace(seq, text, about)
         place, self._next = self._next, self._next + 1
-        self._all[place] = (Directive(seq, text, STANDING if back is not None else strength), about)
+        self._all[place] = (Directive(seq, text, STANDING if back is not None else strength, who=who), about)
         for key in _keys(text, about):
             self._alike.setdefault(key, []).append(place)
 

@@ -45,6 +45,13 @@ _SHORT = re.compile(
     r"|\b[a-z]\.|^\W{0,4}\w{1,3}[.)])$",
     re.IGNORECASE,
 )
+_QUOTATION = re.compile(
+    r"(?<!\w)[\"\u201c\u201e\u00ab\u300c]([^\"\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d]{8,2000})"
+    r"[\"\u201d\u201c\u00bb\u300d]"
+)
+_CALLED = re.compile(
+    r"\b(?:rules?|follow|remember|obey|from now on|regeln?|règles?|reglas?)\b|规则|ルール", re.IGNORECASE
+)
 _BLANK = re.compile(r"\S")
 
 
@@ -96,6 +103,16 @@ def sentences(line: str) -> Iterator[tuple[int, int]]:
         yield from _trimmed(line, start, found.end())
         start = found.end()
     yield from _trimmed(line, start, len(line))
+
+
+def foreign(line: str) -> list[tuple[int, int]]:
+    """Where a line quotes several sentences at once: a text of somebody else, unless it is called a rule."""
+    return [
+        found.span()
+        for found in _QUOTATION.finditer(line)
+        if _END.search(found[1], 0, len(found[1]) - 1)
+        and not _CALLED.search(line, max(0, found.start() - 60), found.start())
+    ]
 
 
 def _trimmed(line: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -42,7 +42,7 @@ _SLOTS = (
         "name",
         patterns(
             r"""
-        (?:please |from now on,? |now )*call me \w{1,30}(?:[ .]{1,2}\w{1,30}){0,3} ?
+        (?:please |also,? |and |from now on,? |now )*call me \w{1,30}(?:[ .]{1,2}\w{1,30}){0,3} ?
             (?:from now on|instead|please)?[.! ]*$
             |nenn(?:e)? mich \w+[.! ]*$|appelle-moi \w+[.! ]*$|ll[áa]mame \w+[.! ]*$
         (?:请|以后|从现在起|都|，)*(?:叫|称呼)我[^，。！]{1,8}[。！]?$
@@ -76,8 +76,9 @@ _SLOTS = (
 _FORGET = patterns(
     r"""
     (?:forget|ignore|disregard|drop|cancel|scrap|discard|revoke|lift|undo)(?: about)? (?:what i (?:said|told you
-        |asked)|(?:my|the|that|your) (?:\w+ ){0,2}?(?:rules?|instructions?|constraints?|requests?|requirements?
-        |preferences?|ban|restrictions?|limit))(?: (?:about|on|of|for|regarding|with|concerning))?\b(?P<what>.*)
+        |asked)|(?:my|the|that|your) (?P<which>(?:\w+ ){0,2}?)(?:rules?|instructions?|constraints?|requests?
+        |requirements?|preferences?|ban|restrictions?|limit
+        |thing))(?: (?:about|on|of|for|regarding|with|concerning))?\b(?P<what>.*)
     (?:(?:my|the|that) (?:\w+ ){0,2}?(?:rule|instruction|constraint|ban|restriction)) (?:about|on|against|for
         |of) (?P<what>.{2,60}?) (?:no longer (?:applies|holds)|is (?:off|lifted|void|gone|over)|does(?: not
         |n[\u2019']t) apply)
@@ -116,6 +117,15 @@ _RELEASE = patterns(
     """
 )
 """What was asked for need not be done."""
+_SWITCH = patterns(
+    r"""
+    (?:(?:ok|okay|alright|so|and|please|now|then|you can|you may|let[\u2019']?s|we can)[, ]{1,2})*
+        (?:switch|change|go|come)\s
+        back (?:to|into) <LANGUAGES>(?: now| again| please| from now on|,)*[.! ]*$
+    """,
+    {"LANGUAGES": _LANGUAGES},
+)
+"""The language of answers is again what it was."""
 _EMPTY = words(
     """
     a an the and or but so then also please kindly just only always never not no do don't dont does doing did be is
@@ -145,7 +155,7 @@ _CJK_EMPTY = re.compile(
 )
 _SIGNS = words(
     """
-    again forget ignore disregard drop cancel scrap discard revoke lift undo longer more anymore on rule ban wieder
+    again back forget ignore disregard drop cancel scrap discard revoke lift undo longer more anymore on rule ban wieder
     vergiss ignoriere streich mehr nouveau oublie oubliez ignorez puedes olvida
     """
 )
@@ -209,17 +219,25 @@ class Revocation:
 
     Attributes:
         only: it takes back only what forbids (True) or only what asks for something (False).
+        definite: it speaks of the one rule there is of that kind ("the layover rule").
     """
 
     topic: Topic
     only: bool | None
+    definite: bool = False
 
     def covers(self, old: Topic) -> bool:
         """Whether it takes that rule back: it has to be about nothing that the rule is not about, and the rule about
         little else."""
         mine = self.topic.words
+        if self.topic.slot:
+            return self.topic.slot == old.slot
         about = bool(mine) and mine <= old.words and len(mine) >= _LEAST_SHARE * len(old.words)
         return about and (self.only is None or self.only == old.negative)
+
+    def mentions(self, old: Topic) -> bool:
+        """Whether it may speak of that rule among others."""
+        return bool(self.topic.words) and self.topic.words <= old.words
 
 
 def revocation(text: str) -> Revocation | None:
@@ -230,11 +248,17 @@ def revocation(text: str) -> Revocation | None:
     signs = not _SIGNS.isdisjoint(low.replace(",", " ").rstrip(".! ").split())
     if not signs and (low.isascii() or not any(sign in low for sign in _SIGNS_CJK)):
         return None
+    if any(p.match(low) for p in _SWITCH):
+        return Revocation(Topic(frozenset(), False, _SLOTS[0][0]), None)
     for block, only in ((_FORGET, None), (_ALLOW, True), (_RELEASE, False)):
         for pattern in block:
             found = pattern.search(low)
             if found is not None and not _NOT_TAKEN_BACK.search(low, 0, found.start()):
-                what = " ".join(x for x in found.groupdict().values() if x)
+                said = found.groupdict()
+                which = _stems(said.pop("which", None) or "")
+                if which:
+                    return Revocation(Topic(which, False, ""), only, definite=True)
+                what = " ".join(x for x in said.values() if x)
                 return Revocation(Topic(_stems(what), False, ""), only)
     return None
 

@@ -21,6 +21,7 @@ from memsvc.core.model import Entry
 from memsvc.core.money import DAY_S
 
 _NAME = re.compile(r"([^\W\d_][\w.'\u2019-]{0,19}(?: [^\W\d_][\w.'\u2019-]{0,19})?)(: |\uff1a)")
+_GIVEN = re.compile(r"[^\W\d_][\w.'\u2019-]{0,39}(?: [^\W\d_][\w.'\u2019-]{0,39})?")
 _ROLES = """
     user assistant system developer tool function result error call media human ai bot agent model operator
     admin administrator moderator root memory service note notes warning important update summary
@@ -77,6 +78,8 @@ def spoken(entries: Sequence[Entry]) -> list[Spoken]:
         label: str = message.role
         if name is not None and name[0] in known:
             label, start = name[0], start + name[1]
+        elif message.name and believable(message.name):
+            label = message.name
         if by_hand:
             parts = quotations(message, label)
             found += [Spoken(part, label if who in NOT_BY_OTHERS else who, day) for part, who in parts]
@@ -94,6 +97,11 @@ def _stamps(
     dated = Counter(m.role for m, s in zip(read, found, strict=True) if s is not None)
     usual = {role for role, n in dated.items() if n >= max(2, _LEAST_SHARE * all_of[role])}
     return [s if known or m.role in usual else None for m, s, known in zip(read, found, named, strict=True)]
+
+
+def believable(name: str) -> bool:
+    """Whether a name that came beside a message may be its label: it reads as one, and tells no role."""
+    return _GIVEN.fullmatch(name) is not None and not _tells_a_role(name)
 
 
 def _name(text: str) -> tuple[str, int] | None:

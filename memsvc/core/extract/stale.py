@@ -46,8 +46,8 @@ _QUANTITY = re.compile(r"[$€£¥]\s?\d|\d\s?(?:%|[$€£¥])|\d{4}-\d\d-\d\d")
 _ONE_ONLY = re.compile(r"\b(?:only|nobody else|no one else|solely|exclusively)\b", re.IGNORECASE)
 _BROKEN = re.compile(r"[.,;:!?]")
 _UNSURE = re.compile(
-    r"[?\uff1f]|\b(?:if|whether|unless|maybe|perhaps|might|could|would|should|suppose|imagine|pretend|for example|wish)\b"
-    r"|如果|要是|假如|也许|可能|もし|かも|만약",
+    r"[?\uff1f]|\b(?:if|whether|unless|maybe|perhaps|might|could|would|should|suppose|imagine|pretend"
+    r"|for example|wish)\b|如果|要是|假如|也许|可能|もし|かも|만약",
     re.IGNORECASE,
 )
 """Of a statement that asks or supposes something."""

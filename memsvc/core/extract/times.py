@@ -144,8 +144,8 @@ def _named(word: str) -> int:
 
 
 _TABLE: tuple[tuple[str, Say], ...] = (
-    (r"\bthe day before yesterday\b|\bvorgestern\b|\bavant-hier\b|\banteayer\b", _fixed("day", -2)),
-    (r"\bthe day after tomorrow\b|\bübermorgen\b|\baprès-demain\b|\bpasado mañana\b", _fixed("day", 2)),
+    (r"\b(?:the )?day before yesterday\b|\bvorgestern\b|\bavant-hier\b|\banteayer\b", _fixed("day", -2)),
+    (r"\b(?:the )?day after tomorrow\b|\bübermorgen\b|\baprès-demain\b|\bpasado mañana\b", _fixed("day", 2)),
     (
         r"\byesterday\b|\blast night\b|\bgestern\b|\bayer\b"
         r"|\bhier\b(?= (?:soir|matin|après-midi|j'|je |on |nous |il a|elle a)|,? (?:j'|je |on |nous ))",
@@ -201,6 +201,8 @@ _WEEKDAY_ZH = (
 _LAST_ZH, _NEXT_ZH = "(?<![晚早网網线線马馬以天路身手地桌])上", "(?<![线線楼樓天乡鄉底地门門])下"
 _WEEK_ZH = "(?:[周週]|个?星期|個星期|个?礼拜|個?禮拜)"
 _TABLE_ZH: tuple[tuple[str, Say], ...] = (
+    (f"{_INSIDE}大前天", _fixed("day", -3, True)),
+    (f"{_INSIDE}大[后後]天", _fixed("day", 3, True)),
     (f"{_INSIDE}前天(?![天气氣空色下才生赋真文堂])", _fixed("day", -2, True)),
     (f"{_INSIDE}[后後]天(?![天气氣空色下才生赋真文堂性])", _fixed("day", 2, True)),
     ("昨天|昨日|昨晚", _fixed("day", -1, True)),
@@ -222,6 +224,8 @@ _TABLE_ZH: tuple[tuple[str, Say], ...] = (
     (rf"(?<=[我们們]){_N_CJK} ?(天|[周週]|个星期|個星期|个月|個月|年)之?[后後]", _counted(1, True)),
 )
 _TABLE_JA: tuple[tuple[str, Say], ...] = (
+    ("一昨々日", _fixed("day", -3, True)),
+    ("明々後日", _fixed("day", 3, True)),
     ("一昨日", _fixed("day", -2, True)),
     ("明後日", _fixed("day", 2, True)),
     ("昨日|昨晩", _fixed("day", -1, True)),
@@ -238,6 +242,8 @@ _TABLE_JA: tuple[tuple[str, Say], ...] = (
     (rf"(?:^|(?<=[、。\s]))(?:約)?{_N_CJK} ?(日|週間|か月|ヶ月|年)前", _counted(-1, True)),
 )
 _TABLE_KO: tuple[tuple[str, Say], ...] = (
+    ("그끄저께", _fixed("day", -3, True)),
+    ("글피", _fixed("day", 3, True)),
     ("그저께", _fixed("day", -2, True)),
     ("어제", _fixed("day", -1, True)),
     ("내일", _fixed("day", 1, True)),
@@ -260,6 +266,10 @@ _MAYBE = re.compile(
 )
 _HAN, _KANA, _HANGUL = re.compile("[\u3400-\u9fff]"), re.compile("[\u3040-\u30ff]"), re.compile("[\uac00-\ud7af]")
 _DATED = re.compile(r"\(\d|\d{4}")
+_QUOTATION = re.compile(
+    r"(?<=[^\w\n])(?:\"[^\"\n]{1,300}\"|[\u201c\u201e][^\u201c\u201d\n]{1,300}[\u201c\u201d]|'[^'\n]{1,300}'(?!\w))"
+)
+"""What another said, on a day that is not known."""
 _MOST = 2  # dates written into one statement
 
 
@@ -267,7 +277,7 @@ def dated(text: str, day: int) -> str:
     """A statement with the dates behind the words that tell them by the day it was said on."""
     table, cjk = _table(text)
     found: list[tuple[int, str]] = []
-    taken: list[tuple[int, int]] = []
+    taken: list[tuple[int, int]] = [m.span() for m in _QUOTATION.finditer(text)] if table else []
     for pattern, say in table:
         for match in pattern.finditer(text):
             span = match.span()

@@ -31,6 +31,14 @@ _SENTENCE = re.compile(
     r"(?<=[.!?…])[\"'\u201d\u2019)\]]{0,3}\s+|(?<=[。\uff01\uff1f\uff1b])\s*|(?<=[,;}\]]) (?=[\[{\"])"
 )
 _ENUMERATOR = re.compile(r"^\W{0,4}\w{1,3}[.)]$")
+_GOES_ON = re.compile(
+    r"\b(?:no|nr|str|\w{2,12}str|tel|art|abs|fig|vol|approx|ca)\.\s+\0(?:\d|[A-Z]{1,6}-?\d)"
+    r"|\b(?:dr|mr|mrs|ms|prof|hr|fr|sra?)\.\s+\0[A-Z]|\b(?:e\.g|i\.e|z\.\s?b|d\.\s?h|u\.\s?a|bzw|vs)\.\s+\0"
+    r"|\b\d{1,2}\.\s+\0(?:jan(?:uar)?|feb(?:ruar)?|märz|apr(?:il)?|mai|ju[nl]i?|aug(?:ust)?|sept?(?:ember)?|okt(?:ober)?"
+    r"|nov(?:ember)?|dez(?:ember)?)\b",
+    re.IGNORECASE,
+)
+"""Where a full stop, before the NUL, ends an abbreviation or the number of a day and no sentence."""
 _SAYS = re.compile(r"[^\W_]")
 _FAILURE = re.compile(
     r"\b(?:error|exception|traceback|failed|failure|fatal|panic|denied|refused|not found|cannot|undefined|"
@@ -193,7 +201,8 @@ def _sentences(line: str) -> Iterator[tuple[str, str]]:
     start = 0
     for match in _SENTENCE.finditer(line):
         sentence = line[start : match.end()].strip()
-        if not _ENUMERATOR.match(sentence[:8]):
+        goes_on = _GOES_ON.search(line[max(start, match.end() - 16) : match.end()] + "\0" + line[match.end() :][:12])
+        if not goes_on and not _ENUMERATOR.match(sentence[:8]):
             yield from _pieces(sentence, " " if line[match.end() - 1].isspace() else "")
             start = match.end()
     yield from _pieces(line[start:].strip(), " ")

@@ -61,7 +61,7 @@ _CLAUSE = re.compile(
     r"|car|pero|y|porque|it's|it was|i'm|i'd|i've|i)\b)",
     re.IGNORECASE,
 )
-_CLAUSE_CJK = re.compile("(?<=[，；])")
+_CLAUSE_CJK = re.compile("[，；]")
 _LONG, _LEAST_HEAD, _LEAST_REST = 70, 18, 18  # characters: of a sentence worth cutting, and of the parts
 _EDGE = "，；、, "
 
