@@ -63,7 +63,7 @@ def test_the_snippet_of_the_recall_page_runs(server: str, capsys: pytest.Capture
     exec(compile(block.replace(ADDRESS, server), "recall.md", "exec"), {})
     shown = capsys.readouterr().out
     assert "[1 user, " in shown
-    assert shown.rstrip().endswith("Where is parcel 4711?")
+    assert "\nWhere is parcel 4711?\n" in shown
 
 
 def settings() -> list[dict[str, str]]:

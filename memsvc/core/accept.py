@@ -133,13 +133,14 @@ def gather(
     """The parts for a block that stands for `covered` (not empty); `pins` are all that it must hold. `reading` is of
     the same messages; without it no value is known to be out of date."""
     outdated = reading.outdated if reading is not None else {}
+    sources = reading.sources if reading is not None else spoken(covered)
     return Parts(
         to_seq=covered[-1].seq,
         from_seq=covered[0].seq,
         request=None if request is None else asked(request),
         pins=tuple(quote(p) for p in pins),
-        directives=_in_force(directives(covered), outdated),
-        artifacts=artifacts(reading.sources if reading is not None else spoken(covered), outdated),
+        directives=_in_force(directives(covered, {s.said.seq: s.label for s in sources}), outdated),
+        artifacts=artifacts(sources, outdated),
     )
 
 

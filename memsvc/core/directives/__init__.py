@@ -10,7 +10,7 @@ sentence takes back or replaces is marked. The work is linear in the text and bo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from memsvc.core.directives import asian, english, european
 from memsvc.core.directives.orders import Directive, Orders
@@ -70,15 +70,17 @@ _STATES = re.compile(
 )
 
 
-def directives(entries: Sequence[Entry]) -> tuple[Directive, ...]:
+def directives(entries: Sequence[Entry], who: Mapping[int, str] | None = None) -> tuple[Directive, ...]:
     """The user's standing orders in the order they were given, at most MAX_DIRECTIVES; those that were revoked go
     first, then the weakest.
 
-    One that was repeated stands where it was said last.
+    One that was repeated stands where it was said last. `who` are the labels of the speakers by message number, where
+    they are known already.
     """
     orders = Orders()
     every = [said(e) for e in entries]
-    who = {s.said.seq: s.label for s in spoken(entries)} if _named(every) else {}
+    if who is None:
+        who = {s.said.seq: s.label for s in spoken(entries)} if _named(every) else {}
     for message, brought in zip(every, handed(every), strict=True):
         if message.role != "user" or not message.text:
             continue

@@ -62,30 +62,37 @@ def superseded(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabula
     Short messages are compared as a whole, too: what is one fact may be said in two sentences.
     """
     terms = [_without_heading(u.text, t, vocabulary) for u, t in zip(units, terms, strict=True)]
-    stale = set(_replaced(units, terms, vocabulary)) | _of_subjects(units, vocabulary)
-    wholes, whole_terms, parts = _wholes(units, terms)
-    if len(wholes) < len(units):
-        for i, j in _replaced(wholes, whole_terms, vocabulary).items():
-            anew = frozenset(whole_terms[j])  # what else was said in the message holds on
-            stale.update(part for part in parts[i] if any(t in anew for t in terms[part]))
+    stale = _of_subjects(units, vocabulary)
+    said, said_terms, parts = _with_wholes(units, terms)
+    for i, j in _replaced(said, said_terms, vocabulary).items():
+        anew = frozenset(said_terms[j])  # what else was said in the message holds on
+        stale.update(parts[i] if len(parts[i]) == 1 else [p for p in parts[i] if any(t in anew for t in terms[p])])
     return stale
 
 
-def _wholes(
+def _with_wholes(
     units: Sequence[Unit], terms: Sequence[tuple[str, ...]]
 ) -> tuple[list[Unit], list[tuple[str, ...]], list[list[int]]]:
-    """Short messages as one statement each, their terms, and the indices of the statements in them."""
-    by_message: dict[int, list[int]] = {}
+    """The statements, and behind those of a short message the message as one statement; the terms of each, and the
+    indices of the statements in it."""
+    said: list[Unit] = []
+    said_terms: list[tuple[str, ...]] = []
+    parts: list[list[int]] = []
+    start = 0
     for i, unit in enumerate(units):
-        if unit.speech:
-            by_message.setdefault(unit.message, []).append(i)
-    parts = [
-        own
-        for own in by_message.values()
-        if len(own) <= _MOST_SENTENCES and sum(len(terms[i]) for i in own) <= _MOST_TERMS
-    ]
-    wholes = [replace(units[own[0]], text=" ".join(units[i].text for i in own)) for own in parts]
-    return wholes, [tuple(dict.fromkeys(t for i in own for t in terms[i])) for own in parts], parts
+        said.append(unit)
+        said_terms.append(terms[i])
+        parts.append([i])
+        if i + 1 < len(units) and units[i + 1].message == unit.message:
+            continue
+        own, start = range(start, i + 1), i + 1
+        if 1 < len(own) <= _MOST_SENTENCES and all(units[p].speech for p in own):
+            together = tuple(dict.fromkeys(t for p in own for t in terms[p]))
+            if len(together) <= _MOST_TERMS:
+                said.append(replace(unit, text=" ".join(units[p].text for p in own)))
+                said_terms.append(together)
+                parts.append(list(own))
+    return said, said_terms, parts
 
 
 def _replaced(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabulary: Vocabulary) -> dict[int, int]:

@@ -293,9 +293,10 @@ def dated(text: str, day: int) -> str:
 
 def _table(text: str) -> tuple[tuple[tuple[re.Pattern[str], Say], ...], bool]:
     """The words of the language that a text is in, and whether its dates are written as in China and Japan."""
-    for letters, table in ((_KANA, _JAPANESE), (_HANGUL, _KOREAN), (_HAN, _CHINESE)):
-        if letters.search(text):
-            return table, True
+    if not text.isascii():
+        for letters, table in ((_KANA, _JAPANESE), (_HANGUL, _KOREAN), (_HAN, _CHINESE)):
+            if letters.search(text):
+                return table, True
     return (_SPACED if _MAYBE.search(text) else ()), False
 
 
