@@ -207,7 +207,7 @@ def _find(piece: Piece) -> Iterator[tuple[Kind, str, str]]:
             continue  # a closing tag, not a path
         seen.add(token)
         word = token.lstrip(":").rstrip(_TRIM)
-        place = _PLACE.fullmatch(word)
+        place = _PLACE.fullmatch(word) if ":" in word else None
         word = place.group(1) if place and ("/" in word or "." in word) else word
         kind = _classify(word)
         if kind is not None:

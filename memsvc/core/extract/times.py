@@ -259,11 +259,12 @@ _SPACED = tuple((re.compile(p, re.IGNORECASE), say) for p, say in _TABLE)
 _CHINESE, _JAPANESE, _KOREAN = (
     tuple((re.compile(p), say) for p, say in table) for table in (_TABLE_ZH, _TABLE_JA, _TABLE_KO)
 )
-_MAYBE = re.compile(
-    r"yesterday|tomorrow|night|ago\b|in \w|last |past |this |next |gestern|morgen|vor |hier|demain|il y a|dern|proch"
-    r"|ayer|pasad|hace|próxim|letzt|nächst|dieses",
-    re.IGNORECASE,
-)
+_MAYBE_WORDS = """
+    yesterday tomorrow night ago in_ last_ past_ this_ next_ gestern morgen vor_ hier demain il_y_a dern proch ayer
+    pasad hace próxim letzt nächst dieses
+"""
+_MAYBE = tuple(word.replace("_", " ") for word in _MAYBE_WORDS.split())
+"""A text without any of these has no words that tell a day."""
 _HAN, _KANA, _HANGUL = re.compile("[\u3400-\u9fff]"), re.compile("[\u3040-\u30ff]"), re.compile("[\uac00-\ud7af]")
 _DATED = re.compile(r"\(\d|\d{4}")
 _QUOTATION = re.compile(
@@ -297,7 +298,8 @@ def _table(text: str) -> tuple[tuple[tuple[re.Pattern[str], Say], ...], bool]:
         for letters, table in ((_KANA, _JAPANESE), (_HANGUL, _KOREAN), (_HAN, _CHINESE)):
             if letters.search(text):
                 return table, True
-    return (_SPACED if _MAYBE.search(text) else ()), False
+    low = text.lower()
+    return (_SPACED if any(word in low for word in _MAYBE) else ()), False
 
 
 _MONTH = "|".join(m[:3] for m in MONTHS)
