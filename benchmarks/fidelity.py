@@ -139,7 +139,7 @@ def _told(speeds: Json) -> str:
     if not speeds:
         return ""
     each = ", ".join(f"{kind} {seconds:.2f} s" for kind, seconds in speeds.items())
-    return f"\nOne compaction of {SPEED_TOKENS:,} tokens to {SPEED_SHARE:.0%}: {each} (asked: 1 s, aim 0.3 s).\n"
+    return f"\nOne compaction of {SPEED_TOKENS:,} tokens to {SPEED_SHARE:.0%}: {each} (goal: 1 s, aim 0.3 s).\n"
 
 
 def _put_between(page: Path, marks: tuple[str, str], text: str) -> None:

@@ -100,7 +100,7 @@ class Figures:
 
 def summary(figures: Figures) -> str:
     """The table for readers: the best baseline, the service after each number of compactions, and what is asked."""
-    head = ["measure, %", "best of the others", *_after(figures.epochs), "last / first", "budget used", "asked", "aim"]
+    head = ["measure, %", "best of the others", *_after(figures.epochs), "last / first", "budget used", "goal", "aim"]
     lines = []
     for row in ROWS:
         best, ours = figures.best(row), [figures.value(row, OURS, e) for e in figures.epochs]

@@ -10,12 +10,12 @@ Same inputs, same bytes: nothing in it tells time, attempt or epoch.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from memsvc.core.artifacts import IN_WORDS, Artifact, artifacts, lines
 from memsvc.core.asking import Reply, headings
-from memsvc.core.directives import Directive, directives
+from memsvc.core.directives import Directive, directives, in_force
 from memsvc.core.extract.reading import Reading
 from memsvc.core.extract.speakers import spoken
 from memsvc.core.flatten import said
@@ -74,12 +74,6 @@ _CHAT = re.compile(
     r"|(?:thank you|thanks) for\b|how can i (?:help|assist)\b",
     re.IGNORECASE,
 )
-_ONE_VALUE = re.compile(
-    r"[$€£¥]\s?\d|\d\s?(?:%|[$€£¥])|\d{4}-\d\d-\d\d|\b(?:only|nobody else|no one else|solely|exclusively)\b"
-    r"|\b(?:the|our|my)\b[^.;]{1,60}\d",
-    re.IGNORECASE,
-)
-"""What can be of one value at a time: a sum, a date, whoever alone may do something, "the code 17"."""
 _SHORT = 200  # characters; a placeholder is no longer
 
 
@@ -139,15 +133,9 @@ def gather(
         from_seq=covered[0].seq,
         request=None if request is None else asked(request),
         pins=tuple(quote(p) for p in pins),
-        directives=_in_force(directives(covered, {s.said.seq: s.label for s in sources}), outdated),
+        directives=in_force(directives(covered, {s.said.seq: s.label for s in sources}), outdated),
         artifacts=artifacts(sources, outdated),
     )
-
-
-def _in_force(found: Sequence[Directive], outdated: Mapping[int, Sequence[str]]) -> tuple[Directive, ...]:
-    """Without the rules that set one value and were set anew. In doubt a rule stays: what must not be done with A and
-    what must not be done with B both hold, and one rule too many does less harm."""
-    return tuple(d for d in found if not any(s in d.text and _ONE_VALUE.search(s) for s in outdated.get(d.seq, ())))
 
 
 def check_reply(reply: Reply) -> None:
@@ -173,10 +161,14 @@ def check_reply(reply: Reply) -> None:
 
 def check_gain(*, replaced_tokens: int, block_tokens: int) -> None:
     """Refuse a block that saves too little to be worth a new prefix."""
-    least = max(MIN_GAIN_TOKENS, MIN_GAIN_SHARE * replaced_tokens)
-    if replaced_tokens - block_tokens < least:
+    if replaced_tokens - block_tokens < least_gain(replaced_tokens):
         what = f"a summary of {block_tokens} tokens for {replaced_tokens} tokens saves too little"
         raise SummarizerError(what, code="no_gain")
+
+
+def least_gain(replaced_tokens: int) -> float:
+    """Tokens that a block must save."""
+    return max(MIN_GAIN_TOKENS, MIN_GAIN_SHARE * replaced_tokens)
 
 
 def neutralise(text: str) -> str:
@@ -238,14 +230,14 @@ def compose(body: str, parts: Parts, budget_tokens: int, count: Count) -> str:
     text = own_words(body)
     found = _clean(parts.artifacts)
     room = budget_tokens - _size(replace(draft, body="x"), count)
-    limit = room - _kept_for_values(found, budget_tokens, room, count)
+    limit = room - _kept_for_values([a for a in found if a.text not in text], budget_tokens, room, count)
     while True:
         full = replace(draft, body=trim(text, limit, count))
         room = budget_tokens - _size(full, count) - count(_VALUES) - 2
         said = str(full)
-        found = [a for a in found if a.text not in said]
+        left = [a for a in found if a.text not in said]
         while room > 0:
-            candidate = replace(full, values="\n".join(lines(found, room, count)))
+            candidate = replace(full, values="\n".join(lines(left, room, count)))
             if candidate.values and _size(candidate, count) <= budget_tokens:
                 return str(candidate)
             room -= 1 + room // 16

@@ -24,6 +24,8 @@ PATIENCE_S = 900.0
 """The longest that one summarizer may take: a backstop, those that call a model have limits of their own."""
 TOO_LONG = 1.5
 """An answer of more than so many times its budget is sent back once; after that it is cut."""
+WORTH_FILLING = 12
+"""Tokens left in a block that a statement could take."""
 REPAIRABLE = frozenset(
     {"summary_incomplete", "summary_empty", "summary_placeholder", "summary_chat", "summary_unstructured"}
     | {"summary_unsupported", "summary_stale", "summary_steered", "summary_language", "summary_thin"}
@@ -125,6 +127,8 @@ class Chain:
             try:
                 reply = await self._answered(summarizer, wanted, done)
                 await self._compose(reply, wanted, done)
+                if not reply.written and self._spare(done, wanted):
+                    await self._fill(summarizer, wanted, done)
             except SummarizerError as failed:
                 refused = failed
                 self._note(summarizer, failed, done)
@@ -212,6 +216,19 @@ class Chain:
         tokens = self._count(block) + FRAMING_TOKENS
         accept.check_gain(replaced_tokens=wanted.replaced, block_tokens=tokens)
         done.block, done.tokens, done.model = block, tokens, reply.model
+
+    def _spare(self, done: Written, wanted: Wanted) -> bool:
+        return bool(done.block) and wanted.budget - done.tokens >= WORTH_FILLING
+
+    async def _fill(self, summarizer: Summarizer, wanted: Wanted, done: Written) -> None:
+        """Use what a block has left: room was kept for exact values that the body holds itself. Only for those who
+        select, which costs no call and is sure to fit."""
+        more = wanted.request.budget_tokens + wanted.budget - done.tokens
+        reply = await summarizer.summarize(replace(wanted.request, budget_tokens=more))
+        block = await asyncio.to_thread(accept.compose, reply.text, wanted.parts, wanted.budget, self._count)
+        tokens = self._count(block) + FRAMING_TOKENS
+        if done.tokens < tokens <= wanted.budget and wanted.replaced - tokens >= accept.least_gain(wanted.replaced):
+            done.block, done.tokens = block, tokens
 
     def _note(self, summarizer: Summarizer, failed: SummarizerError, done: Written) -> None:
         done.refused.append(_named(summarizer, failed.detail))

@@ -153,3 +153,22 @@ def test_the_same_whatever_order_a_process_keeps_its_sets_in() -> None:
         for seed in ("0", "1", "2")
     }
     assert len(shown) == 1
+
+
+def test_an_answer_that_repeats_a_value_goes_with_it() -> None:
+    log = chat(
+        "My budget is 300 euros.",
+        "With 300 euros you can stay two nights.",
+        "The weather is mild.",
+        "Indeed.",
+        "My budget is 450 euros.",
+        "Good.",
+    )
+    reading = read(log)
+    gone = {reading.units[i].seq for i in reading.stale}
+    assert gone == {1, 2}
+
+
+def test_a_permission_keeps_its_limit() -> None:
+    log = chat("You may push to the branch of the release whenever you like, but only with approval by Ann Lee.")
+    assert "but only with approval" in body(log)

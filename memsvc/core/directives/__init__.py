@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from memsvc.core.directives import asian, english, european
-from memsvc.core.directives.orders import Directive, Orders
+from memsvc.core.directives.orders import Directive, Orders, in_force
 from memsvc.core.directives.spoken import MAX_CHARS, foreign, lines, sentences
 from memsvc.core.directives.strength import NONE, SCOPED, SOFT, STANDING
 from memsvc.core.directives.topics import revocation
@@ -22,7 +22,7 @@ from memsvc.core.extract.speakers import spoken
 from memsvc.core.flatten import Said, said
 from memsvc.core.model import Entry
 
-__all__ = ["MAX_DIRECTIVES", "SCOPED", "Directive", "directives", "is_rule"]
+__all__ = ["MAX_DIRECTIVES", "SCOPED", "Directive", "directives", "in_force", "is_rule"]
 
 MAX_DIRECTIVES = 40
 """The strongest are kept, of equals the newest."""

@@ -3,13 +3,21 @@ back or replaced is marked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from memsvc.core.directives.strength import NONE, STANDING
 from memsvc.core.directives.topics import Topic, revocation, topic
 
 _MOST_LOOKED_AT = 400  # orders, the newest first, that one sentence may take back
+
+_ONE_VALUE = re.compile(
+    r"[$€£¥]\s?\d|\d\s?(?:%|[$€£¥])|\d{4}-\d\d-\d\d|\b(?:only|nobody else|no one else|solely|exclusively)\b"
+    r"|\b(?:the|our|my)\b[^.;]{1,60}\d",
+    re.IGNORECASE,
+)
+"""What can be of one value at a time: a sum, a date, whoever alone may do something, "the code 17"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +97,9 @@ def _keys(text: str, about: Topic) -> Iterator[object]:
 
 def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
+
+
+def in_force(found: Sequence[Directive], outdated: Mapping[int, Sequence[str]]) -> tuple[Directive, ...]:
+    """Without the rules that set one value and were set anew. In doubt a rule stays: what must not be done with A and
+    what must not be done with B both hold, and one rule too many does less harm."""
+    return tuple(d for d in found if not any(s in d.text and _ONE_VALUE.search(s) for s in outdated.get(d.seq, ())))

@@ -1,8 +1,9 @@
 """The local summarizer's selection: what an older stretch of conversation said, in its own words.
 
-Nothing is written here, only chosen: every line is a verbatim piece of one message (or of the
-previous summary), labelled with its seq and who said it, in the order it was said. Facts do not
-decay over many summaries because the choice is made anew from the originals each time.
+Nothing is written here, only chosen: every line stands behind the number and the speaker of the message it comes
+from, in the order it was said. What only keeps talk flowing is left out (`wording`), and the date is put behind words
+that tell it by the day they were said on (`times`); all else stands as it was written. Facts do not decay over many
+summaries because the choice is made anew from the originals each time.
 """
 
 from __future__ import annotations

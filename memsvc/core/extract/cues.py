@@ -39,6 +39,13 @@ _WORDS = {
     "named": "named called name heißt appelle llama nickname titled",
     "opens": """hey hi hello wow thanks thank yeah yep sure cool awesome great nice congrats absolutely definitely glad
         sounds totally exactly agreed acknowledged noted understood okay ok perfect excellent wonderful""",
+    "corrects": """correction corrected changed moved postponed rescheduled cancelled canceled korrektur korrigiert
+        stattdessen verschoben geändert abgesagt entschuldigung corrección perdón cambio cambiado
+        plutôt pardon changé reporté correzione invece""",
+    "health": """allergic allergy allergies vegetarian vegan gluten lactose kosher halal diabetic diabetes pregnant
+        asthma epilepsy medication dose allergisch vegetarisch schwanger alérgico alérgica
+        vegetariano vegetariana embarazada allergique végétarien végétarienne enceinte allergico
+        vegetariana""",
     "vague": "that that's it it's this they those these",
 }
 _CUES: dict[str, frozenset[str]] = {}
@@ -49,13 +56,25 @@ _FIRST_ONLY = frozenset({"opens", "vague"})
 
 _WEIGHTS = {
     **{"time": 0.9, "self": 0.75, "past": 0.6, "number": 0.45, "people": 0.45, "named": 1.0, "other": -0.65},
-    **{"quote": 0.9, "list": 0.9, "name": 0.35, "digit": 0.5, "tells": 0.45, "headed": 1.2, "most": 0.25, "first": 0.4},
+    **{
+        "quote": 0.9,
+        "list": 0.9,
+        "name": 0.35,
+        "digit": 0.5,
+        "tells": 0.45,
+        "headed": 1.2,
+        "most": 0.25,
+        "corrects": 0.6,
+        "about": 0.5,
+        "health": 0.7,
+        "first": 0.4,
+    },
     **{"question": -0.8, "exclaims": -0.1, "opens": -0.9, "vague": -0.2, "short": -1.1},
 }
 _DAMPED = 0.55
 _WEIGHTS_CJK = {
     **{"digit": 0.8, "list": 1.5, "quote": 0.6, "latin": 0.5, "question": -0.8, "polite": -0.5, "negative": -0.3},
-    **{"self": -0.2, "short": -1.2},
+    **{"self": -0.2, "short": -1.2, "corrects": 1.0},
 }
 _DAMPED_CJK = 0.8
 _SHORT_WORDS, _SHORT_CHARS = 5, 5
@@ -72,6 +91,10 @@ _TELLS = re.compile(
     r"|plan)\b",
     re.IGNORECASE,
 )
+_ABOUT = re.compile(
+    r"\b(?!This|That|There|What|Here|Which|Who|How|Where|When|The|It|She|He|They|You|We|Everything|Nothing)[A-Z][a-z]{2,20}"
+    r" (?:is|was|has|had|likes|loves|works|lives|needs|wants|hates|prefers|can't|cannot|got|keeps|leads|owns)\b"
+)
 _NAME = re.compile(r"(?<=[\w,;] )[A-Z][a-z]")
 _ASKS = ("?", "\uff1f")
 _CJK = {
@@ -83,6 +106,9 @@ _CJK = {
     "polite": re.compile("谢谢|謝謝|你好|您好|好的|嗯|不客气|再见|麻烦|请问|抱歉|不好意思|ありがとう|すみません"),
     "negative": re.compile("不|没|沒"),
     "self": re.compile("我|私"),
+    "corrects": re.compile(
+        "其实|其實|更正|改成|改为|改為|改到|不对|不對|应该是|應該是|訂正|実は|やっぱり|じゃなく|ではなく|変更"
+    ),
 }
 
 
@@ -108,7 +134,14 @@ def likelihood(text: str, words: list[str], cues: Iterable[frozenset[str]]) -> f
         found.add("question")
     elif text.endswith("!"):
         found.add("exclaims")
-    for sign, pattern in (("quote", _QUOTE), ("list", _LIST), ("digit", _DIGIT), ("name", _NAME), ("tells", _TELLS)):
+    for sign, pattern in (
+        ("quote", _QUOTE),
+        ("list", _LIST),
+        ("digit", _DIGIT),
+        ("name", _NAME),
+        ("tells", _TELLS),
+        ("about", _ABOUT),
+    ):
         if pattern.search(text):
             found.add(sign)
     if HEADED.match(text):

@@ -23,7 +23,6 @@ _LINE_TOKENS = 5  # the `12 user:` before a line and its line break
 _BESIDE = 1.25  # what a statement is worth more beside one that was chosen: they explain each other
 _JOIN_TOKENS = 1
 _OLDEST = 0.95  # weight of the oldest statement; the newest weighs 1
-_STALE = 0.05  # weight of a statement that a later one revises
 _LEAST_WEIGHT = 0.3  # below it a statement is small talk, kept only where there is nothing else
 _LEAST_TOKENS = 5  # less than this left: stop
 _PATIENCE = 12  # re-evaluations per statement, on average, after which scores are taken as they are
@@ -49,9 +48,7 @@ def _base_weights(reading: Reading) -> list[float]:
     out = []
     for i, unit in enumerate(reading.units):
         weight = unit.weight * reading.likely[i] * (_OLDEST + (1 - _OLDEST) * unit.message / last)
-        if _DECISION.search(unit.text):
-            weight *= _DECISIVE
-        out.append(weight * (_STALE if i in reading.stale else 1.0))
+        out.append(weight * _DECISIVE if _DECISION.search(unit.text) else weight)
     return out
 
 
@@ -60,7 +57,7 @@ class _Greedy:
 
     def __init__(self, reading: Reading, base: Sequence[float], count: Callable[[str], int]) -> None:
         self._units, self._terms, self._weights = reading.units, reading.terms, reading.vocabulary.weights
-        self._base, self._count = base, count
+        self._base, self._count, self._stale = base, count, reading.stale
         self._seen: Counter[str] = Counter()
         self._cost = [_estimate(u.text) for u in reading.units]
         self._exact = [False] * len(reading.units)
@@ -75,7 +72,7 @@ class _Greedy:
         for i in told:
             self._seen.update(self._terms[i])
             self._open.add(self._units[i].message)
-        every = [i for i in range(len(self._units)) if i not in told]
+        every = [i for i in range(len(self._units)) if i not in told and i not in self._stale]
         wanted = [i for i in every if self._terms[i] and self._base[i] >= _LEAST_WEIGHT] or every  # but small talk
         heap = [(-self._score(i), i) for i in wanted]
         heapq.heapify(heap)
@@ -101,7 +98,7 @@ class _Greedy:
                 self._open.add(message)
                 for near in (message, message - 1, message + 1):
                     for j in self._siblings.get(near, ()):
-                        if j not in taken and self._terms[j]:
+                        if j not in taken and self._terms[j] and j not in self._stale:
                             heapq.heappush(heap, (-self._score(j), j))
         return chosen
 

@@ -42,7 +42,7 @@ _IS = re.compile(r"\s(?:is|are|will be|costs?)\s|\s?[:=]\s|是")
 _OWN = re.compile(
     r"\b(?:my|our|mein\w?|unser\w?|mon|ma|mes|notre|mi|mis|nuestr\w{1,2})\b|我的|我们的|私の", re.IGNORECASE
 )
-_QUANTITY = re.compile(r"[$€£¥]\s?\d|\d\s?(?:%|[$€£¥])|\d{4}-\d\d-\d\d")
+_QUANTITY = re.compile(r"[$€£¥]\s?\d|\d\s?(?:%|[$€£¥]|(?:EUR|USD|GBP|CHF|euros?|dollars?)\b)|\d{4}-\d\d-\d\d")
 _ONE_ONLY = re.compile(r"\b(?:only|nobody else|no one else|solely|exclusively)\b", re.IGNORECASE)
 _BROKEN = re.compile(r"[.,;:!?]")
 _UNSURE = re.compile(
@@ -67,7 +67,23 @@ def superseded(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabula
     for i, j in _replaced(said, said_terms, vocabulary).items():
         anew = frozenset(said_terms[j])  # what else was said in the message holds on
         stale.update(parts[i] if len(parts[i]) == 1 else [p for p in parts[i] if any(t in anew for t in terms[p])])
-    return stale
+    return stale | _echoes(stale, units, terms)
+
+
+def _echoes(stale: set[int], units: Sequence[Unit], terms: Sequence[tuple[str, ...]]) -> set[int]:
+    """What another answered to a statement that is out of date with its numbers and no others, where nobody names
+    them later."""
+    numbers = [{t for t in own if any(map(str.isdigit, t))} for own in terms]
+    last = {t: unit.message for unit, own in zip(units, numbers, strict=True) for t in own}
+    old: dict[int, list[int]] = {}
+    for i in stale:
+        old.setdefault(units[i].message + 1, []).append(i)
+    return {
+        i
+        for i, unit in enumerate(units)
+        if unit.speech and numbers[i] and all(last[t] == unit.message for t in numbers[i])
+        if any(units[j].label != unit.label and numbers[i] <= numbers[j] for j in old.get(unit.message, ()))
+    }
 
 
 def _with_wholes(
@@ -99,19 +115,22 @@ def _replaced(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabular
     """For each statement that a later one repeats or revises, that one. One pass from the end; each is compared with
     the nearest later ones that share most of its rarest terms, so the work grows with the number of terms only."""
     latest: dict[str, int] = {}
+    own: dict[str, int] = {}  # terms of the message itself, which replaces nothing of its own
     found: dict[int, int] = {}
     weight = vocabulary.weights
     for i in range(len(units) - 1, -1, -1):
         mine, unit = terms[i], units[i]
+        if i + 1 < len(units) and units[i + 1].message != unit.message:
+            latest.update(own)
+            own = {}
         shared = sorted((t for t in mine if t in latest), key=lambda t: (-weight[t], t))[:_LINKS]
-        if len(shared) > 1 or (shared and len(mine) <= _FEW):
+        if len(mine) > 1 and (len(shared) > 1 or (shared and len(mine) <= _FEW)):
             for j, _ in Counter(latest[t] for t in shared).most_common(_NEAREST):
-                later = units[j].message > unit.message and len(mine) > 1
-                if later and _Pair(unit, units[j], mine, frozenset(terms[j])).replaced(vocabulary):
+                if _Pair(unit, units[j], mine, frozenset(terms[j])).replaced(vocabulary):
                     found[i] = j
                     break
         for term in mine:
-            latest[term] = i
+            own[term] = i
     return found
 
 
@@ -225,14 +244,16 @@ class _Pair:
         return self._one_slot(vocabulary)
 
     def _one_slot(self, vocabulary: Vocabulary) -> bool:
-        """Whether each has one value that the other has not, and it comes after what it is the value of."""
+        """Whether the earlier one has one value that the later has not, a number or a name, the later one other of that
+        kind, and one of the two comes after what it is the value of."""
         old = frozenset(self.old)
-        gone = _runs(self.earlier.text, old - self.new, vocabulary)
-        come = _runs(self.later.text, self.new - old, vocabulary)
+        earlier, later = (unit.source or unit.text for unit in (self.earlier, self.later))
+        gone = _runs(earlier, old - self.new, vocabulary)
+        come = [r for r in _runs(later, self.new - old, vocabulary) if gone and r[1] == gone[0][1]]
         if len(gone) != 1 or len(come) != 1:
             return False
         common = old & self.new
-        texts = ((self.earlier.text, gone[0]), (self.later.text, come[0]))
+        texts = ((earlier, gone[0][0]), (later, come[0][0]))
         # a sum or a date is said of something; a bare number may be the name of what something is said of
         least = 1 if all(_QUANTITY.search(text) for text, _ in texts) else _ONE_VALUE_TERMS
         if all(_ONE_ONLY.search(text) for text, _ in texts):
@@ -240,14 +261,15 @@ class _Pair:
         return any(_behind(text, at, common, vocabulary) >= least for text, at in texts)
 
 
-def _runs(text: str, own: frozenset[str], vocabulary: Vocabulary) -> list[int]:
-    """Places of the values that only one of two statements has; words side by side are one value ("Anna Bell")."""
-    found: list[int] = []
+def _runs(text: str, own: frozenset[str], vocabulary: Vocabulary) -> list[tuple[int, bool]]:
+    """Places of the values that only one of two statements has, and whether each is a number; words side by side are
+    one value ("Anna Bell", "6,500")."""
+    found: list[tuple[int, bool]] = []
     last = -2
     for at, word in enumerate(words(text)):
         if any(t in own and vocabulary.is_value(t) for t in vocabulary.terms(word)):
             if at != last + 1:
-                found.append(at)
+                found.append((at, _has_digit(word)))
             last = at
     return found
 

@@ -58,11 +58,18 @@ _DENIES_CJK = re.compile("[不没沒别別勿未无無非]")
 
 _CLAUSE = re.compile(
     r" [\u2013\u2014-] |; |, (?=(?:but|and|so|because|which|where|while|when|though|although|aber|und|weil|mais|et"
-    r"|car|pero|y|porque|it's|it was|i'm|i'd|i've|i)\b)",
+    r"|car|pero|y|porque|it's|it was|i'm|i'd|i've|i)\b"
+    r"(?! (?:only|not|never|no|if|unless|except|nur|nicht|solo|seulement)\b))",
     re.IGNORECASE,
 )
+_STATES = re.compile(
+    r", (?=(?:and|but) (?:the|my|our|his|her|their|its)(?: [\w'\u2019-]{2,20}){1,4} (?:is|are|was|were|will|costs?)\b)",
+    re.IGNORECASE,
+)
+"""Before a clause with a subject of its own, also in a short sentence: it may come to be untrue without the other."""
 _CLAUSE_CJK = re.compile("[，；]")
 _LONG, _LEAST_HEAD, _LEAST_REST = 70, 18, 18  # characters: of a sentence worth cutting, and of the parts
+_LEAST_STATED = 8
 _EDGE = "，；、, "
 
 
@@ -84,7 +91,7 @@ def clauses(text: str) -> list[tuple[str, str]]:
     if UNSPACED.search(text):
         pattern, least_head, least_rest = _CLAUSE_CJK, 1, 1
     elif len(text) <= _LONG:
-        return [(text, "")]
+        pattern, least_head, least_rest = _STATES, _LEAST_STATED, _LEAST_STATED
     found: list[tuple[str, str]] = []
     start = 0
     for match in pattern.finditer(text):
