@@ -105,7 +105,8 @@ def _with_wholes(
         if 1 < len(own) <= _MOST_SENTENCES and all(units[p].speech for p in own):
             together = tuple(dict.fromkeys(t for p in own for t in terms[p]))
             if len(together) <= _MOST_TERMS:
-                said.append(replace(unit, text=" ".join(units[p].text for p in own)))
+                text, source = (" ".join(getattr(units[p], part) for p in own) for part in ("text", "source"))
+                said.append(replace(unit, text=text, source=source))
                 said_terms.append(together)
                 parts.append(list(own))
     return said, said_terms, parts
