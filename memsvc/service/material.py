@@ -23,6 +23,8 @@ EARLIER_TOKENS = 150_000
 EARLIER_BYTES = 8 * 1024 * 1024
 """The same in bytes: images are few tokens and many bytes."""
 PAGE = 50
+AT_ONCE = 2
+"""Conversations read in threads at once: that is all CPU, and requests need some of it."""
 REBUILD_EPOCHS = 5
 """After so many epochs a model writes its notes from the originals again, where these are at hand."""
 MOST_DRIFT = 0.1
@@ -62,6 +64,7 @@ class Material:
         self._store = store
         self._count = count
         self._rebuild_epochs = rebuild_epochs
+        self._room = asyncio.Semaphore(AT_ONCE)
 
     def request(self, plan: Plan) -> SummaryRequest:
         """What a summarizer is asked."""
@@ -110,8 +113,9 @@ class Material:
         pins = [p for p in await self._store.pins(key) if p.seq <= cut.seq]
         request = await self._quoted(window, covered, cut.quote)
         behind = (*earlier, *covered)
-        reading = await asyncio.to_thread(read, behind, _previous(window))
-        parts = await asyncio.to_thread(accept.gather, behind, pins=pins, request=request, reading=reading)
+        async with self._room:
+            reading = await asyncio.to_thread(read, behind, _previous(window))
+            parts = await asyncio.to_thread(accept.gather, behind, pins=pins, request=request, reading=reading)
         return Plan(window, cut, policy, replace(parts, from_seq=1), earlier, reading, complete)
 
     async def least(self, window: Window, parts: Sequence[Group], policy: Policy) -> int:
