@@ -206,7 +206,7 @@ MUTANTS = (
     Mutant(
         "a compaction without a gain",
         "core/accept.py",
-        "    if replaced_tokens - block_tokens < least:\n",
+        "    if replaced_tokens - block_tokens < least_gain(replaced_tokens):\n",
         "    if False:\n",
         "tests/core/test_accept.py -k minimum_gain",
     ),

@@ -23,6 +23,7 @@ _CJK = "\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef"
 _URL = re.compile(rf"\b(?:https?|ftp|wss?|s3|file|postgres(?:ql)?|redis|mongodb)://[^\s\"'<>`{_CJK}]{{2,300}}")
 _TOKEN = re.compile(rf"[^\s\"'`<>(){{}}\[\],;|=&\u2018\u2019\u201c\u201d*{_CJK}]+")
 _TRIM = ".,:;!?)]}>\"'-"
+_DIGIT = re.compile(r"\d")
 _MONTH = (
     r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|"
     r"Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
@@ -212,7 +213,7 @@ def _find(piece: Piece) -> Iterator[tuple[Kind, str, str]]:
         kind = _classify(word)
         if kind is not None:
             yield kind, word, word
-    if piece.kind in ("text", "call"):
+    if piece.kind in ("text", "call") and _DIGIT.search(text):
         yield from _labelled("date", _DATE, text)
         yield from _labelled("amount", _AMOUNT, text)
 

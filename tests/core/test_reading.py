@@ -172,3 +172,22 @@ def test_an_answer_that_repeats_a_value_goes_with_it() -> None:
 def test_a_permission_keeps_its_limit() -> None:
     log = chat("You may push to the branch of the release whenever you like, but only with approval by Ann Lee.")
     assert "but only with approval" in body(log)
+
+
+def test_of_what_is_said_again_and_again_the_last_is_left() -> None:
+    log = chat(*[f"zanzibar {n // 2} {('user', 'assistant')[n % 2]} " + "words " * 30 for n in range(12)])
+    reading = read(log)
+    assert len(reading.units) - 1 not in reading.stale
+    assert "zanzibar 5" in body(log)
+
+
+def test_a_sum_between_two_that_share_its_currency_hides_neither() -> None:
+    log = chat(
+        "We are twelve, and the budget is 6,500 EUR.",
+        "Noted.",
+        "A room is 480 EUR a day.",
+        "Fine.",
+        "Actually, the budget is 5,800 EUR now, finance cut it last Friday.",
+    )
+    reading = read(log)
+    assert [reading.units[i].source for i in sorted(reading.stale)] == ["and the budget is 6,500 EUR."]

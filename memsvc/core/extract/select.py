@@ -72,8 +72,7 @@ class _Greedy:
         for i in told:
             self._seen.update(self._terms[i])
             self._open.add(self._units[i].message)
-        every = [i for i in range(len(self._units)) if i not in told and i not in self._stale]
-        wanted = [i for i in every if self._terms[i] and self._base[i] >= _LEAST_WEIGHT] or every  # but small talk
+        wanted = self._wanted(told)
         heap = [(-self._score(i), i) for i in wanted]
         heapq.heapify(heap)
         patience = _PATIENCE * len(heap)
@@ -101,6 +100,14 @@ class _Greedy:
                         if j not in taken and self._terms[j] and j not in self._stale:
                             heapq.heappush(heap, (-self._score(j), j))
         return chosen
+
+    def _wanted(self, told: frozenset[int]) -> Sequence[int]:
+        """What may be chosen: nothing out of date, no small talk, unless there is nothing else."""
+        every = [i for i in range(len(self._units)) if i not in told]
+        current = [i for i in every if i not in self._stale]
+        if not current:
+            self._stale, current = frozenset(), every
+        return [i for i in current if self._terms[i] and self._base[i] >= _LEAST_WEIGHT] or current
 
     def _price(self, i: int) -> int:
         """Tokens this statement would add: a further one of an open message needs no label."""

@@ -62,12 +62,16 @@ def superseded(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabula
     Short messages are compared as a whole, too: what is one fact may be said in two sentences.
     """
     terms = [_without_heading(u.text, t, vocabulary) for u, t in zip(units, terms, strict=True)]
-    stale = _of_subjects(units, vocabulary)
+    by: dict[int, list[int]] = {}  # what stands for each statement that is out of date
     said, said_terms, parts = _with_wholes(units, terms)
     for i, j in _replaced(said, said_terms, vocabulary).items():
-        anew = frozenset(said_terms[j])  # what else was said in the message holds on
-        stale.update(parts[i] if len(parts[i]) == 1 else [p for p in parts[i] if any(t in anew for t in terms[p])])
-    return stale | _echoes(stale, units, terms)
+        own = frozenset(said_terms[j])  # what else was said in the message holds on
+        for part in parts[i]:
+            if len(parts[i]) == 1 or any(t in own for t in terms[part]):
+                by[part] = parts[j]
+    by |= {i: [j] for i, j in _of_subjects(units, vocabulary).items()}
+    newest = {j for stands in by.values() for j in stands}
+    return set(by) | (_echoes(set(by), units, terms) - newest)
 
 
 def _echoes(stale: set[int], units: Sequence[Unit], terms: Sequence[tuple[str, ...]]) -> set[int]:
@@ -135,20 +139,20 @@ def _replaced(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabular
     return found
 
 
-def _of_subjects(units: Sequence[Unit], vocabulary: Vocabulary) -> set[int]:
-    """Statements of the form "X is Y" after which the same kind of thing was said of X."""
+def _of_subjects(units: Sequence[Unit], vocabulary: Vocabulary) -> dict[int, int]:
+    """For each statement of the form "X is Y" after which the same kind of thing was said of X, the last of these."""
     subjects: dict[str, int] = {}
-    stale: set[int] = set()
+    found: dict[int, int] = {}
     for i in range(len(units) - 1, -1, -1):
         unit = units[i]
         subject = _subject(unit, vocabulary)
         if subject:
             j = subjects.setdefault(subject, i)
             if units[j].message > unit.message and _said_anew(unit, units[j], subject, vocabulary):
-                stale.add(i)
+                found[i] = j
             elif _UNSURE.search(units[j].text):
                 subjects[subject] = i
-    return stale
+    return found
 
 
 def _without_heading(text: str, terms: tuple[str, ...], vocabulary: Vocabulary) -> tuple[str, ...]:

@@ -260,11 +260,12 @@ _CHINESE, _JAPANESE, _KOREAN = (
     tuple((re.compile(p), say) for p, say in table) for table in (_TABLE_ZH, _TABLE_JA, _TABLE_KO)
 )
 _MAYBE_WORDS = """
-    yesterday tomorrow night ago in_ last_ past_ this_ next_ gestern morgen vor_ hier demain il_y_a dern proch ayer
-    pasad hace próxim letzt nächst dieses
+    day week month year ago tomorrow last_ next_ gestern morgen vor_ hier demain il_y_a dern proch ayer pasad hace
+    próxim letzt nächst dieses
 """
 _MAYBE = tuple(word.replace("_", " ") for word in _MAYBE_WORDS.split())
 """A text without any of these has no words that tell a day."""
+_DENSE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _HAN, _KANA, _HANGUL = re.compile("[\u3400-\u9fff]"), re.compile("[\u3040-\u30ff]"), re.compile("[\uac00-\ud7af]")
 _DATED = re.compile(r"\(\d|\d{4}")
 _QUOTATION = re.compile(
@@ -274,8 +275,16 @@ _QUOTATION = re.compile(
 _MOST = 2  # dates written into one statement
 
 
+def may_tell_a_day(text: str) -> bool:
+    """Whether a text has any of the words that `dated` looks for, at a glance."""
+    low = text.lower()
+    return any(word in low for word in _MAYBE) or _DENSE.search(text) is not None
+
+
 def dated(text: str, day: int) -> str:
     """A statement with the dates behind the words that tell them by the day it was said on."""
+    if not may_tell_a_day(text):
+        return text
     table, cjk = _table(text)
     found: list[tuple[int, str]] = []
     taken: list[tuple[int, int]] = [m.span() for m in _QUOTATION.finditer(text)] if table else []
@@ -298,8 +307,7 @@ def _table(text: str) -> tuple[tuple[tuple[re.Pattern[str], Say], ...], bool]:
         for letters, table in ((_KANA, _JAPANESE), (_HANGUL, _KOREAN), (_HAN, _CHINESE)):
             if letters.search(text):
                 return table, True
-    low = text.lower()
-    return (_SPACED if any(word in low for word in _MAYBE) else ()), False
+    return _SPACED, False
 
 
 _MONTH = "|".join(m[:3] for m in MONTHS)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from memsvc.core.extract.speakers import Spoken
-from memsvc.core.extract.times import dated
+from memsvc.core.extract.times import dated, may_tell_a_day
 from memsvc.core.extract.wording import clauses, shortened
 from memsvc.core.flatten import Piece
 
@@ -99,12 +99,13 @@ _SPEECH = frozenset({"user", "assistant", "system"})
 def statements(message: int, source: Spoken) -> Iterator[Unit]:
     """The statements of one message, in order."""
     part, seq, day = 0, source.said.seq, source.day
+    told = day if day is not None and may_tell_a_day(source.said.text) else None
     for piece in source.said.pieces:
         label, cuts = _read(piece, source)
         for text, after, kind in cuts:
             weight = _WEIGHTS.get(kind, 1.0)
             for one, between in _clauses(text, after) if kind in _SPEECH else [(text, after)]:
-                shown = _shown(one, day) if kind in _SPEECH else one
+                shown = _shown(one, told) if kind in _SPEECH else one
                 if shown:
                     yield Unit(message, part, seq, label, shown, between, weight, kind in _SPEECH, day, one)
                 part += 1
