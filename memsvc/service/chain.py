@@ -127,7 +127,7 @@ class Chain:
             try:
                 reply = await self._answered(summarizer, wanted, done)
                 await self._compose(reply, wanted, done)
-                if not reply.written and self._spare(done, wanted):
+                if reply.text and not reply.written and wanted.budget - done.tokens >= WORTH_FILLING:
                     await self._fill(summarizer, wanted, done)
             except SummarizerError as failed:
                 refused = failed
@@ -216,9 +216,6 @@ class Chain:
         tokens = self._count(block) + FRAMING_TOKENS
         accept.check_gain(replaced_tokens=wanted.replaced, block_tokens=tokens)
         done.block, done.tokens, done.model = block, tokens, reply.model
-
-    def _spare(self, done: Written, wanted: Wanted) -> bool:
-        return bool(done.block) and wanted.budget - done.tokens >= WORTH_FILLING
 
     async def _fill(self, summarizer: Summarizer, wanted: Wanted, done: Written) -> None:
         """Use what a block has left: room was kept for exact values that the body holds itself. Only for those who

@@ -136,7 +136,7 @@ class Compactor:
         """Hand the summary in as a batch; None where it is to be written now."""
         if self._deferrals is None:
             return None
-        session, request = plan.window.session, self._material.request(plan)
+        session, request = plan.window.session, await asyncio.to_thread(self._material.request, plan)
         order, _ = await asyncio.to_thread(self._writers.order, request)
         originals = await asyncio.to_thread(self._material.originals, plan)
         for asked in (originals, request):
@@ -211,7 +211,8 @@ class Compactor:
 
     async def _write(self, plan: Plan, reason: str, *, local: bool = False, first: Summarizer | None = None) -> Outcome:
         session, cut, started = plan.window.session, plan.cut, self._clock()
-        wanted = Wanted(self._material.request(plan), plan.parts, cut.budget, cut.replaced, must=reason == "hard")
+        asked = await asyncio.to_thread(self._material.request, plan)
+        wanted = Wanted(asked, plan.parts, cut.budget, cut.replaced, must=reason == "hard")
         try:
             chain, score = await asyncio.to_thread(self._chain, session.key, wanted.request, first)
             if chain.asks_models and not local and first is None:

@@ -67,7 +67,7 @@ class Material:
         self._room = asyncio.Semaphore(AT_ONCE)
 
     def request(self, plan: Plan) -> SummaryRequest:
-        """What a summarizer is asked."""
+        """What a summarizer is asked. Counts tokens many times: not for the event loop."""
         window, cut = plan.window, plan.cut
         system = window.session.settings.system
         return SummaryRequest(
@@ -101,9 +101,8 @@ class Material:
         record = Record.of(replace(request, entries=plan.earlier, earlier=(), previous=None), summary.to_seq)
         if drift(request.previous, record) > MOST_DRIFT:
             return True
-        return (
-            epoch % 2 == 0 and _lost(summary.text, plan) > MOST_LOST
-        )  # not each time: it may be lost for want of room
+        # not each time: it may be lost for want of room
+        return epoch % 2 == 0 and _lost(summary.text, plan) > MOST_LOST
 
     async def plan(self, window: Window, cut: Cut, policy: Policy) -> Plan:
         """All that the summary behind a cut must hold."""

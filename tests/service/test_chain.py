@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from memsvc.core import accept
 from memsvc.core.asking import HEADINGS, Reply, SummaryRequest, refusals
 from memsvc.errors import SummarizerError
 from memsvc.llm import LocalSummarizer
 from memsvc.observe import Event, SummarizerFailed
+from memsvc.service.chain import Chain, Wanted
 from memsvc.service.routing import Writers
+from tests.core.conversations import entry
 from tests.service.world import KEY, SMALL, Failing, chat, the_counter, words, world
 
 LONG = "\n".join(
@@ -162,3 +165,15 @@ async def test_nothing_is_written_from_the_originals_where_only_the_local_one_wr
             await w.append(*chat(12))
             await w.work()
     assert [bool(r.earlier) for r in local.asked] == [False, True]
+
+
+async def test_messages_without_a_word_have_a_summary_where_there_must_be_one() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    log = tuple(entry(i, {"role": "user", "content": [image] if i % 2 else "?!"}) for i in range(1, 9))
+    counter = the_counter()
+    parts = accept.gather(log)
+    wanted = Wanted(SummaryRequest(log, (), None, None, 200), parts, 300, replaced=3_000, must=True)
+    empty = LocalSummarizer(lambda text: 10**6)  # nothing fits: the same as nothing to quote
+    written = await Chain([empty], counter).write(wanted)
+    assert written.block.startswith("<conversation_summary>")
+    assert written.model == "local"

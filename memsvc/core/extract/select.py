@@ -2,8 +2,8 @@
 
 Each step takes the statement that adds the most unseen information per token; a term that is
 covered already counts for little. Newer statements weigh more, and an older one that a newer
-one restates or revises weighs little, so that the latest value wins. Sums are exact: in each
-process a set has an order of its own.
+one restates or revises is not chosen, so that the latest value wins. Sums are exact, so that
+they do not depend on the order of what is summed.
 """
 
 from __future__ import annotations

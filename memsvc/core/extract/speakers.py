@@ -3,7 +3,8 @@
 A chat among people often comes as `Anna: ...` inside the messages, a log as `[2024-05-08 13:56] ...`. Then the name is
 the label of what is said, once, and the day goes above it. Names are believed where most messages of a role begin
 with one, never where they are words that tell a role. Days are taken from dates that most messages of a role begin
-with, else from the time of the messages where they were sent as people talk, not all at once.
+with or that stand before a known name, else from the time of the messages where they were sent as people talk, not
+all at once.
 """
 
 from __future__ import annotations

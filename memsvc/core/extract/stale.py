@@ -77,7 +77,7 @@ def superseded(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabula
 def _echoes(stale: set[int], units: Sequence[Unit], terms: Sequence[tuple[str, ...]]) -> set[int]:
     """What another answered to a statement that is out of date with its numbers and no others, where nobody names
     them later."""
-    numbers = [{t for t in own if any(map(str.isdigit, t))} for own in terms]
+    numbers = [{t for t in own if _has_digit(t)} for own in terms]
     last = {t: unit.message for unit, own in zip(units, numbers, strict=True) for t in own}
     old: dict[int, list[int]] = {}
     for i in stale:
@@ -163,12 +163,17 @@ def _without_heading(text: str, terms: tuple[str, ...], vocabulary: Vocabulary) 
     return tuple(t for t in terms if t not in kind)
 
 
+def _is(text: str) -> tuple[int, re.Match[str] | None]:
+    """Where a statement begins behind its heading, and the "is" of "X is Y"."""
+    headed = HEADED.match(text)
+    start = headed.end() if headed is not None else 0
+    return start, _IS.search(text, start, start + _SUBJECT_CHARS)
+
+
 def _subject(unit: Unit, vocabulary: Vocabulary) -> str:
     """What a statement of the form "X is Y" is about, in a form to compare; "" if it has another form, or if X may
     be something else each time ("the price is 40")."""
-    headed = HEADED.match(unit.text)
-    start = headed.end() if headed is not None else 0
-    match = _IS.search(unit.text, start, start + _SUBJECT_CHARS)
+    start, match = _is(unit.text)
     if match is None or _BROKEN.search(unit.text, start, match.start()):
         return ""
     before = unit.text[start : match.start()]
@@ -201,9 +206,7 @@ def _said_anew(earlier: Unit, later: Unit, subject: str, vocabulary: Vocabulary)
 
 def _complement(text: str) -> str:
     """What a statement "X is Y" says of X."""
-    headed = HEADED.match(text)
-    start = headed.end() if headed is not None else 0
-    match = _IS.search(text, start, start + _SUBJECT_CHARS)
+    _, match = _is(text)
     return text[match.end() :].strip(" .!。！") if match is not None else text
 
 
