@@ -56,6 +56,14 @@ def provider_server() -> Iterator[Server]:
 
 
 @contextmanager
+def scripted_server(cpus: Sequence[int] = (), *, events: int, pause_ms: float) -> Iterator[Server]:
+    """A provider that gives the same canned reply to every call."""
+    command = [str(ROOT / "benchmarks" / "scripted.py"), "--events", str(events), "--pause-ms", str(pause_ms)]
+    with _running(command, "/", cpus, {}) as server:
+        yield server
+
+
+@contextmanager
 def bare_server(reply: bytes, cpus: Sequence[int] = ()) -> Iterator[Server]:
     """A bare aiohttp handler that answers every GET with the same bytes."""
     with tempfile.NamedTemporaryFile() as file:

@@ -13,19 +13,21 @@ from memsvc.core.budgets import Budget, Period
 from memsvc.core.limits import Policy
 from memsvc.core.money import Usage
 from memsvc.core.route import Tier
+from memsvc.gateway import Gateway, Outside, Upstream, Ways, open_gateway
 from memsvc.llm import AnthropicModel, Limits, LocalSummarizer, OpenAIModel, WrittenSummarizer
 from memsvc.llm.batches import batches_of
 from memsvc.llm.calls import Model
 from memsvc.llm.deferred import DeferredSummarizer
 from memsvc.observe import AlertLost, Event, Sink, StoreNotice, log_sink
 from memsvc.ports import Counter, Holds, Prices, Store
-from memsvc.prices import FixedPrices, GenaiPrices, ListedPrices, read_prices
+from memsvc.prices import LOCAL, FixedPrices, GenaiPrices, ListedPrices, WithOwnServers, read_prices
 from memsvc.service import Memory
 from memsvc.service.budgets import Purse, Terms
 from memsvc.service.deferral import Deferrals
 from memsvc.service.economics import Economics
 from memsvc.service.holders import Holders
 from memsvc.service.routing import Writers
+from memsvc.service.vault import Vault
 from memsvc.stores import open_store
 from memsvc.tokens import build_counter
 from memsvc.webhook import Webhook
@@ -41,11 +43,13 @@ class App:
 
     Attributes:
         memory: what the faces call; set by `open`.
+        gateway: answers the vendors' own calls; set by `open`.
         worker: runs compactions in the background; set by `open`.
         holders: whose the store's API keys are.
     """
 
     memory: Memory
+    gateway: Gateway
     worker: Worker
 
     def __init__(self, config: Config, *, clock: Callable[[], float] = time.time) -> None:
@@ -88,6 +92,16 @@ class App:
             economics=economics_of(config, self._prices, self._clock),
             lease_s=config.lease_s,
         )
+        sealing = config.encryption_bytes()
+        self.gateway = open_gateway(
+            self.memory,
+            self._store,
+            Outside(counts, self._prices, self._clock, sink),
+            ways_of(config),
+            models={"nano": config.models_nano, "standard": config.models_standard, "pro": config.models_pro},
+            idle_s=config.gateway_idle_s,
+            vault=Vault(self._store, sealing) if sealing is not None else None,
+        )
         self.worker = Worker(
             self._store,
             self.memory.compactor,
@@ -113,6 +127,7 @@ class App:
         """Finish what runs, at most until `shutdown_s` after `since` (monotonic; None = now), then let go of the
         store."""
         end = (time.monotonic() if since is None else since) + self.config.shutdown_s
+        await self.gateway.close()
         await self.worker.stop(max(0.0, end - time.monotonic()))
         await self.memory.drain(max(0.0, end - time.monotonic()))
         for summarizer in self._written:
@@ -144,10 +159,11 @@ def sink_of(config: Config, clock: Callable[[], float]) -> tuple[Sink, Webhook |
 
 def prices_of(config: Config) -> Prices:
     """The price list, which loads with the first question, below the file that the settings name. ConfigError."""
+    listed = WithOwnServers(GenaiPrices())
     if config.prices_file is None:
-        return GenaiPrices()
+        return listed
     try:
-        return ListedPrices(read_prices(Path(config.prices_file).read_text(encoding="utf-8")), GenaiPrices())
+        return ListedPrices(read_prices(Path(config.prices_file).read_text(encoding="utf-8")), listed)
     except (OSError, ValueError) as wrong:
         raise ConfigError(f"prices_file (MEMSVC_PRICES_FILE), {config.prices_file}: {wrong}.") from None
 
@@ -240,6 +256,23 @@ def economics_of(config: Config, listed: Prices, clock: Callable[[], float]) -> 
         model = _model(config, config.writers[0])
         rates = _price(config, model, listed, clock()).rates(model.provider, model.name, at=clock())
     return Economics(listed, clock=clock, summarizer=rates, loss_usd=config.loss_usd)
+
+
+def ways_of(config: Config) -> Ways:
+    """Where the gateway's calls go."""
+    ours, theirs = config.gateway_anthropic_url, config.gateway_openai_url
+    named = config.gateway_openai_provider
+    return Ways(
+        Upstream("anthropic", ours, LOCAL if own_server(ours) else "anthropic", own=own_server(ours)),
+        Upstream(
+            "openai",
+            theirs,
+            named or (LOCAL if own_server(theirs) else "openai"),
+            config.gateway_openai_auth,
+            own=named is None and own_server(theirs),
+        ),
+        config.output_caps,
+    )
 
 
 def terms_of(config: Config) -> Terms:

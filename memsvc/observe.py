@@ -155,11 +155,37 @@ class Unpriced:
     feature: str
 
 
+@dataclass(frozen=True, slots=True)
+class CacheBroken:
+    """A client of the gateway changed what the provider had cached.
+
+    Attributes:
+        cause: what it changed (`tools_changed`, `system_changed`, `model_changed`, `edited`).
+        tokens: provider tokens, as expected, that were written anew.
+        usd: what that costs beyond reading them; None = the model's price is unknown.
+    """
+
+    tenant: str
+    session: str
+    cause: str
+    tokens: int
+    usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyNotStored:
+    """A client got a reply through the gateway that its session lacks; `error` is the error's code."""
+
+    tenant: str
+    session: str
+    error: str
+
+
 CLIENTS = ("anthropic", "openai", "httpx2", "httpcore2", "httpx", "httpcore", "aiohttp.client")
 """Loggers of the vendors' clients: at `debug` they write whole requests, and with them conversations."""
 
-Failure = CompactionFailed | SummarizerFailed | RequestFailed | WorkerFailed
-Event = Compacted | Failure | StoreNotice | BudgetReached | Unpriced | AlertLost
+Failure = CompactionFailed | SummarizerFailed | RequestFailed | WorkerFailed | ReplyNotStored
+Event = Compacted | Failure | StoreNotice | BudgetReached | Unpriced | AlertLost | CacheBroken
 Sink = Callable[[Event], None]
 """Where events go. Must not raise and must not block."""
 
@@ -170,6 +196,7 @@ _LEVELS: dict[type, int] = {
     StoreNotice: logging.WARNING,
     BudgetReached: logging.WARNING,
     Unpriced: logging.WARNING,
+    CacheBroken: logging.INFO,
 }
 _NAMES: dict[type, str] = {
     Compacted: "compacted",
@@ -181,6 +208,8 @@ _NAMES: dict[type, str] = {
     BudgetReached: "budget_reached",
     Unpriced: "unpriced_model",
     AlertLost: "alert_lost",
+    CacheBroken: "cache_broken",
+    ReplyNotStored: "reply_not_stored",
 }
 
 

@@ -25,6 +25,8 @@ MICROS = 1_000_000
 ASKED_TOKENS = 10_000
 """A call of this size tells the price of a token to a ten-thousandth of a micro, and is below any tier."""
 MOST_USD = 1_000_000
+LOCAL = "local"
+"""Provider of models that run on servers of one's own."""
 NAMES_KEPT = 1_024
 """Names looked up and remembered, unknown ones too: callers choose them, so there is a bound."""
 
@@ -190,6 +192,22 @@ def _read(number: int, given: dict[str, object]) -> Entry:
             raise ValueError(f"{where}: {name} must be a number from 0 to {MOST_USD}")
         amounts[name] = float(value)
     return Entry(texts["provider"], texts["model"], **amounts)
+
+
+class WithOwnServers:
+    """Implements `ports.Prices`: nothing for what runs on servers of one's own, a list's price for all else."""
+
+    def __init__(self, listed: Prices) -> None:
+        self._listed = listed
+
+    def micros(self, provider: str, model: str, usage: Usage, *, at: float) -> int | None:
+        """As the list has it; a price in it for `local` models counts."""
+        found = self._listed.micros(provider, model, usage, at=at)
+        return 0 if found is None and provider == LOCAL else found
+
+    def rates(self, provider: str, model: str, *, at: float, long: bool = False) -> Rates | None:
+        """As the list has it: where nothing costs, nothing pays."""
+        return self._listed.rates(provider, model, at=at, long=long)
 
 
 class FixedPrices:

@@ -128,7 +128,7 @@ def _server(app: Any, config: Config) -> Any:
     gate = Gate(config.tenant_keys() or None, app.holders, required=not config.only_here)
     rate, burst = config.rate_per_s, config.rate_burst
     rates = None if rate is None else Rates(rate, burst, clock=time.monotonic)
-    return create_app(app.memory, gate=gate, rates=rates, max_body_bytes=config.max_body_bytes)
+    return create_app(app.memory, gate=gate, rates=rates, max_body_bytes=config.max_body_bytes, gateway=app.gateway)
 
 
 async def _work_until_stopped(config: Config) -> int:

@@ -2,7 +2,8 @@
 
 from memsvc.config.describe import Row, allowed, describe, markdown
 from memsvc.config.load import load_config
-from memsvc.config.schema import CONFIG_FILE, PREFIX, Config, ConfigError, own_server
+from memsvc.config.schema import CONFIG_FILE, PREFIX, Config, ConfigError
+from memsvc.config.values import own_server
 
 __all__ = [
     "CONFIG_FILE",

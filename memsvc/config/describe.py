@@ -25,6 +25,8 @@ def allowed(name: str) -> str:
     kinds = [k for k in (get_args(info.annotation) or (info.annotation,)) if k is not type(None)]
     if name == "api_keys":
         return 'a JSON object like {"a-long-random-key": "tenant"}, in the file a table'
+    if name == "output_caps":
+        return 'a JSON object like {"chat": 1000}, in the file a table'
     if name in MODELS:
         return f"a comma-separated list (in the file a list) of {SUMMARIZERS}"
     if name == "budget_levels":
@@ -33,7 +35,7 @@ def allowed(name: str) -> str:
         return "a secret: 32 bytes as base64"
     if name.endswith(("_api_key", "_secret")):
         return "a secret"
-    if name.endswith(("_base_url", "_webhook_url")):
+    if name.endswith(("_url",)):
         return "an http:// or https:// address"
     if get_origin(info.annotation) is Literal:
         *most, last = map(str, kinds)

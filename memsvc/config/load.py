@@ -79,11 +79,12 @@ def _variables(env: Mapping[str, str]) -> dict[str, Any]:
         if upper == "MEMSVC_PORT" and value.startswith("tcp://"):  # Kubernetes again
             continue
         found[upper.removeprefix(PREFIX).lower()] = value
-    if "api_keys" in found:
-        try:
-            found["api_keys"] = json.loads(found["api_keys"])
-        except ValueError:
-            found["api_keys"] = None  # refused below, in the same words as any other wrong value
+    for name in ("api_keys", "output_caps"):
+        if name in found:
+            try:
+                found[name] = json.loads(found[name])
+            except ValueError:
+                found[name] = None  # refused below, in the same words as any other wrong value
     return found
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from memsvc.config.values import HTTP, key_bytes
 from memsvc.core.limits import LEAST_CLAMP_TOKENS
 from memsvc.core.route import Tier
 
@@ -153,6 +152,33 @@ class Config(BaseModel):
         description="Another server with Chat Completions, such as http://127.0.0.1:11434/v1. "
         "Unset = OPENAI_BASE_URL, else the vendor's.",
     )
+    gateway_anthropic_url: str = Field(
+        "https://api.anthropic.com",
+        description="Where the gateway sends calls of the Messages API (gateway.md); the address as the SDK takes it.",
+    )
+    gateway_openai_url: str = Field(
+        "https://api.openai.com/v1",
+        description="Where it sends Chat Completions and Responses. `{model}` in it stands for the model's name; a "
+        "query in it goes with every call.",
+    )
+    gateway_openai_auth: Literal["bearer", "api-key"] = Field(
+        "bearer", description="How a stored key is sent there: `api-key` is Azure's way."
+    )
+    gateway_openai_provider: str | None = Field(
+        None,
+        min_length=1,
+        max_length=50,
+        description="Its name in the price list, in the books and for `memsvc provider-keys`. Unset = `openai`, or "
+        "`local`, which costs nothing, for a server on this machine or a private network.",
+    )
+    gateway_idle_s: Seconds = Field(
+        600.0, gt=0, description="A provider that sends nothing for so many seconds is given up."
+    )
+    output_caps: dict[str, int] = Field(
+        default_factory=dict,
+        description="Most tokens of a reply through the gateway, by feature (`x-memsvc-feature`, else `chat`); `*` = "
+        "of every other.",
+    )
     summarizer_input_tokens: int = Field(
         90_000,
         ge=2_000,
@@ -239,10 +265,20 @@ class Config(BaseModel):
             raise ValueError("must be per cents from 1 to 1000, with commas between them")
         return levels
 
-    @field_validator("alert_webhook_url", "anthropic_base_url", "openai_base_url")
+    @field_validator("output_caps")
+    @classmethod
+    def _positive(cls, caps: dict[str, int]) -> dict[str, int]:
+        for feature, most in caps.items():
+            if not 1 <= len(feature) <= 100 or not feature.isprintable() or most < 1:
+                raise ValueError('must be an object of features and numbers above 0, such as {"chat": 1000}')
+        return caps
+
+    @field_validator(
+        "alert_webhook_url", "anthropic_base_url", "openai_base_url", "gateway_anthropic_url", "gateway_openai_url"
+    )
     @classmethod
     def _http(cls, url: str | None) -> str | None:
-        if url is not None and not re.fullmatch(r"https?://[^/\s@]+(/\S*)?", url):
+        if url is not None and not HTTP.fullmatch(url):
             raise ValueError("must be an http:// or https:// address without a user or password")
         return url
 
@@ -258,7 +294,7 @@ class Config(BaseModel):
     @field_validator("encryption_key")
     @classmethod
     def _32_bytes(cls, key: SecretStr | None) -> SecretStr | None:
-        if key is not None and _key_bytes(key) is None:
+        if key is not None and key_bytes(key) is None:
             raise ValueError("must be 32 bytes as base64, such as `openssl rand -base64 32` prints")
         return key
 
@@ -292,7 +328,7 @@ class Config(BaseModel):
 
     def encryption_bytes(self) -> bytes | None:
         """The key that encrypts, in the clear; never log this. None = not set."""
-        return None if self.encryption_key is None else _key_bytes(self.encryption_key)
+        return None if self.encryption_key is None else key_bytes(self.encryption_key)
 
     @property
     def tiers(self) -> dict[Tier, tuple[str, ...]]:
@@ -312,23 +348,3 @@ class Config(BaseModel):
     def tenant_keys(self) -> dict[str, str]:
         """Keys in the clear, for the HTTP face alone; never log this."""
         return {key.get_secret_value(): tenant for key, tenant in self.api_keys.items()}
-
-
-def _key_bytes(key: SecretStr) -> bytes | None:
-    try:
-        found = base64.b64decode(key.get_secret_value(), validate=True)
-    except ValueError:
-        return None
-    return found if len(found) == 32 else None
-
-
-def own_server(url: str) -> bool:
-    """Whether an address is on this machine or in a private network, so that nobody bills for it."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return "." not in host  # a name without a domain: a container's, say
-    return address.is_loopback or address.is_private

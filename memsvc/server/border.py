@@ -19,6 +19,7 @@ from aiohttp import web
 from memsvc.core.access import ALL_SCOPES, Caller
 from memsvc.core.model import Key
 from memsvc.errors import Forbidden, MemsvcError, MethodNotAllowed, NotFound
+from memsvc.gateway import Gateway
 from memsvc.observe import RequestFailed, Sink, log_sink, places, quiet_logger
 from memsvc.server import reply
 from memsvc.server.body import Bodies
@@ -26,6 +27,7 @@ from memsvc.server.gate import Gate
 from memsvc.server.handlers import Handler, Handlers
 from memsvc.server.paths import name_in_path
 from memsvc.server.rates import Rates
+from memsvc.server.vendors import Doors
 from memsvc.wire import CALLS, Call, check_name
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
 Entrance = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _NOBODY = Key("", "")
-_BODY_UNREAD = (408, 413, 415)
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
 
@@ -46,6 +47,7 @@ def create_app(
     clock_monotonic: Callable[[], float] = time.monotonic,
     sink: Sink | None = None,
     rates: Rates | None = None,
+    gateway: Gateway | None = None,
 ) -> web.Application:
     """The HTTP application over `memory`. Run it with `access_log=None`.
 
@@ -56,6 +58,7 @@ def create_app(
         clock_monotonic: seconds, for durations.
         sink: where failures are reported; None = the log.
         rates: how fast a tenant may ask; None = as fast as it likes.
+        gateway: answers the vendors' own calls; None = their paths do not exist.
     """
     bodies = Bodies(max_body_bytes, body_timeout_s)
     border = Border(gate, rates, bodies, clock_monotonic, sink or log_sink())
@@ -64,6 +67,8 @@ def create_app(
     handlers = Handlers(memory, bodies)
     for call in CALLS:
         border.add(app, call, getattr(handlers, call.name))
+    if gateway is not None:
+        Doors(border, gateway, bodies).mount(app)
     app.router.add_route("*", "/{path:.*}", border.guarded(_nowhere, None))
     return app
 
@@ -98,7 +103,7 @@ class Border:
 
         async def entrance(request: web.Request) -> web.StreamResponse:
             began = self._clock()
-            request_id = self._request_id(request)
+            request_id = self.request_id(request)
             try:
                 key = _NOBODY if row is None else self._admitted(request, row, await self._caller(request))
                 return _signed(await handler(request, key), request_id)
@@ -107,10 +112,23 @@ class Border:
             except Exception as error:
                 failure, bug = MemsvcError("The service failed; give its operator the request_id."), error
             if failure.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                self._report(request_id, name, failure, bug, self._clock() - began)
+                self.report(request_id, name, failure, bug, self._clock() - began)
             return _refusal(failure, request_id)
 
         return entrance
+
+    def now(self) -> float:
+        """Seconds, for durations."""
+        return self._clock()
+
+    async def writer(self, request: web.Request) -> Caller:
+        """Who makes a call of a model. Raises Unauthorized, Forbidden, RateLimited."""
+        caller = await self._caller(request)
+        if self._rates is not None:
+            self._rates.take(caller.tenant)
+        if "write" not in caller.scopes:
+            raise Forbidden("This key lacks the scope `write`, which this call needs.", code="scope_missing")
+        return caller
 
     async def _caller(self, request: web.Request) -> Caller:
         return self._gate.caller(request.headers) or await self._gate.ask(request.headers)
@@ -131,20 +149,22 @@ class Border:
         try:
             self._bodies.refuse_early(request)
         except MemsvcError as error:
-            return _refusal(error, self._request_id(request))
+            return _refusal(error, self.request_id(request))
         if request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             # What counts as output so far is the answer's, which has not begun.
             request.writer.output_size = 0
         return None
 
-    def _request_id(self, request: web.Request) -> str:
+    def request_id(self, request: web.Request) -> str:
+        """The caller's name for a request, or one of ours."""
         given = request.headers.get("x-request-id")
         if given is not None and _SANE_ID.fullmatch(given):
             return given
         return f"{self._prefix}-{next(self._numbers):x}"
 
-    def _report(self, request_id: str, name: str, failure: MemsvcError, bug: Exception | None, seconds: float) -> None:
+    def report(self, request_id: str, name: str, failure: MemsvcError, bug: Exception | None, seconds: float) -> None:
+        """Tell of a request that was answered with 5xx."""
         error = failure.code if bug is None else type(bug).__name__
         where = () if bug is None else places(bug.__traceback__)
         self._sink(RequestFailed(request_id, name, failure.status, error, round(seconds, 6), where))
@@ -159,7 +179,7 @@ def _signed(response: web.StreamResponse, request_id: str) -> web.StreamResponse
 
 def _refusal(failure: MemsvcError, request_id: str) -> web.StreamResponse:
     response = reply.problem(failure, request_id)
-    if failure.status in _BODY_UNREAD:
+    if failure.status in reply.BODY_UNREAD:
         response.force_close()
     return _signed(response, request_id)
 

@@ -24,6 +24,13 @@ _LOOPBACK = r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?"
 _HOST = re.compile(_LOOPBACK, re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://" + _LOOPBACK, re.IGNORECASE)
 _HERE = Caller(DEFAULT_TENANT)
+OWN_KEY = "x-memsvc-key"
+"""Where a client of the gateway puts its key for this service, when the usual header has its provider's."""
+
+
+def taken(headers: Headers, caller: Caller) -> bool:
+    """Whether the credential in a request's usual headers is this service's own, and so nobody else's business."""
+    return caller is not _HERE and OWN_KEY not in headers
 
 
 class Gate:
@@ -129,5 +136,11 @@ def _unknown() -> Unauthorized:
 
 
 def _sent(headers: Headers) -> str:
+    if own := headers.get(OWN_KEY):
+        return own
     scheme, _, key = headers.get("Authorization", "").partition(" ")
-    return (key.strip() if scheme.lower() == "bearer" else "") or headers.get("x-api-key", "")
+    return (
+        (key.strip() if scheme.lower() == "bearer" else "")
+        or headers.get("x-api-key", "")
+        or headers.get("api-key", "")
+    )

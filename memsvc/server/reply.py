@@ -14,6 +14,8 @@ from memsvc.errors import MemsvcError
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 SERVER = "memsvc"
+BODY_UNREAD = (408, 413, 415)
+"""Statuses of refusals that leave the rest of a body unread, so that the connection is of no more use."""
 
 
 def json_bytes(body: bytes, *, status: int = HTTPStatus.OK) -> web.Response:
@@ -59,11 +61,12 @@ def problem(error: MemsvcError, request_id: str) -> web.Response:
         "request_id": request_id,
     }
     response = web.Response(body=_printed(document), status=error.status, headers={"Content-Type": PROBLEM})
-    response.headers.update(_headers(error))
+    response.headers.update(headers_of(error))
     return response
 
 
-def _headers(error: MemsvcError) -> dict[str, str]:
+def headers_of(error: MemsvcError) -> dict[str, str]:
+    """The headers that an error's status asks for."""
     if error.status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": 'Bearer realm="memsvc"'}
     if error.status == HTTPStatus.METHOD_NOT_ALLOWED:

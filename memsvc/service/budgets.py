@@ -88,6 +88,10 @@ class Purse:
             await self._counted(spending, limits, anyway=True)
         return booked
 
+    async def limited(self, tenant: str, feature: str) -> bool:
+        """Whether a budget concerns a tenant's calls for a feature."""
+        return bool(await self._limits(tenant, feature))
+
     async def document(self, tenant: str) -> list[dict[str, Any]]:
         """A tenant's budgets in force, and how far each is used up."""
         now = self._clock()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import orjson
@@ -15,6 +15,7 @@ from memsvc.core.model import OFF, OUTGROWN, Key, PrefixReason, Session, Setting
 from memsvc.core.shadow import aligned
 from memsvc.errors import InvalidRequest
 from memsvc.service.inbox import Inbox, check_system
+from memsvc.service.requests import PutRequest
 
 _PLAIN = ("format", "model", "user")
 
@@ -115,9 +116,9 @@ def _other_model(old: str | None, new: str | None) -> bool:
     return old is not None and new is not None and rules.bare(old) != rules.bare(new)
 
 
-def parse(key: Key, fields: Mapping[str, bytes], inbox: Inbox, defaults: Policy, at: float) -> Change:
+def parse(key: Key, request: PutRequest, inbox: Inbox, defaults: Policy, at: float) -> Change:
     """A PUT's members, checked and counted. Raises InvalidRequest naming the member."""
-    fields = {k: msgspec.json.format(v, indent=-1) for k, v in fields.items()}  # equal but for spaces = equal
+    fields = {k: msgspec.json.format(v, indent=-1) for k, v in request.fields.items()}  # equal but for spaces = equal
     values: dict[str, Any] = {}
     for name in _PLAIN:
         if name in fields:
@@ -125,18 +126,18 @@ def parse(key: Key, fields: Mapping[str, bytes], inbox: Inbox, defaults: Policy,
     if "metadata" in fields:
         values["metadata"] = None if fields["metadata"] == b"null" else fields["metadata"]
     if "system" in fields:
-        values |= _system(fields["system"], inbox)
+        values |= _system(fields["system"], request.system_role, inbox)
     if "tools" in fields:
         values |= _tools(fields["tools"], inbox)
     policy = orjson.loads(fields.get("policy", b"{}"))
     return Change(key, at, values, policy or {}, policy is None, defaults)
 
 
-def _system(raw: bytes, inbox: Inbox) -> dict[str, Any]:
+def _system(raw: bytes, role: Literal["system", "developer"], inbox: Inbox) -> dict[str, Any]:
     if raw == b"null":
         return {"system": None, "system_tokens": 0}
     check_system(raw, "system")
-    return {"system": System(raw), "system_tokens": inbox.system_tokens(raw)}
+    return {"system": System(raw, role), "system_tokens": inbox.system_tokens(raw)}
 
 
 def _tools(raw: bytes, inbox: Inbox) -> dict[str, Any]:

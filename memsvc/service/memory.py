@@ -102,7 +102,7 @@ class Memory:
 
     async def put(self, key: Key, request: PutRequest) -> dict[str, Any]:
         """Create or merge a session; gives its document."""
-        change = changes.parse(key, request.fields, self._inbox, self._defaults, self._clock())
+        change = changes.parse(key, request, self._inbox, self._defaults, self._clock())
         return self._document(self._wake_if_queued(await self._store.put(key, change.apply, at=change.at)))
 
     async def get(self, key: Key) -> dict[str, Any]:

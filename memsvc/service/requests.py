@@ -20,9 +20,11 @@ class PutRequest:
         fields: JSON text of each member that was sent, by name (`system`, `tools`, `format`,
             `model`, `policy`, `metadata`, `user`); `b"null"` = back to the default;
             absent = unchanged.
+        system_role: of a `system` that is new, in OpenAI's formats.
     """
 
     fields: Mapping[str, bytes]
+    system_role: Literal["system", "developer"] = "system"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class UsageRequest:
     feature: str = "chat"
     at: float | None = None
     where: str = "usage"
+    held: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "wire": {"wire", "core", "errors"},
     "service": {"service", "core", "ports", "errors", "observe"},
     "worker": {"service", "core", "ports", "errors", "observe"},
-    "server": {"server", "wire", "service", "observe", "core", "errors"},
+    "gateway": {"gateway", "wire", "service", "core", "ports", "errors", "observe"},
+    "server": {"server", "gateway", "wire", "service", "observe", "core", "errors"},
     "integrations": {"integrations", "core", "errors"},
     "testing": {"testing"},
 }

@@ -10,7 +10,13 @@ from memsvc.testing.provider.outcome import Fault, Kind
 from memsvc.testing.provider.tokens import dump
 from memsvc.testing.provider.usages import told
 
-_STOPS = {"end": "end_turn", "length": "max_tokens", "tool": "tool_use", "refusal": "refusal"}
+_STOPS = {
+    "end": "end_turn",
+    "length": "max_tokens",
+    "tool": "tool_use",
+    "refusal": "refusal",
+    "window": "model_context_window_exceeded",
+}
 _TYPES: Mapping[Kind, str] = {
     "invalid": "invalid_request_error",
     "overflow": "invalid_request_error",

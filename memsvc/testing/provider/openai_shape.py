@@ -11,7 +11,7 @@ from memsvc.testing.provider.outcome import Fault, Kind, ToolCall
 from memsvc.testing.provider.tokens import dump
 from memsvc.testing.provider.usages import told
 
-_STOPS = {"end": "stop", "length": "length", "tool": "tool_calls", "refusal": "stop"}
+_STOPS = {"end": "stop", "length": "length", "tool": "tool_calls", "refusal": "stop", "window": "length"}
 _ERRORS: Mapping[Kind, tuple[str, str | None]] = {  # type and code
     "invalid": ("invalid_request_error", None),
     "overflow": ("invalid_request_error", "context_length_exceeded"),

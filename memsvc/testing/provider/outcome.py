@@ -102,7 +102,7 @@ class Answer:
 
     text: str = ""
     calls: tuple[ToolCall, ...] = ()
-    stop: Literal["end", "length", "tool", "refusal"] = "end"
+    stop: Literal["end", "length", "tool", "refusal", "window"] = "end"
     thinking: bool | None = None
     refusal: str | None = None
     usage: Literal["honest", "absurd", "missing"] = "honest"

@@ -1,0 +1,244 @@
+"""One call of a session: what is new goes into the log, the context comes out, the reply follows when it has come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+import orjson
+
+from memsvc.core import policy as rules
+from memsvc.core import vendor_calls
+from memsvc.core.model import Key, Session
+from memsvc.core.render.splice import edit, string
+from memsvc.core.stream import Heard
+from memsvc.core.vendor_calls import VendorCall
+from memsvc.errors import CannotFit
+from memsvc.gateway.wishes import History
+from memsvc.ports import Store
+from memsvc.service import Memory
+from memsvc.service.lines import Lines, Taken
+from memsvc.service.requests import CompactRequest, ContextRequest, PutRequest, UsageRequest
+
+REPAIR_WAIT_MS = 30_000
+"""So long a call waits for the compaction without which the provider would not take it."""
+INCOMPLETE = "incomplete"
+"""What stands as `stop_reason` in a stored reply that broke off; no context shows it."""
+T = TypeVar("T")
+_DOCUMENT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The client changed what the provider had cached.
+
+    Attributes:
+        cause: `tools_changed`, `system_changed`, `model_changed` or `edited`.
+        tokens: provider tokens, as expected, that are to be written anew.
+    """
+
+    cause: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A session as one call finds it.
+
+    Attributes:
+        key: the session, or the branch of it that the client is on.
+        context: members of the context's document as JSON.
+        taken: what became of the request's messages.
+        epoch, revision: of the context.
+        size: provider tokens of the context, as expected; saved: what the full history would take beyond it, raw.
+        broken: what the client changed, if that costs something.
+        long: the session's marks are for the longer of the cache's lifetimes.
+    """
+
+    key: Key
+    taken: Taken
+    context: Mapping[str, bytes]
+    epoch: int
+    revision: int
+    size: int
+    saved: int
+    broken: Break | None
+    long: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a call finds its session.
+
+    Attributes:
+        head: the session's header; None = it begins with this call.
+        flight: ends when the reply is stored or given up; until then nobody cuts off what the call is made for.
+    """
+
+    key: Key
+    head: Session | None
+    history: History
+    flight: ExitStack
+
+
+class Conversations:
+    """Turns of sessions.
+
+    Args:
+        clock: unix seconds.
+    """
+
+    def __init__(self, memory: Memory, store: Store, lines: Lines, *, clock: Callable[[], float]) -> None:
+        self._memory = memory
+        self._store = store
+        self.lines = lines
+        self._clock = clock
+
+    async def head(self, key: Key) -> Session | None:
+        """The session's header, if there is one."""
+        return await self._store.head(key)
+
+    async def begin(self, start: Start, call: VendorCall, model: str) -> Turn:
+        """Bring a session up to date with a call. Raises what an append and a fetch raise."""
+        head, key = start.head, start.key
+        if head is None:
+            await self._memory.put(key, PutRequest(_of_new(call, model), call.system_role))
+        mode: History = "new" if start.history == "auto" and call.follows is not None else start.history
+        taken = await self.lines.take(key, call.format, call.messages, mode=mode)
+        start.flight.enter_context(self.lines.flying(taken.key))
+        broken = None
+        if head is not None:
+            broken = await self._changed(head if taken.key == key else taken.session, taken, call, model)
+        return await self._turn(taken, call, broken)
+
+    async def again(self, turn: Turn, call: VendorCall) -> Turn | None:
+        """The same turn after a compaction, for a provider that found the context too large; None = no smaller one
+        can be had."""
+        keep = max(1, (await self._head(turn.key)).tail_tokens // 3)
+        try:
+            _, done = await self._memory.compact(turn.key, CompactRequest(True, keep, REPAIR_WAIT_MS))
+        except CannotFit:
+            return None
+        return await self._turn(turn.taken, call, turn.broken) if done.get("changed") else None
+
+    async def moved(self, turn: Turn, call: VendorCall, model: str) -> Turn:
+        """The same turn with another model."""
+        await self._memory.put(turn.key, PutRequest({"model": string(model)}))
+        return await self._turn(turn.taken, call, turn.broken)
+
+    async def regenerated(self, turn: Turn, call: VendorCall) -> Turn:
+        """The same turn without the reply that it has got, and with less before it if that can be had."""
+        await self._memory.truncate(turn.key, turn.taken.last_seq)
+        return await self.again(turn, call) or await self._turn(turn.taken, call, turn.broken)
+
+    async def store(self, turn: Turn, call: VendorCall, heard: Heard, usage: UsageRequest | None) -> float | None:
+        """Append a reply to the session and book what it cost, in dollars (None = unknown, or nothing was said). Raises
+        NotFound where the session is gone."""
+        messages = heard.messages if heard.complete else tuple(_marked(raw, call) for raw in heard.messages)
+        key = turn.key
+        if messages:
+            key = (await self.lines.reply(turn.taken, call.format, messages)).key
+        return await self._book(key, usage)
+
+    async def _book(self, key: Key, usage: UsageRequest | None) -> float | None:
+        if usage is None:
+            return None
+        return _cost(await self._memory.usage(key, usage))
+
+    async def _head(self, key: Key) -> Session:
+        head = await self._store.head(key)
+        assert head is not None, "it was there a moment ago"
+        return head
+
+    async def _changed(self, head: Session | None, taken: Taken, call: VendorCall, model: str) -> Break | None:
+        """Put what the client changed of the session's front; gives what that breaks."""
+        if head is None:
+            return None
+        fields, causes = _differences(head.settings, call, model)
+        if fields:
+            await self._memory.put(taken.key, PutRequest(fields, call.system_role))
+        if taken.truncated and taken.session is not None and taken.session.epoch != head.epoch:
+            causes.append("edited")  # into what a summary stood for
+        if not causes or not head.messages:
+            return None
+        kept = head.settings.tools_tokens if causes[0] == "system_changed" else 0
+        if causes[0] == "edited":
+            kept = head.fixed_tokens
+        lost = max(0, rules.expected(head) - rules.provider_tokens(kept, head.factor))
+        ttl = 3600 if head.settings.policy and b'"1h"' in head.settings.policy else 300
+        warm = self._clock() - head.updated_at < ttl
+        return Break(causes[0], lost if warm else 0)
+
+    async def _turn(self, taken: Taken, call: VendorCall, broken: Break | None) -> Turn:
+        key = taken.key
+        rendered = await self._memory.context(key, ContextRequest(call.format))
+        head = await self._head(key)
+        context = {k: bytes(v) for k, v in _DOCUMENT.decode(rendered.body).items()}
+        tokens = orjson.loads(context["tokens"])
+        return Turn(
+            key=key,
+            taken=taken,
+            context=context,
+            epoch=int(context["epoch"]),
+            revision=int(context["revision"]),
+            size=max(rules.expected(head), rules.provider_tokens(tokens["context"], head.factor)),
+            saved=max(0, tokens["full"] - tokens["context"]),
+            broken=broken,
+            long=head.settings.policy is not None and b'"1h"' in head.settings.policy,
+        )
+
+
+def _of_new(call: VendorCall, model: str) -> dict[str, bytes]:
+    """The members of a session that begins with this call."""
+    fields = {"format": string(call.format), "model": string(model)}
+    if call.system is not None:
+        fields["system"] = call.system
+    if call.tools is not None:
+        fields["tools"] = call.tools
+    if call.long_marks:
+        fields["policy"] = b'{"cache_ttl":"1h"}'
+    return fields
+
+
+def _differences(settings: Any, call: VendorCall, model: str) -> tuple[dict[str, bytes], list[str]]:
+    """The members in which a call differs from its session, and what that does to the cache, the worst first."""
+    fields: dict[str, bytes] = {}
+    causes: list[str] = []
+    if settings.model != model:
+        fields["model"] = string(model)
+        if settings.model is not None and rules.bare(settings.model) != rules.bare(model):
+            causes.append("model_changed")
+    if call.tools is not None and not vendor_calls.same_tools(settings.tools, call.tools):
+        fields["tools"] = call.tools
+        causes.append("tools_changed")
+    elif call.tools is None and settings.tools is not None:
+        causes.append("tools_changed")  # for this call
+    stored = settings.system.content if settings.system is not None else None
+    if call.system is not None and not vendor_calls.same_system(stored, call.system):
+        fields["system"] = call.system
+        causes.append("system_changed")
+    return fields, causes
+
+
+def _marked(raw: bytes, call: VendorCall) -> bytes:
+    """A reply that broke off, marked as such for whoever reads the log."""
+    return edit(raw, (), {"stop_reason": string(INCOMPLETE)}) if call.api != "responses" else raw
+
+
+def _cost(report: Any) -> float | None:
+    cost = report.get("cost_usd") if isinstance(report, dict) else None
+    return float(cost) if cost is not None else None
+
+
+async def shielded(work: Awaitable[T]) -> T:
+    """Wait for `work` to its end, also if whoever waits is told to go."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=5)
+        raise

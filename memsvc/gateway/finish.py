@@ -1,0 +1,152 @@
+"""What is done when a reply has come: it is stored, what it used is booked, and the client is told."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from memsvc.core import usage as reports
+from memsvc.core.money import Usage
+from memsvc.core.stream import Heard, whole
+from memsvc.errors import MemsvcError
+from memsvc.gateway.books import AFTER_HANG_UP_TOKENS, Books
+from memsvc.gateway.conversation import Conversations
+from memsvc.gateway.wishes import PREFIX, SESSION
+from memsvc.observe import CacheBroken, ReplyNotStored, Sink
+from memsvc.ports import Counter
+from memsvc.service.requests import UsageRequest
+
+if TYPE_CHECKING:
+    from memsvc.gateway.proxy import Order
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of a call.
+
+    Attributes:
+        usd: what it cost; None = unknown.
+        stop: why the model stopped, in the vendor's words.
+    """
+
+    usd: float | None
+    stored: bool
+    stop: str | None
+
+
+class Finish:
+    """Ends calls.
+
+    Args:
+        tell: hears of caches that clients broke, and of replies that could not be stored.
+    """
+
+    def __init__(self, conversations: Conversations, books: Books, counter: Counter, *, tell: Sink) -> None:
+        self._conversations = conversations
+        self._books = books
+        self._counter = counter
+        self._tell = tell
+
+    async def whole(self, order: Order, body: bytes) -> Done:
+        """A reply that came in one piece."""
+        return await self.heard(order, whole(order.call.api, body))
+
+    async def heard(self, order: Order, heard: Heard) -> Done:
+        """A reply, as far as it has come. Raises nothing on purpose: the client gets it whatever becomes of it."""
+        report = self._report(order, heard)
+        turn = order.turn
+        if turn is None:
+            return Done(await self._settled(order, heard, report), True, heard.stop)
+        try:
+            usd = await self._conversations.store(turn, order.call, heard, report)
+        except MemsvcError as error:
+            self._tell(ReplyNotStored(turn.key.tenant, turn.key.session, error.code))
+            return Done(None, False, heard.stop)
+        return Done(usd, True, heard.stop)
+
+    async def headers(self, order: Order, done: Done | None) -> dict[str, str]:
+        """What the reply's headers say; `done` None = it is still to come, or was refused."""
+        found: dict[str, str] = {f"{PREFIX}model": order.model}
+        turn, held = order.turn, order.held
+        usd = done.usd if done is not None else (held.usd if held is not None else None)
+        if usd is not None:
+            found[f"{PREFIX}cost-usd"] = f"{usd:.6f}"
+        if order.limit is not None and order.limit != order.call.output_tokens:
+            found[f"{PREFIX}output-cap"] = str(order.limit)
+        if order.repaired:
+            found[f"{PREFIX}repaired"] = ", ".join(order.repaired)
+        if done is not None and not done.stored:
+            found[f"{PREFIX}warning"] = "reply_not_stored"
+        if turn is None:
+            return found
+        found[f"{PREFIX}epoch"] = str(turn.epoch)
+        found[f"{PREFIX}tokens-saved"] = str(turn.saved)
+        found[SESSION] = quote(turn.key.session, safe=" !#$&'()*+,/:;=?@[]~")
+        if turn.broken is not None:
+            found[f"{PREFIX}cache-break"] = await self._told(order)
+        return found
+
+    async def _told(self, order: Order) -> str:
+        """What the client's change costs, told once."""
+        turn = order.turn
+        assert turn is not None
+        assert turn.broken is not None
+        lost, provider = turn.broken.tokens, order.upstream.provider
+        written = Usage(lost, 0, cache_write=lost, cache_write_long=lost if turn.long else None)
+        new = await self._books.price(provider, order.model, written)
+        old = await self._books.price(provider, order.model, Usage(lost, 0, cache_read=lost))
+        usd = max(0.0, new - old) if new is not None and old is not None else None
+        self._tell(CacheBroken(turn.key.tenant, turn.key.session, turn.broken.cause, lost, usd))
+        told = f"{turn.broken.cause}; tokens={lost}"
+        return told if usd is None else f"{told}; usd={usd:.6f}"
+
+    def _report(self, order: Order, heard: Heard) -> UsageRequest | None:
+        """The usage report of a reply; None where it has none that makes sense."""
+        usage = heard.usage
+        if usage is None or order.held is None:
+            return None
+        if not heard.complete:
+            usage = self._rounded_up(order, heard, usage)
+        provider = order.upstream.provider
+        try:
+            reports.read(usage, provider)
+        except MemsvcError:
+            return None
+        return UsageRequest(
+            usage,
+            id=heard.id or f"unnamed-{uuid.uuid4().hex}",
+            provider=provider,
+            model=heard.model if order.upstream.own else _priced(heard.model, order.model),
+            revision=order.turn.revision if order.turn is not None and heard.complete else None,
+            feature=order.wishes.feature,
+            held=order.held.line.id,
+        )
+
+    def _rounded_up(self, order: Order, heard: Heard, usage: dict[str, Any]) -> dict[str, Any]:
+        """A reply that broke off: what it used is what was said of its input, and at least what came of its output."""
+        name = "output_tokens" if "output_tokens" in usage else "completion_tokens"
+        came = self._counter.count(b"".join(heard.messages).decode("utf-8", "replace"))
+        most = order.limit if order.limit is not None else came * 2 + AFTER_HANG_UP_TOKENS
+        said = usage.get(name)
+        least = said if isinstance(said, int) else 0
+        return {**usage, name: max(least, min(most, came * 2 + AFTER_HANG_UP_TOKENS))}
+
+    async def _settled(self, order: Order, heard: Heard, report: UsageRequest | None) -> float | None:
+        """Book a call that belongs to no session."""
+        held = order.held
+        assert held is not None, "no call is made that is not held"
+        if report is None:
+            return held.usd
+        used = reports.read(report.usage, report.provider).usage
+        return await self._books.settle(held, report.id, report.model, used)
+
+
+def _priced(answered: str | None, asked: str) -> str:
+    """The model to book: a reply names a dated one, or the one of an own deployment."""
+    return answered or asked
+
+
+Told = Callable[[Any], None]

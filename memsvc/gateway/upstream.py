@@ -1,0 +1,186 @@
+"""The providers that calls go to: addresses, credentials, connections."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from memsvc.core.vendor_calls import Api
+from memsvc.errors import InvalidRequest, Unauthorized, Unavailable
+from memsvc.gateway.wishes import KEY, PREFIX
+
+if TYPE_CHECKING:
+    import aiohttp
+
+STORED = "memsvc"
+"""What a client sends as its key where keys are off and the stored one is to be used."""
+PATHS: Mapping[Api, str] = {"messages": "/v1/messages", "chat": "/chat/completions", "responses": "/responses"}
+"""Below a base address as each vendor's SDK takes it: OpenAI's ends with /v1."""
+CREDENTIALS = ("authorization", "x-api-key", "api-key")
+VIA = "1.1 memsvc"
+"""By this a request that has come back is known."""
+CONNECT_S = 10.0
+_HOP = frozenset(
+    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"}
+    | {"transfer-encoding", "upgrade", "host", "content-length", "content-encoding", "accept-encoding", "expect"}
+    | {"x-request-id", "cookie", "set-cookie", "forwarded"}
+)
+"""Of one connection, or of this service's own address."""
+_FORWARDED = re.compile(r"x-forwarded-|x-real-ip\Z|sec-fetch-|origin\Z|referer\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One provider.
+
+    Attributes:
+        vendor: whose API it speaks.
+        url: its base address, as the vendor's SDK takes it; `{model}` in it stands for the model's name, and a query
+            in it goes with every call.
+        provider: its name in the price list and the books, and that of tenants' stored keys.
+        auth: how a stored key is sent.
+        own: on this machine or in a private network, so that nobody bills for it.
+    """
+
+    vendor: Literal["anthropic", "openai"]
+    url: str
+    provider: str
+    auth: Literal["bearer", "api-key"] = "bearer"
+    own: bool = False
+
+    def address(self, path: str, model: str, query: str = "") -> str:
+        """Where a call goes. Raises InvalidRequest for a model whose name is no part of an address."""
+        base, _, told = self.url.partition("?")
+        if "{model}" in base:
+            if not re.fullmatch(r"[\w.:@+-]{1,200}", model):
+                raise InvalidRequest("`model` cannot stand in this provider's address.", field="model")
+            base = base.replace("{model}", model)
+        asked = "&".join(part for part in (told, query) if part)
+        return base.rstrip("/") + path + (f"?{asked}" if asked else "")
+
+    @property
+    def caches_by_key(self) -> bool:
+        """Whether it finds a session's cache again by a name that calls carry."""
+        return self.vendor == "openai" and not self.own
+
+    @property
+    def old_names(self) -> bool:
+        """Whether it may know the older names of members alone: servers of one's own."""
+        return self.own
+
+
+def sent_key(headers: Mapping[str, str]) -> str:
+    """The credential that a request brings in the vendors' own headers; "" = none."""
+    scheme, _, key = headers.get("Authorization", "").partition(" ")
+    bearer = key.strip() if scheme.lower() == "bearer" else ""
+    return bearer or headers.get("x-api-key", "") or headers.get("api-key", "")
+
+
+def onward(headers: CIMultiDictProxy[str], upstream: Upstream, stored: str | None) -> CIMultiDict[str]:
+    """The headers of the call: the caller's, without what is not the provider's business; `stored`: the key that
+    takes the place of the caller's credential (None = that goes on)."""
+    kept: CIMultiDict[str] = CIMultiDict()
+    for name, value in headers.items():
+        lower = name.lower()
+        if lower in _HOP or lower.startswith(PREFIX) or _FORWARDED.match(lower):
+            continue
+        if stored is not None and lower in CREDENTIALS:
+            continue
+        kept.add(name, value)
+    if stored:
+        if upstream.auth == "api-key":
+            kept["api-key"] = stored
+        elif upstream.vendor == "anthropic" and "anthropic-version" in headers and _older(headers):
+            kept["x-api-key"] = stored
+        else:
+            kept["Authorization"] = f"Bearer {stored}"
+    kept["Accept-Encoding"] = "identity"  # the stream is listened to
+    kept["Content-Type"] = "application/json"
+    kept["Via"] = VIA
+    return kept
+
+
+def _older(headers: Mapping[str, str]) -> bool:
+    """Before 2026-10-21 the Messages API took keys in a header of its own."""
+    return headers.get("anthropic-version", "") < "2026"
+
+
+def backward(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
+    """The headers of a reply as they go on to the client."""
+    kept: CIMultiDict[str] = CIMultiDict()
+    for name, value in headers.items():
+        lower = name.lower()
+        if lower not in _HOP or lower == "x-request-id":
+            kept.add(name, value)
+    return kept
+
+
+class Connections:
+    """HTTP connections to providers, kept open between calls.
+
+    Args:
+        idle_s: a provider that sends nothing for so long is given up.
+    """
+
+    def __init__(self, idle_s: float) -> None:
+        self._idle_s = idle_s
+        self._session: aiohttp.ClientSession | None = None
+
+    async def post(self, url: str, headers: CIMultiDict[str], body: bytes) -> aiohttp.ClientResponse:
+        """Send a call; gives the reply with its body still to come. Raises Unavailable."""
+        return await self._send("POST", url, headers, body)
+
+    async def get(self, url: str, headers: CIMultiDict[str]) -> aiohttp.ClientResponse:
+        """Ask for something. Raises Unavailable."""
+        return await self._send("GET", url, headers, None)
+
+    async def _send(
+        self, method: str, url: str, headers: CIMultiDict[str], body: bytes | None
+    ) -> aiohttp.ClientResponse:
+        import aiohttp
+
+        try:
+            return await self._open().request(
+                method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError) as failed:
+            # Whoever was reached may have begun to answer, and bill.
+            sure = isinstance(failed, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+            raise Unavailable(
+                f"The provider at {urlsplit(url).hostname} cannot be reached ({type(failed).__name__}); try again.",
+                code="upstream_unreachable" if sure else "upstream_broke_off",
+                retry_after=1,
+            ) from None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            import aiohttp
+
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=self._idle_s),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=True,
+                auto_decompress=True,
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+
+def no_key(provider: str) -> Unauthorized:
+    """There is nothing to call a provider with."""
+    return Unauthorized(
+        f"This tenant has no key for {provider!r}: store one with `memsvc provider-keys`, or send the provider's key as"
+        f" the SDK's and the key for this service as `{KEY}`.",
+        code="provider_key_missing",
+    )

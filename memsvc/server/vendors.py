@@ -1,0 +1,102 @@
+"""The door of the gateway: the vendors' own paths, and errors in their shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from memsvc.core.access import Caller
+from memsvc.core.vendor_calls import Api
+from memsvc.errors import InvalidRequest, MemsvcError
+from memsvc.gateway import Gateway
+from memsvc.gateway.refusals import body_of
+from memsvc.server import reply
+from memsvc.server.body import Bodies, members, parse
+from memsvc.server.gate import taken
+
+if TYPE_CHECKING:
+    from memsvc.server.border import Border
+
+Entrance = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Work = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
+CALLS: tuple[tuple[str, Api], ...] = (
+    ("/v1/messages", "messages"),
+    ("/v1/chat/completions", "chat"),
+    ("/v1/responses", "responses"),
+)
+"""Paths of model calls, as the vendors have them."""
+PASSED: tuple[tuple[str, str, Api], ...] = (
+    ("POST", "/v1/messages/count_tokens", "messages"),
+    ("POST", "/v1/responses/input_tokens", "responses"),
+    ("GET", "/v1/models", "chat"),
+    ("GET", "/v1/models/{model}", "chat"),
+)
+"""(method, path, shape of errors) of what else SDKs ask, which goes on as it is."""
+
+
+class Doors:
+    """Makes routes of the vendors' paths."""
+
+    def __init__(self, border: Border, gateway: Gateway, bodies: Bodies) -> None:
+        self._border = border
+        self._gateway = gateway
+        self._bodies = bodies
+
+    def mount(self, app: web.Application) -> None:
+        """Add the routes."""
+        for path, api in CALLS:
+            app.router.add_post(path, self._guarded(path, api, self._called(api)))
+        for method, path, api in PASSED:
+            app.router.add_route(method, path, self._guarded(path, api, self._passed))
+
+    def _called(self, api: Api) -> Work:
+        async def work(request: web.Request, caller: Caller) -> web.StreamResponse:
+            raw = await self._bodies.read(request)
+            if not isinstance(parse(raw), dict):
+                raise InvalidRequest("The body must be a JSON object, as the vendor's API takes it.", field="body")
+            ours = taken(request.headers, caller)
+            return await self._gateway.answer(request, api, caller.tenant, members(raw), ours=ours)
+
+        return work
+
+    async def _passed(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+        body = b"" if request.method == "GET" else await self._bodies.read(request)
+        ours = taken(request.headers, caller)
+        return await self._gateway.passed(request, request.rel_url.raw_path, caller.tenant, body, ours=ours)
+
+    def _guarded(self, path: str, api: Api, work: Work) -> Entrance:
+        async def entrance(request: web.Request) -> web.StreamResponse:
+            border = self._border
+            began, request_id = border.now(), border.request_id(request)
+            try:
+                response = await work(request, await border.writer(request))
+                if not response.prepared:
+                    response.headers["x-memsvc-request-id"] = request_id
+                return response
+            except MemsvcError as error:
+                failure, bug = error, None
+            except Exception as error:
+                failure, bug = MemsvcError("The service failed; give its operator the request_id."), error
+            if failure.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                border.report(request_id, path, failure, bug, border.now() - began)
+            return _refused(failure, api, request_id)
+
+        return entrance
+
+
+def _refused(failure: MemsvcError, api: Api, request_id: str) -> web.Response:
+    headers = {
+        "Content-Type": reply.JSON,
+        "request-id" if api == "messages" else "x-request-id": request_id,
+        "x-memsvc-request-id": request_id,
+        "x-memsvc-error": failure.code,
+        "x-should-retry": "true" if failure.extra.get("retryable", failure.retryable) else "false",
+        **reply.headers_of(failure),
+    }
+    response = web.Response(body=body_of(failure, api, request_id), status=failure.status, headers=headers)
+    if failure.status in reply.BODY_UNREAD:
+        response.force_close()
+    return response
