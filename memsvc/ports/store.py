@@ -69,8 +69,9 @@ class Log(Protocol):
         `factor` None = `core.policy.next_factor` of the epoch that ends."""
         ...
 
-    async def truncate(self, key: Key, *, after_seq: int, at: float) -> Session:
-        """Supersede every live message with seq > after_seq. The newest summary with
+    async def truncate(self, key: Key, *, after_seq: int, at: float, if_log_revision: int | None = None) -> Session:
+        """Supersede every live message with seq > after_seq; Conflict, and no change, unless the log is
+        at `if_log_revision` (None = at any). The newest summary with
         to_seq <= after_seq becomes current (or none); epoch + 1, revision + 1,
         log_revision + 1, prefix_reason `edited`, prefix_revision = new revision;
         bound_revision too, but only if the current summary changed. Nothing to cut: no change.

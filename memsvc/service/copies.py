@@ -7,7 +7,7 @@ leaves no half session, and no store has to copy across its slots at once.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from memsvc.core.lineage import Link, chain, forked, link
@@ -27,8 +27,21 @@ class Source(Log, Copies, Protocol):
     """A store as far as copies need it."""
 
 
-async def fork(store: Source, key: Key, to: Key, after_seq: int | None, at: float) -> Session:
-    """Copy a session up to `after_seq` (None = all of it) to a name that is free. Raises NotFound, Conflict."""
+def as_it_is(header: Session) -> Session:
+    """A fork's header that is that of its source."""
+    return header
+
+
+async def fork(
+    store: Source,
+    key: Key,
+    to: Key,
+    after_seq: int | None,
+    at: float,
+    dress: Callable[[Session], Session] = as_it_is,
+) -> Session:
+    """Copy a session up to `after_seq` (None = all of it) to a name that is free. `dress` changes the copy's header
+    before anybody sees it. Raises NotFound, Conflict."""
     for _ in range(TRIES):
         session = await store.head(key)
         if session is None:
@@ -40,7 +53,7 @@ async def fork(store: Source, key: Key, to: Key, after_seq: int | None, at: floa
             links = await _stage(store, session, to, token, after_seq)
             if await same(store, session):
                 current = links[-1] if links else None
-                header = forked(session, current, after_seq, at)
+                header = dress(forked(session, current, after_seq, at))
                 made = await store.publish(to, token, header, tuple(one.epoch for one in links))
                 if await same(store, session):
                     return made
@@ -75,9 +88,9 @@ async def same(store: Log, before: Session) -> bool:
     return now is not None and (now.uid, now.epoch) == (before.uid, before.epoch)
 
 
-async def entries(log: Log, key: Key, upto: int) -> AsyncIterator[Entry]:
-    """The log as written up to a seq, page by page."""
-    after, limit = 0, 4
+async def entries(log: Log, key: Key, upto: int, after: int = 0) -> AsyncIterator[Entry]:
+    """The log as written between two seqs, page by page."""
+    limit = 4
     while after < upto and (page := await log.entries(key, after=after, upto=upto, limit=limit)):
         for entry in page:
             yield entry

@@ -19,7 +19,7 @@ from memsvc.service import changes
 from memsvc.service.asked import AskedFor, reverted, settled
 from memsvc.service.budgets import Purse, Terms
 from memsvc.service.compact import Compactor
-from memsvc.service.copies import fork
+from memsvc.service.copies import as_it_is, fork
 from memsvc.service.deletion import delete_user, purge
 from memsvc.service.documents import append_document, history_rows, session_document
 from memsvc.service.drafts import Drafts
@@ -206,11 +206,12 @@ class Memory:
         found = await spend(self._store, tenant, period=period, by=by, now=self._clock())
         return {**found, "budgets": await self.purse.document(tenant)}
 
-    async def truncate(self, key: Key, after_seq: int) -> dict[str, Any]:
-        """Supersede every message after `after_seq` (edit, regenerate); gives the session."""
-        return self._document(
-            self._wake_if_queued(await self._store.truncate(key, after_seq=after_seq, at=self._clock()))
-        )
+    async def truncate(self, key: Key, after_seq: int, *, if_log_revision: int | None = None) -> dict[str, Any]:
+        """Supersede every message after `after_seq` (edit, regenerate); gives the session. Conflict if the log is not
+        at `if_log_revision` (None = at any)."""
+        at = self._clock()
+        cut = await self._store.truncate(key, after_seq=after_seq, at=at, if_log_revision=if_log_revision)
+        return self._document(self._wake_if_queued(cut))
 
     async def redact(self, key: Key, seq: int) -> dict[str, Any]:
         """Erase one message and all that was made from it, for good; gives the session. Raises NotFound."""
@@ -218,9 +219,12 @@ class Memory:
         self._views.forget(key)
         return self._document(self._wake_if_queued(session))
 
-    async def fork(self, key: Key, to: str, after_seq: int | None) -> dict[str, Any]:
-        """A new session `to` that shares the past up to `after_seq` (None = all of it); gives its document."""
-        made = await fork(self._store, key, Key(key.tenant, to), after_seq, self._clock())
+    async def fork(
+        self, key: Key, to: str, after_seq: int | None, *, dress: Callable[[Session], Session] = as_it_is
+    ) -> dict[str, Any]:
+        """A new session `to` that shares the past up to `after_seq` (None = all of it); gives its document.
+        `dress` changes its header before anybody sees it."""
+        made = await fork(self._store, key, Key(key.tenant, to), after_seq, self._clock(), dress)
         return self._document(self._wake_if_queued(made))
 
     async def pin(self, key: Key, seq: int) -> dict[str, Any]:

@@ -87,10 +87,10 @@ def no_message(key: Key, seq: int) -> NotFound:
     return NotFound(f"no live message with seq {seq} in session {key.session!r}")
 
 
-def moved_on(batch: Batch, have: int) -> Conflict:
-    """For an append whose If-Match is not the log's revision."""
+def moved_on(expected: int | None, have: int) -> Conflict:
+    """For a write whose If-Match is not the log's revision."""
     return Conflict(
-        f"If-Match says log_revision {batch.if_log_revision}, it is {have}; fetch and try again",
+        f"If-Match says log_revision {expected}, it is {have}; fetch and try again",
         code="log_revision_mismatch",
         log_revision=have,
     )

@@ -188,6 +188,20 @@ class TruncateContract:
         assert [e.superseded for e in await log(store)] == [False] * 6 + [True] * 4
         assert await sound(store) == after
 
+    async def test_truncate_is_compare_and_set_where_it_is_asked_to_be(self, store: Store) -> None:
+        await say(store, 4)
+        before = (await say(store, 4)).session
+        for wrong in (0, 1, 3):
+            for seq in (2, 8):  # also where there is nothing to cut
+                with pytest.raises(Conflict) as caught:
+                    await store.truncate(KEY, after_seq=seq, at=9.0, if_log_revision=wrong)
+                assert (caught.value.code, caught.value.extra) == ("log_revision_mismatch", {"log_revision": 2})
+        assert await must(store) == before
+        assert await store.truncate(KEY, after_seq=8, at=9.0, if_log_revision=2) == before
+        after = await store.truncate(KEY, after_seq=6, at=9.0, if_log_revision=2)
+        assert (after.log_revision, after.messages) == (3, 6)
+        assert await sound(store) == after
+
     async def test_a_seq_is_never_used_twice(self, store: Store) -> None:
         await say(store, 10)
         await store.truncate(KEY, after_seq=0, at=9.0)

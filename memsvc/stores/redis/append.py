@@ -72,7 +72,7 @@ async def append(server: Server, keys: Keys, seen: Seen, key: Key, batch: Batch)
             case [b"reused"]:
                 raise rules.key_reused()
             case [b"at", have]:
-                raise rules.moved_on(batch, have)
+                raise rules.moved_on(batch.if_log_revision, have)
             case [b"user", token]:
                 user = token.decode()
             case [b"no"]:

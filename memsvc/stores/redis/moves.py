@@ -78,8 +78,9 @@ class Moves:
             old = found
         raise _hurried()
 
-    async def truncate(self, key: Key, after_seq: int, at: float) -> Session:
-        """Supersede all live messages with seq > after_seq; an older summary may become current."""
+    async def truncate(self, key: Key, after_seq: int, at: float, expected: int | None = None) -> Session:
+        """Supersede all live messages with seq > after_seq; an older summary may become current. `expected`: the
+        log's revision, None = any."""
         where = self._keys.place(key)
         old, header = await self._stored(key)
         user = header["user"]
@@ -87,6 +88,7 @@ class Moves:
             held = self._seen.held(key)
             asked = {"after_seq": bounded(after_seq), "at": at, "name": where.name, "user": user, "tip": draw()}
             asked |= {"reason": "edited", "stamp": held.stamp, "seen": _rated(old), "set": _rated(renewed(old))}
+            asked |= {} if expected is None else {"expected": expected}
             indexes = (where.index, where.user_index(user))
             names = [*where.of("hgexcpd"), where.shared("due"), *indexes]
             answer = await self._server.write(where.shard, "truncate", names, _pack(asked))
@@ -95,6 +97,8 @@ class Moves:
                     raise rules.no_session(key)
                 case [b"user", token]:
                     user = token.decode()
+                case [b"moved", have]:
+                    raise rules.moved_on(expected, int(have))
                 case [kind, raw, settings]:
                     old = self._seen.session(key, held, raw, settings)
                     if kind == b"done":

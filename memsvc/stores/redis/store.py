@@ -125,9 +125,9 @@ class RedisStore:
         expect, frozen = (expect_uid, expect_epoch, expect_cut), (soft_tokens, factor, renderer)
         return await self._moves.commit(key, summary, expect, frozen)
 
-    async def truncate(self, key: Key, *, after_seq: int, at: float) -> Session:
+    async def truncate(self, key: Key, *, after_seq: int, at: float, if_log_revision: int | None = None) -> Session:
         """Supersede every live message with seq > after_seq."""
-        return await self._moves.truncate(key, after_seq, at)
+        return await self._moves.truncate(key, after_seq, at, if_log_revision)
 
     async def revert(self, key: Key, to_epoch: int, *, at: float) -> Session:
         """`Log.revert`."""

@@ -37,7 +37,7 @@ def append(db: apsw.Connection, key: Key, batch: Batch) -> Appended:
             return again
     have = old.log_revision if old is not None else 0
     if batch.if_log_revision is not None and batch.if_log_revision != have:
-        raise rules.moved_on(batch, have)
+        raise rules.moved_on(batch.if_log_revision, have)
     session, drafts, adopted = rules.joined(old or _new(db, key, batch), batch)
     seqs, fresh = _number(db, session, drafts)
     tokens = sum(d.tokens for d in drafts) + (batch.system_tokens if adopted else 0)

@@ -48,9 +48,12 @@ def commit(
     return rows.update(db, pointed(db, new, summary))
 
 
-def truncate(db: apsw.Connection, key: Key, after_seq: int, at: float) -> Session:
-    """Supersede all live messages with seq > after_seq; an older summary may become current."""
+def truncate(db: apsw.Connection, key: Key, after_seq: int, at: float, expected: int | None = None) -> Session:
+    """Supersede all live messages with seq > after_seq; an older summary may become current. `expected`: the
+    log's revision, None = any."""
     old = rows.must_head(db, key)
+    if expected not in (None, old.log_revision):
+        raise rules.moved_on(expected, old.log_revision)
     number, tokens, _ = rows.sums(db, old.uid, after_seq)
     if not number:
         return old

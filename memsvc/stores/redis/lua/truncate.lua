@@ -2,12 +2,14 @@
 -- KEYS header settings log ranges chain pins gone due tenant-index user-index
 -- ARGV what is asked (packed, see moves.py)
 -- Gives {} without the session; {'stale', header, settings} if what the asked factor was made from has changed;
--- {'user', token}; {'done', header, settings}, also where there was nothing to cut.
+-- {'user', token}; {'moved', log_revision} if that is not the expected one; {'done', header, settings}, also where
+-- there was nothing to cut.
 local H, SETTINGS, LOG, RANGES, CHAIN, PINS, GONE, DUE, INDEX, USER = unpack(KEYS)
 local asked = cmsgpack.unpack(ARGV[1])
 
 local s, raw = header(H)
 if not s then return {} end
+if asked.expected and asked.expected ~= s[F.log_revision] then return {'moved', s[F.log_revision]} end
 local floor = live_floor(RANGES, math.min(asked.after_seq, s[F.last_seq]))
 local left = totals(LOG, RANGES, GONE, floor)
 if left.messages == s[F.messages] then return {'done', raw, settings(SETTINGS, s, asked.stamp)} end

@@ -1,0 +1,171 @@
+"""Fingerprints of sessions' messages, kept in memory and brought up to date from the store at every look.
+
+The store's header is read each time, so any number of processes may write; what is kept saves reading and taking apart
+again what was seen already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from memsvc.core.alike import fingerprint
+from memsvc.core.model import Entry, Format, Key, Session, System
+from memsvc.core.render.splice import obj, string
+from memsvc.core.resend import Live
+from memsvc.errors import Conflict
+from memsvc.ports import Log
+from memsvc.service.copies import entries
+from memsvc.service.inbox import off_loop
+
+MOST_MESSAGES = 300_000
+"""Messages whose fingerprints are kept, over all sessions: about 60 MB."""
+
+
+@dataclass(slots=True)
+class Line:
+    """A session's log as far as it is known here.
+
+    Attributes:
+        session: the header as it was read last; None = there is no such session.
+        log_revision, last_seq: what the rest is up to date with.
+        live, superseded: seqs and fingerprints; redacted messages are among the live ones, as b"" (`erased`).
+        resends: whoever writes to it was seen sending the whole conversation.
+        sent: fingerprints of the messages of the last request, by their digests; in format `sent_format`.
+    """
+
+    key: Key
+    session: Session | None = None
+    log_revision: int = 0
+    last_seq: int = 0
+    seqs: list[int] = field(default_factory=list)
+    prints: list[bytes] = field(default_factory=list)
+    erased: list[int] = field(default_factory=list)
+    superseded: list[tuple[int, bytes]] = field(default_factory=list)
+    resends: bool = False
+    sent: dict[bytes, bytes] = field(default_factory=dict)
+    sent_format: Format | None = None
+
+    @property
+    def live(self) -> Live:
+        """For `core.resend`. The system prompt, where it is also a message, says nothing to compare."""
+        return Live(self.seqs, self.unsystem(self.prints), self.erased, self.superseded)
+
+    @property
+    def size(self) -> int:
+        """Messages that it holds anything of."""
+        return len(self.seqs) + len(self.superseded) + len(self.sent)
+
+    def unsystem(self, prints: Sequence[bytes]) -> Sequence[bytes]:
+        """Fingerprints without that of the session's system prompt: the store leaves such a message out."""
+        system = self.session.settings.system if self.session is not None else None
+        known = _system_print(system) if system is not None else b""
+        return [b"" if p == known else p for p in prints] if known in prints else prints
+
+    def add(self, found: Sequence[Entry], prints: Sequence[bytes]) -> None:
+        """Messages that follow."""
+        for entry, print_ in zip(found, prints, strict=True):
+            if entry.redacted:
+                self.erased.append(len(self.seqs))
+            if entry.superseded and not entry.redacted:
+                self.superseded.append((entry.seq, print_))
+            else:
+                self.seqs.append(entry.seq)
+                self.prints.append(b"" if entry.redacted else print_)
+            self.last_seq = entry.seq
+
+    def cut(self, after_seq: int, log_revision: int) -> None:
+        """What is live after a seq was superseded."""
+        while self.seqs and self.seqs[-1] > after_seq:
+            seq, print_ = self.seqs.pop(), self.prints.pop()
+            if self.erased and self.erased[-1] == len(self.seqs):
+                self.erased.pop()
+            self.superseded.append((seq, print_))
+        self.superseded.sort()
+        self.log_revision = log_revision
+
+    def appended(self, seqs: Sequence[int], prints: Sequence[bytes], log_revision: int) -> None:
+        """Messages were appended, right behind what is known."""
+        self.seqs += seqs
+        self.prints += prints
+        self.last_seq = max(self.last_seq, *seqs) if seqs else self.last_seq
+        self.log_revision = log_revision
+
+
+class Known:
+    """Lines by session; those that were used longest ago go first."""
+
+    def __init__(self, log: Log, most_messages: int = MOST_MESSAGES) -> None:
+        self._log = log
+        self._most = most_messages
+        self._lines: OrderedDict[Key, Line] = OrderedDict()
+        self._sizes: dict[Key, int] = {}
+        self._messages = 0
+
+    async def get(self, key: Key) -> Line:
+        """The line as it is now. Raises Conflict if it changes while it is read."""
+        head = await self._log.head(key)
+        line = self._lines.get(key)
+        if line is not None and head is not None and line.session is not None and line.session.uid == head.uid:
+            line.session = head
+            if line.log_revision == head.log_revision or await self._extend(line, head):
+                return self.keep(line)
+        fresh = Line(key, head)
+        if line is not None:
+            fresh.sent, fresh.sent_format, fresh.resends = line.sent, line.sent_format, line.resends
+        if head is not None and not await self._extend(fresh, head):
+            self.forget(key)
+            raise Conflict("the session is being edited; try again", code="lost_race")
+        return self.keep(fresh)
+
+    async def fingerprints(self, key: Key, format: Format, messages: Sequence[bytes]) -> list[bytes]:
+        """Of a request's messages; those that came with the last one need not be taken apart again."""
+        line = self._lines.get(key) or Line(key)
+        before = line.sent if line.sent_format == format else {}
+
+        def work() -> tuple[dict[bytes, bytes], list[bytes]]:
+            digests = [hashlib.blake2b(raw, digest_size=16).digest() for raw in messages]
+            found = [before.get(d) for d in digests]
+            prints = [fingerprint(format, raw) if p is None else p for p, raw in zip(found, messages, strict=True)]
+            return dict(zip(digests, prints, strict=True)), prints
+
+        line.sent, prints = await off_loop(sum(map(len, messages)) // 8, work)  # most of it is only hashed
+        line.sent_format = format
+        self.keep(line)
+        return prints
+
+    def keep(self, line: Line) -> Line:
+        """Have it at hand for the next look."""
+        key = line.key
+        self._messages += line.size + 1 - self._sizes.get(key, 0)
+        self._sizes[key] = line.size + 1
+        self._lines[key] = line
+        self._lines.move_to_end(key)
+        while self._messages > self._most and len(self._lines) > 1:
+            self.forget(next(iter(self._lines)))
+        return line
+
+    def forget(self, key: Key) -> None:
+        """Read it anew at the next look."""
+        if self._lines.pop(key, None) is not None:
+            self._messages -= self._sizes.pop(key)
+
+    async def _extend(self, line: Line, head: Session) -> bool:
+        """Add what was appended since; False if something else happened to the log too."""
+        after = line.last_seq
+        found = [e async for e in entries(self._log, line.key, head.last_seq, after)]
+        prints = await off_loop(sum(len(e.raw) for e in found), lambda: [fingerprint(e.format, e.raw) for e in found])
+        if line.last_seq == after:  # else another one was here meanwhile
+            line.add(found, prints)
+            line.last_seq, line.log_revision = head.last_seq, head.log_revision
+        return len(line.seqs) - len(line.erased) == head.messages and line.log_revision == head.log_revision
+
+
+def _system_print(system: System) -> bytes:
+    value = orjson.loads(system.content)
+    texts = [value] if isinstance(value, str) else [b["text"] for b in value]
+    return fingerprint("openai", obj([("role", b'"system"'), ("content", string("".join(texts)))]))

@@ -1,0 +1,288 @@
+"""Lines: which conversation a request's messages go on with, and what of them is new.
+
+A client that knows nothing of this service sends the messages that it holds; the log tells which of them are there
+already (`core.resend`). An edit and a question for another answer become a truncation. But where that would cut off
+what another client still goes on with, or a call that is in flight, the request gets a branch of its own
+(`service.branches`), which is found again by what later requests hold.
+
+Nothing in memory is needed to be right: each write says which log revision it was decided on, and is decided anew
+when that has moved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from weakref import WeakValueDictionary
+
+from memsvc.core.alike import ASSISTANT, UNKNOWN, fingerprint, speakers
+from memsvc.core.model import Format, Key, Session
+from memsvc.core.render import decode
+from memsvc.core.resend import Kind, Live, Mode, Plan, answered_only, plan, superseded_again
+from memsvc.errors import Conflict, NotFound
+from memsvc.ports import Store
+from memsvc.service.branches import branch_key, branches, is_branch, marker
+from memsvc.service.known import Known, Line
+from memsvc.service.memory import Memory
+from memsvc.service.requests import AppendRequest
+
+TRIES = 12
+"""Attempts while others write to the same session."""
+MOST_FAMILIES = 10_000
+"""Sessions whose branches are remembered."""
+
+_MOVED = ("log_revision_mismatch", "session_exists", "lost_race")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request: its messages and their fingerprints."""
+
+    key: Key
+    format: Format
+    messages: Sequence[bytes]
+    prints: Sequence[bytes]
+    mode: Mode = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a request's messages.
+
+    Attributes:
+        key: the session to go on with: the one that was named, or a branch of it.
+        kind: how they stood to its log.
+        kept: how many of them, from the first on, were there already.
+        appended, truncated: messages stored and superseded.
+        last_seq: of the newest live message, which is the request's last one; 0 = there is none.
+        log_revision: of the session as it is now.
+        session: its header before anything was written; None = it began with this request.
+        branched: it is a branch that was made for this request.
+        asked: the request.
+    """
+
+    key: Key
+    kind: Kind
+    kept: int
+    appended: int
+    truncated: int
+    last_seq: int
+    log_revision: int
+    session: Session | None
+    asked: Asked = field(repr=False)
+    branched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The line that a request goes on with, and how; all lines that were looked at; the number of the next branch."""
+
+    line: Line
+    plan: Plan
+    lines: Sequence[Line]
+    number: int = 0
+
+
+class Lines:
+    """Takes what clients send.
+
+    Args:
+        memory: where it is stored.
+        store: that of the memory.
+    """
+
+    def __init__(self, memory: Memory, store: Store) -> None:
+        self._memory = memory
+        self._store = store
+        self._known = Known(store)
+        self._flying: Counter[Key] = Counter()
+        self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
+        self._branches: OrderedDict[Key, list[Key]] = OrderedDict()
+
+    async def take(self, key: Key, format: Format, messages: Sequence[bytes], *, mode: Mode = "auto") -> Taken:
+        """Store what is new of `messages`, the client's list without a leading system message; durable when it
+        returns. Raises InvalidRequest, and Conflict where others write to the session all the time."""
+        prints = await self._known.fingerprints(key, format, messages)
+        asked = Asked(key, format, messages, prints, mode)
+        return await self._alone(key, lambda attempt: self._take(asked, attempt))
+
+    async def reply(self, taken: Taken, format: Format, messages: Sequence[bytes]) -> Taken:
+        """Store the answer to what was taken, behind it. Where another answer to it was stored meanwhile, this one
+        takes its place; where the line went on without it, it goes to a branch. Raises NotFound if the session is
+        gone."""
+        prints = [fingerprint(format, raw) for raw in messages]
+        answer = Asked(taken.asked.key, format, messages, prints)
+        return await self._alone(answer.key, lambda attempt: self._reply(taken, answer, attempt))
+
+    @contextlib.contextmanager
+    def flying(self, key: Key) -> Iterator[None]:
+        """While a call for this line is made: what it was made for is not cut off. Enter it right after `take`, with
+        nothing awaited in between, and leave it when the answer is stored or given up."""
+        self._flying[key] += 1
+        try:
+            yield
+        finally:
+            self._flying[key] -= 1
+            if not self._flying[key]:
+                del self._flying[key]
+
+    async def branches(self, key: Key) -> list[Key]:
+        """The branches of a session, newest activity first. Raises NotFound."""
+        return [s.key for s in (await branches(self._store, await self._main(key)))[0]]
+
+    # --- one attempt -----------------------------------------------------------
+
+    async def _alone(self, key: Key, attempt: Callable[[int], Awaitable[Taken]]) -> Taken:
+        """One request of a session after another, and again where a writer elsewhere came in between."""
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            for number in range(TRIES - 1):
+                try:
+                    return await attempt(number)
+                except Conflict as error:
+                    if error.code not in _MOVED:
+                        raise
+            return await attempt(TRIES - 1)
+
+    async def _take(self, asked: Asked, attempt: int) -> Taken:
+        main = await self._known.get(asked.key)
+        choice = await self._choose(main, asked)
+        line, found = choice.line, choice.plan
+        if found.truncate is None or main.session is None or not self._to_be_spared(choice, asked):
+            return await self._write(line, found, asked)
+        branch = await self._fork(main.session, line.key, found.truncate, choice.number + attempt)
+        taken = await self._write(branch, self._plan(branch, asked), asked)
+        return replace(taken, kind=found.kind, branched=True)
+
+    async def _reply(self, taken: Taken, answer: Asked, attempt: int) -> Taken:
+        line = await self._known.get(taken.key)
+        if line.session is None:
+            raise NotFound(f"no session {taken.key.session!r}")
+        found: Plan | None = None
+        if not taken.last_seq or taken.last_seq in line.seqs:
+            found = _answer(line.live, taken.last_seq, answer.prints)
+            if found is not None:
+                return await self._write(line, found, answer)
+            after, kept = taken.last_seq, len(taken.asked.messages)
+        else:
+            after, kept = _before_superseded(line, taken)
+        main = await self._main(taken.asked.key)
+        number = (await branches(self._store, main))[1]
+        branch = await self._fork(main, line.key, after, number + attempt)
+        await self._write(branch, Plan("new", kept), taken.asked)
+        return replace(await self._write(branch, Plan("new", 0), answer), branched=True)
+
+    # --- which line ------------------------------------------------------------
+
+    def _plan(self, line: Line, asked: Asked) -> Plan:
+        return plan(line.live, line.unsystem(asked.prints), asked.mode, resends=line.resends)
+
+    async def _choose(self, main: Line, asked: Asked) -> _Choice:
+        """The line that the messages agree with furthest; one that they have all of comes before all others."""
+        found = self._plan(main, asked)
+        _learn(main, found, asked)
+        if found.truncate is None or main.session is None:
+            return _Choice(main, found, [main])
+        choice = await self._best(main.session, self._branches.get(main.key, ()), asked)
+        if choice.plan.truncate is None:
+            return choice
+        known, number = await branches(self._store, main.session)
+        self._remember(main.key, [s.key for s in known])
+        return replace(await self._best(main.session, self._branches[main.key], asked), number=number)
+
+    async def _best(self, main: Session, keys: Sequence[Key], asked: Asked) -> _Choice:
+        lines = [await self._known.get(key) for key in (main.key, *keys)]
+        lines[1:] = [line for line in lines[1:] if line.session is not None and is_branch(line.session, main)]
+        ranked = [(_rank(line, found := self._plan(line, asked), not i), i, found) for i, line in enumerate(lines)]
+        _, i, found = max(ranked, key=lambda one: one[0])
+        return _Choice(lines[i], found, lines)
+
+    def _to_be_spared(self, choice: _Choice, asked: Asked) -> bool:
+        """Whether others go on with what would be cut off: a call in flight, or the client whose messages had taken
+        the place of those that this one goes on from."""
+        if self._flying[choice.line.key]:
+            return True
+        prints = choice.line.unsystem(asked.prints)
+        known = choice.plan.matched
+        return any(superseded_again(line.live, prints, self._plan(line, asked), known) for line in choice.lines)
+
+    async def _fork(self, main: Session, source: Key, after: int, number: int) -> Line:
+        key = branch_key(main.key, number)
+        await self._memory.fork(source, key.session, after, dress=marker(main, key.session))
+        self._remember(main.key, [key, *self._branches.get(main.key, ())])
+        return await self._known.get(key)
+
+    def _remember(self, main: Key, found: list[Key]) -> None:
+        self._branches[main] = found
+        self._branches.move_to_end(main)
+        while len(self._branches) > MOST_FAMILIES:
+            self._branches.popitem(last=False)
+
+    async def _main(self, key: Key) -> Session:
+        head = await self._store.head(key)
+        if head is None:
+            raise NotFound(f"no session {key.session!r}")
+        return head
+
+    # --- writing ---------------------------------------------------------------
+
+    async def _write(self, line: Line, found: Plan, asked: Asked) -> Taken:
+        """Do what was planned, if the log is still what it was planned for; else Conflict."""
+        for i, print_ in enumerate(asked.prints[found.kept :], found.kept):
+            if UNKNOWN in speakers(print_):
+                decode(asked.messages[i], asked.format, f"messages[{i}]")  # says what is wrong, before anything is cut
+        session, truncated = line.session, 0
+        if found.truncate is not None and session is not None:
+            expected = line.log_revision
+            cut = await self._memory.truncate(line.key, found.truncate, if_log_revision=expected)
+            truncated = session.messages - cut["messages"]
+            line.cut(found.truncate, cut["log_revision"])
+        rest, appended = tuple(asked.messages[found.kept :]), 0
+        if rest:
+            request = AppendRequest(rest, format=asked.format, if_log_revision=line.log_revision)
+            made = await self._memory.append(line.key, request)
+            appended = len(made["seqs"])  # less than were given where the first is the system prompt again
+            line.appended(made["seqs"], asked.prints[len(asked.prints) - appended :], made["log_revision"])
+        self._known.keep(line)
+        last = line.seqs[-1] if line.seqs else 0
+        return Taken(line.key, found.kind, found.kept, appended, truncated, last, line.log_revision, session, asked)
+
+
+def _rank(line: Line, found: Plan, main: bool) -> tuple[bool, int, bool, float]:
+    """Greatest for the line to go on with."""
+    at = line.session.updated_at if line.session is not None else 0.0
+    return found.truncate is None and found.matched > 0, found.matched, main and not found.matched, at
+
+
+def _learn(line: Line, found: Plan, asked: Asked) -> None:
+    """What a request tells of how its client goes about it."""
+    if asked.mode != "auto" or not line.seqs:
+        return
+    if found.kind in ("resent", "nothing") and ASSISTANT in speakers(b"".join(asked.prints)):
+        line.resends = True
+    elif found.kind in ("new", "window"):
+        line.resends = False
+
+
+def _answer(live: Live, after: int, prints: Sequence[bytes]) -> Plan | None:
+    """How an answer to what is live up to `after` is stored; None = the line went on without it."""
+    later = b"".join(p for seq, p in zip(live.seqs, live.prints, strict=True) if seq > after)
+    if not later:
+        return Plan("new", 0)
+    if later.startswith(b"".join(prints)):
+        return Plan("nothing", len(prints))
+    return Plan("regenerated", 0, after) if answered_only(live, after) else None
+
+
+def _before_superseded(line: Line, taken: Taken) -> tuple[int, int]:
+    """For a request whose messages are no longer live: the newest live message that comes before what its line then
+    had, and how many messages of the request are there."""
+    asked = taken.asked
+    mode: Mode = "auto" if taken.kind in ("window", "new") else "full"
+    found = plan(line.live, line.unsystem(asked.prints), mode)
+    if found.truncate is not None:
+        return found.truncate, found.kept
+    earlier = [seq for seq in line.seqs if seq <= taken.last_seq - taken.appended]
+    return earlier[-1] if earlier else 0, taken.kept
