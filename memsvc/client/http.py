@@ -42,6 +42,7 @@ class HttpTransport:
             connector=aiohttp.TCPConnector(limit=self._pool),
             headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),
+            middlewares=(self._once,),
         )
 
     async def send(self, request: Request, timeout_s: float) -> Answer:
@@ -69,6 +70,15 @@ class HttpTransport:
         """Close all connections."""
         if self._session is not None:
             await self._session.close()
+
+    async def _once(self, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        """aiohttp repeats some requests by itself, and says nothing of it; who counts tries must know of each."""
+        import aiohttp
+
+        try:
+            return await send(request)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as trouble:
+            raise self._no_answer(trouble, 0.0) from trouble
 
     def _no_answer(self, trouble: Exception, timeout_s: float) -> NoAnswer:
         import aiohttp
