@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,6 +16,8 @@ POOL = 100
 CONNECT_S = 10.0
 """The longest to wait for a connection."""
 JSON = "application/json"
+LARGE_BYTES = 500_000
+"""A body from here on is sent piece by piece, so that the event loop can do other things in between."""
 
 
 class HttpTransport:
@@ -57,7 +60,7 @@ class HttpTransport:
             async with self._session.request(
                 request.row.method,
                 URL(url, encoded=True),
-                data=request.body,
+                data=_sent(request.body),
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=timeout_s, connect=min(CONNECT_S, timeout_s)),
                 allow_redirects=False,
@@ -91,3 +94,7 @@ class HttpTransport:
         if isinstance(trouble, TimeoutError):
             return NoAnswer(f"No answer from {where} within {timeout_s:g} seconds.", sent=True)
         return NoAnswer(f"The answer of {where} was lost: {trouble or type(trouble).__name__}.", sent=True)
+
+
+def _sent(body: bytes | None) -> bytes | io.BytesIO | None:
+    return body if body is None or len(body) < LARGE_BYTES else io.BytesIO(body)

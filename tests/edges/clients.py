@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,11 @@ async def transport_to(memory: Memory, kind: str) -> AsyncIterator[Transport]:
             yield HttpTransport(api.url)
     else:
         yield InProcess(memory, tenant="default", max_body_bytes=MAX_BODY, sink=lambda event: None)
+
+
+def threads() -> list[str]:
+    """Names of the threads that we have started."""
+    return sorted(t.name for t in threading.enumerate() if t.name.startswith("memsvc"))
 
 
 @dataclass

@@ -115,8 +115,8 @@ async def test_attempts_end_it() -> None:
 
 async def test_a_wait_that_the_service_asks_for_has_a_limit() -> None:
     time = Time()
+    retry = Retry(deadline_s=100.0, retry_after_s=40.0)
     with pytest.raises(RateLimited):
-        retry = Retry(deadline_s=100.0, retry_after_s=40.0)
         await time.client(Scripted([refusal(429, after=3600)]), retry).session("s").get()
     assert time.slept == [40.0, 40.0]
 
