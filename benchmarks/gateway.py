@@ -70,7 +70,11 @@ def servers(plan: Plan, *, pause_ms: float = 0.0) -> Iterator[tuple[Server, Serv
     """The provider, and memsvc in front of it, a core each."""
     ours, theirs = cores()
     with scripted_server(theirs, events=plan.events, pause_ms=pause_ms) as provider:
-        env = {"MEMSVC_GATEWAY_ANTHROPIC_URL": provider.url, "MEMSVC_THRESHOLD_TOKENS": "10000000", "MEMSVC_MODE": "manual"}
+        env = {
+            "MEMSVC_GATEWAY_ANTHROPIC_URL": provider.url,
+            "MEMSVC_THRESHOLD_TOKENS": "10000000",
+            "MEMSVC_MODE": "manual",
+        }
         with memsvc_server(ours, env) as memsvc:
             yield provider, memsvc
 
@@ -105,7 +109,10 @@ async def _calls(plan: Plan, provider: Server, memsvc: Server) -> Json:
                 ("nosession", memsvc, None),
             ):
                 said = held[name]
-                said += [{"role": "assistant", "content": _TEXT * plan.events}, {"role": "user", "content": f"{number}?"}]
+                said += [
+                    {"role": "assistant", "content": _TEXT * plan.events},
+                    {"role": "user", "content": f"{number}?"},
+                ]
                 first, whole = await _turn(client, server, said[-1:] if name == "new" else said, session)
                 spent.setdefault(f"{name}_first", []).append(first)
                 spent.setdefault(f"{name}_whole", []).append(whole)

@@ -52,10 +52,10 @@ class App:
     gateway: Gateway
     worker: Worker
 
-    def __init__(self, config: Config, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, config: Config, *, clock: Callable[[], float] = time.time, log: Sink | None = None) -> None:
         self.config = config
         self._clock = clock
-        self._sink, self._webhook = sink_of(config, clock)
+        self._sink, self._webhook = sink_of(config, clock, log or log_sink())
         self._store = store_of(config, self._sink)
         self.holders = Holders(self._store, clock=clock, monotonic=time.monotonic)
         self._prices = prices_of(config)
@@ -69,9 +69,16 @@ class App:
     async def open(self, *, work: bool = True) -> None:
         """Open the store, load the vocabulary, start the worker (unless `work` is False).
 
-        Raises Unavailable or VocabularyError."""
-        config = self.config
+        Raises Unavailable or VocabularyError, and then nothing is open."""
         await self._store.open()
+        try:
+            await self._open(work=work)
+        except BaseException:
+            await self._store.close()
+            raise
+
+    async def _open(self, *, work: bool) -> None:
+        config = self.config
         counts = build_counter(config.token_counter)  # holds the interpreter: a thread would gain nothing
         sink = self._sink
         purse = Purse(self._store, terms_of(config), clock=self._clock, tell=sink)
@@ -137,9 +144,8 @@ class App:
         await self._store.close()
 
 
-def sink_of(config: Config, clock: Callable[[], float]) -> tuple[Sink, Webhook | None]:
+def sink_of(config: Config, clock: Callable[[], float], log: Sink) -> tuple[Sink, Webhook | None]:
     """Where events go: the log, and the webhook if one is named."""
-    log = log_sink()
     if config.alert_webhook_url is None:
         return log, None
     secret = config.alert_webhook_secret
@@ -302,6 +308,6 @@ def default_policy(config: Config) -> Policy:
     )
 
 
-def build(config: Config, *, clock: Callable[[], float] = time.time) -> App:
-    """An App that is not open yet."""
-    return App(config, clock=clock)
+def build(config: Config, *, clock: Callable[[], float] = time.time, log: Sink | None = None) -> App:
+    """An App that is not open yet; events go to `log`, None = the process's log."""
+    return App(config, clock=clock, log=log)

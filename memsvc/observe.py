@@ -224,6 +224,18 @@ def log_sink() -> Sink:
     return write
 
 
+def plain_sink() -> Sink:
+    """A sink that writes to the standard library's logger `memsvc`, for programs that log in their own way."""
+    logger = logging.getLogger("memsvc")
+
+    def write(event: Event) -> None:
+        kind = type(event)
+        told = " ".join(f"{name}={value!r}" for name, value in asdict(event).items())
+        logger.log(_LEVELS.get(kind, logging.ERROR), "%s %s", _NAMES[kind], told)
+
+    return write
+
+
 def configure_logging(level: str = "info", fmt: LogFormat = "json") -> None:
     """Set up logging for the process: one line per record on stderr, `json` or readable `console`.
 

@@ -1,7 +1,7 @@
 """Settings: one schema, from `MEMSVC_*` variables over a TOML file over defaults."""
 
 from memsvc.config.describe import Row, allowed, describe, markdown
-from memsvc.config.load import load_config
+from memsvc.config.load import embedded_config, load_config
 from memsvc.config.schema import CONFIG_FILE, PREFIX, Config, ConfigError
 from memsvc.config.values import own_server
 
@@ -13,6 +13,7 @@ __all__ = [
     "Row",
     "allowed",
     "describe",
+    "embedded_config",
     "load_config",
     "markdown",
     "own_server",

@@ -23,6 +23,8 @@ from memsvc.config.schema import CONFIG_FILE, CONFIG_VARIABLE, MODELS, PREFIX, C
 
 _NOT_OURS = re.compile(r"MEMSVC_(TEST_\w+|SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 """Variables of the test suite, and those that Kubernetes adds beside a service named memsvc."""
+OF_A_SERVER = {"host", "port", "api_keys", "rate_per_s", "rate_burst", "log_level", "log_format"}
+"""Settings of what only `memsvc serve` does."""
 
 
 def load_config(
@@ -41,7 +43,25 @@ def load_config(
     variables = _variables(env)
     variables |= _vendors(env, {**table, **variables})
     origin = {k: str(path) for k in table} | {k: "the environment" for k in variables} | {k: f"--{k}" for k in flags}
-    values: dict[str, Any] = {**table, **variables, **flags}
+    return _checked({**table, **variables, **flags}, origin)
+
+
+def embedded_config(given: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Config:
+    """The settings that a program gives to a service in its own process; nothing else counts but the vendors' own
+    variables. Raises ConfigError.
+
+    Args:
+        env: None = the process's environment.
+    """
+    idle = sorted(OF_A_SERVER & set(given))
+    if idle:
+        raise ConfigError(f"{', '.join(idle)}: without a server this says nothing; leave it out.")
+    values = {**_vendors(os.environ if env is None else env, given), **given}
+    return _checked(values, dict.fromkeys(values, "the call"))
+
+
+def _checked(values: Mapping[str, Any], origin: Mapping[str, str]) -> Config:
+    """Settings by name as a Config. Raises ConfigError. `origin` says where each comes from."""
     problems = [_unknown(k, place) for k, place in origin.items() if k not in Config.model_fields]
     known = {k: v for k, v in values.items() if k in Config.model_fields}
     config: Config | None = None

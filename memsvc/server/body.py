@@ -13,11 +13,12 @@ from typing import Any
 
 import msgspec
 import orjson
-from aiohttp import ClientError, web
+from aiohttp import ClientError
 from aiohttp.web_protocol import RequestPayloadError
 
 from memsvc.core.render.splice import MAX_DEPTH, too_deep
 from memsvc.errors import InvalidRequest, RequestTimeout, TooLarge, UnsupportedMedia
+from memsvc.server.asked import Asked
 from memsvc.wire import path_of
 
 _SEARCHED_BYTES = 4_000_000
@@ -34,7 +35,7 @@ class Bodies:
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
 
-    def refuse_early(self, request: web.BaseRequest) -> None:
+    def refuse_early(self, request: Asked) -> None:
         """Raise for a body that its headers alone condemn, before a byte of it is read."""
         encoding = request.headers.get("Content-Encoding", "identity")
         if encoding.strip().lower() != "identity":
@@ -46,7 +47,7 @@ class Bodies:
         if (request.content_length or 0) > self._max_bytes:
             raise self._too_large(f"has {request.content_length} bytes")
 
-    async def read(self, request: web.BaseRequest) -> bytes:
+    async def read(self, request: Asked) -> bytes:
         """All of the body. Raises TooLarge, RequestTimeout, InvalidRequest, UnsupportedMedia."""
         self.refuse_early(request)
         body = bytearray()

@@ -22,6 +22,7 @@ from memsvc.errors import Forbidden, MemsvcError, MethodNotAllowed, NotFound
 from memsvc.gateway import Gateway
 from memsvc.observe import RequestFailed, Sink, log_sink, places, quiet_logger
 from memsvc.server import reply
+from memsvc.server.asked import Asked
 from memsvc.server.body import Bodies
 from memsvc.server.gate import Gate
 from memsvc.server.handlers import Handler, Handlers
@@ -33,7 +34,7 @@ from memsvc.wire import CALLS, Call, check_name
 if TYPE_CHECKING:
     from memsvc.service import Memory
 
-Entrance = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Entrance = Callable[[Asked], Awaitable[web.Response]]
 _NOBODY = Key("", "")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
@@ -101,7 +102,7 @@ class Border:
         row = call if call is not None and call.scope != "public" else None
         name = "?" if call is None else call.name
 
-        async def entrance(request: web.Request) -> web.StreamResponse:
+        async def entrance(request: Asked) -> web.Response:
             began = self._clock()
             request_id = self.request_id(request)
             try:
@@ -130,10 +131,10 @@ class Border:
             raise Forbidden("This key lacks the scope `write`, which this call needs.", code="scope_missing")
         return caller
 
-    async def _caller(self, request: web.Request) -> Caller:
+    async def _caller(self, request: Asked) -> Caller:
         return self._gate.caller(request.headers) or await self._gate.ask(request.headers)
 
-    def _admitted(self, request: web.Request, call: Call, caller: Caller) -> Key:
+    def _admitted(self, request: Asked, call: Call, caller: Caller) -> Key:
         """Tenant and session ("" where a call is about none) that the request is about. Raises RateLimited,
         Forbidden, InvalidRequest."""
         if self._rates is not None:
@@ -156,7 +157,7 @@ class Border:
             request.writer.output_size = 0
         return None
 
-    def request_id(self, request: web.Request) -> str:
+    def request_id(self, request: Asked) -> str:
         """The caller's name for a request, or one of ours."""
         given = request.headers.get("x-request-id")
         if given is not None and _SANE_ID.fullmatch(given):
@@ -170,22 +171,23 @@ class Border:
         self._sink(RequestFailed(request_id, name, failure.status, error, round(seconds, 6), where))
 
 
-def _signed(response: web.StreamResponse, request_id: str) -> web.StreamResponse:
+def _signed(response: web.Response, request_id: str) -> web.Response:
     headers = response.headers
     headers["x-request-id"] = request_id
     headers["Server"] = reply.SERVER
     return response
 
 
-def _refusal(failure: MemsvcError, request_id: str) -> web.StreamResponse:
+def _refusal(failure: MemsvcError, request_id: str) -> web.Response:
     response = reply.problem(failure, request_id)
     if failure.status in reply.BODY_UNREAD:
         response.force_close()
     return _signed(response, request_id)
 
 
-async def _nowhere(request: web.Request, _key: Key) -> web.Response:
+async def _nowhere(request: Asked, _key: Key) -> web.Response:
     """Where requests go that match no row: 405 if another method would, else 404."""
+    assert isinstance(request, web.Request), "only a router sends requests here"
     allowed: set[str] = set()
     for resource in request.app.router.resources():
         if resource.canonical != "/{path}":
@@ -196,7 +198,7 @@ async def _nowhere(request: web.Request, _key: Key) -> web.Response:
     raise NotFound("There is no such path here; /openapi.json lists them all.", code="no_such_path")
 
 
-def _check_scopes(call: Call, caller: Caller, request: web.Request) -> None:
+def _check_scopes(call: Call, caller: Caller, request: Asked) -> None:
     for scope in (call.needs, *(needed for name, needed in call.needs_with.items() if name in request.query)):
         if scope not in caller.scopes:
             raise Forbidden(

@@ -11,14 +11,12 @@ import hmac
 import re
 from collections.abc import Mapping
 
-from multidict import CIMultiDictProxy
-
 from memsvc.core.access import ApiKey, Caller, digest_of, fits, id_of
 from memsvc.core.model import DEFAULT_TENANT
 from memsvc.errors import Forbidden, Unauthorized
 from memsvc.service.holders import Holders
 
-Headers = CIMultiDictProxy[str]
+Headers = Mapping[str, str]
 
 _LOOPBACK = r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?"
 _HOST = re.compile(_LOOPBACK, re.IGNORECASE)

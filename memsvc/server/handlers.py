@@ -14,6 +14,7 @@ from memsvc.core.budgets import Budget
 from memsvc.core.model import Key
 from memsvc.errors import InvalidRequest
 from memsvc.server import reply
+from memsvc.server.asked import Asked
 from memsvc.server.body import Bodies, items, members, parse
 from memsvc.server.paths import name_in_path
 from memsvc.service.requests import (
@@ -24,14 +25,23 @@ from memsvc.service.requests import (
     PutRequest,
     UsageRequest,
 )
-from memsvc.wire import check_append, check_append_query, check_name, check_usage, openapi_document, shown, validate
+from memsvc.wire import (
+    check_append,
+    check_append_query,
+    check_idempotency_key,
+    check_name,
+    check_usage,
+    openapi_document,
+    shown,
+    validate,
+)
 from memsvc.wire import requests as take
 from memsvc.wire.money import PutBudgets, SpendQuery
 
 if TYPE_CHECKING:
     from memsvc.service import Memory
 
-Handler = Callable[[web.Request, Key], Awaitable[web.Response]]
+Handler = Callable[[Asked, Key], Awaitable[web.Response]]
 Query = TypeVar("Query", bound=take.Query)
 Body = TypeVar("Body", bound=take.Body)
 
@@ -46,13 +56,13 @@ class Handlers:
         self._context_request = functools.lru_cache(maxsize=256)(_context_request)
         self._openapi = functools.cache(openapi_document)
 
-    async def context(self, request: web.Request, key: Key) -> web.Response:
+    async def context(self, request: Asked, key: Key) -> web.Response:
         """The hot one."""
         wanted = self._context_request(request.rel_url.raw_query_string)
         found = await self._memory.context(key, wanted)
         return reply.context(found.body, found.etag, request.headers.get("If-None-Match"))
 
-    async def append(self, request: web.Request, key: Key) -> web.Response:
+    async def append(self, request: Asked, key: Key) -> web.Response:
         """Append; with `?context=` the context is spliced in as bytes."""
         query = _query(request, take.AppendQuery)
         check_append_query(query)
@@ -63,116 +73,116 @@ class Handlers:
         done, context = await self._memory.append_and_context(key, wanted, look)
         return reply.json_with(done, "context", context.body)
 
-    async def put(self, request: web.Request, key: Key) -> web.Response:
+    async def put(self, request: Asked, key: Key) -> web.Response:
         """Create or merge; members go on as the bytes they came as."""
         raw = await self._bodies.read(request) or b"{}"
         validate(take.PutSession, parse(raw))
         return reply.json_value(await self._memory.put(key, PutRequest(members(raw))))
 
-    async def get(self, request: web.Request, key: Key) -> web.Response:
+    async def get(self, request: Asked, key: Key) -> web.Response:
         """One session."""
         return reply.json_value(await self._memory.get(key))
 
-    async def delete(self, request: web.Request, key: Key) -> web.Response:
+    async def delete(self, request: Asked, key: Key) -> web.Response:
         """All of a session."""
         await self._memory.delete(key)
         return reply.empty()
 
-    async def delete_user(self, request: web.Request, key: Key) -> web.Response:
+    async def delete_user(self, request: Asked, key: Key) -> web.Response:
         """All sessions of one person."""
         user = check_name(name_in_path(request, "user", "user"), "user")
         await self._memory.delete_user(key.tenant, user)
         return reply.empty()
 
-    async def delete_inactive(self, request: web.Request, key: Key) -> web.Response:
+    async def delete_inactive(self, request: Asked, key: Key) -> web.Response:
         """All sessions that were left alone."""
         query = _query(request, take.InactiveQuery)
         return reply.json_value(await self._memory.delete_inactive(key.tenant, query.inactive_since))
 
-    async def spend(self, request: web.Request, key: Key) -> web.Response:
+    async def spend(self, request: Asked, key: Key) -> web.Response:
         """What calls have cost."""
         query = _query(request, SpendQuery)
         return reply.json_value(await self._memory.spend(key.tenant, **query.model_dump()))
 
-    async def budgets(self, request: web.Request, key: Key) -> web.Response:
+    async def budgets(self, request: Asked, key: Key) -> web.Response:
         """What may be spent, and what is."""
         return reply.json_value({"budgets": await self._memory.purse.document(key.tenant)})
 
-    async def put_budgets(self, request: web.Request, key: Key) -> web.Response:
+    async def put_budgets(self, request: Asked, key: Key) -> web.Response:
         """Set a tenant's budgets."""
         body = validate(PutBudgets, parse(await self._bodies.read(request)))
         wanted = [Budget(b.period, b.feature, round(b.limit_usd * 1_000_000) or 1) for b in body.each]
         return reply.json_value({"budgets": await self._memory.purse.put(key.tenant, wanted)})
 
-    async def list_sessions(self, request: web.Request, key: Key) -> web.Response:
+    async def list_sessions(self, request: Asked, key: Key) -> web.Response:
         """A page of sessions."""
         query = _query(request, take.ListQuery)
         return reply.json_value(await self._memory.list_sessions(key.tenant, **query.model_dump()))
 
-    async def history(self, request: web.Request, key: Key) -> web.Response:
+    async def history(self, request: Asked, key: Key) -> web.Response:
         """A page of the log, as bytes."""
         query = _query(request, take.HistoryQuery)
         return reply.json_bytes(await self._memory.history(key, **query.model_dump()))
 
-    async def search(self, request: web.Request, key: Key) -> web.Response:
+    async def search(self, request: Asked, key: Key) -> web.Response:
         """Messages that fit words."""
         query = _query(request, take.SearchQuery)
         return reply.json_value(await self._memory.search(key, **query.model_dump()))
 
-    async def summaries(self, request: web.Request, key: Key) -> web.Response:
+    async def summaries(self, request: Asked, key: Key) -> web.Response:
         """A page of summaries."""
         query = _query(request, take.SummariesQuery)
         return reply.json_value(await self._memory.summaries(key, **query.model_dump()))
 
-    async def compact(self, request: web.Request, key: Key) -> web.Response:
+    async def compact(self, request: Asked, key: Key) -> web.Response:
         """Compact now."""
         body = validate(take.Compact, parse(await self._bodies.read(request) or b"{}"))
         status, done = await self._memory.compact(key, CompactRequest(**body.model_dump()))
         return reply.json_value(done, status=status)
 
-    async def usage(self, request: web.Request, key: Key) -> web.Response:
+    async def usage(self, request: Asked, key: Key) -> web.Response:
         """Book a call."""
         body = validate(take.ReportUsage, parse(await self._bodies.read(request)))
         return reply.json_value(await self._memory.usage(key, UsageRequest(**body.model_dump())))
 
-    async def truncate(self, request: web.Request, key: Key) -> web.Response:
+    async def truncate(self, request: Asked, key: Key) -> web.Response:
         """Cut the log off."""
         body = validate(take.Truncate, parse(await self._bodies.read(request)))
         return reply.json_value(await self._memory.truncate(key, body.after_seq))
 
-    async def fork(self, request: web.Request, key: Key) -> web.Response:
+    async def fork(self, request: Asked, key: Key) -> web.Response:
         """Share the past."""
         body = validate(take.Fork, parse(await self._bodies.read(request)))
         return reply.json_value(await self._memory.fork(key, body.to, body.after_seq))
 
-    async def redact(self, request: web.Request, key: Key) -> web.Response:
+    async def redact(self, request: Asked, key: Key) -> web.Response:
         """Erase a message."""
         return reply.json_value(await self._memory.redact(key, _seq(request)))
 
-    async def pin(self, request: web.Request, key: Key) -> web.Response:
+    async def pin(self, request: Asked, key: Key) -> web.Response:
         """Keep a message."""
         return reply.json_value(await self._memory.pin(key, _seq(request)))
 
-    async def unpin(self, request: web.Request, key: Key) -> web.Response:
+    async def unpin(self, request: Asked, key: Key) -> web.Response:
         """Let it go."""
         await self._memory.unpin(key, _seq(request))
         return reply.empty()
 
-    async def count(self, request: web.Request, key: Key) -> web.Response:
+    async def count(self, request: Asked, key: Key) -> web.Response:
         """Count, store nothing."""
         wanted = _count_request(await self._bodies.read(request))
         return reply.json_value(await self._memory.count(wanted))
 
-    async def healthz(self, request: web.Request, key: Key) -> web.Response:
+    async def healthz(self, request: Asked, key: Key) -> web.Response:
         """The process answers."""
         return reply.json_value({"status": "ok"})
 
-    async def readyz(self, request: web.Request, key: Key) -> web.Response:
+    async def readyz(self, request: Asked, key: Key) -> web.Response:
         """The store answers too."""
         await self._memory.ready()
         return reply.json_value({"status": "ready"})
 
-    async def openapi(self, request: web.Request, key: Key) -> web.Response:
+    async def openapi(self, request: Asked, key: Key) -> web.Response:
         """The OpenAPI document."""
         return reply.json_value(self._openapi())
 
@@ -185,7 +195,7 @@ def _append_request(headers: Mapping[str, str], raw: bytes) -> AppendRequest:
         ids=None if body.ids is None else tuple(body.ids),
         at=None if body.at is None else tuple(body.at),
         format=body.format,
-        idempotency_key=_idempotency_key(headers.get("Idempotency-Key")),
+        idempotency_key=check_idempotency_key(headers.get("Idempotency-Key")),
         if_log_revision=_if_match(headers.get("If-Match")),
         usage=_appended_usage(body.usage),
     )
@@ -217,7 +227,7 @@ def _context_request(raw_query: str) -> ContextRequest:
     return ContextRequest(query.format, query.max_tokens, query.wait_ms, query.marks)
 
 
-def _query(request: web.Request, model: type[Query]) -> Query:
+def _query(request: Asked, model: type[Query]) -> Query:
     return _parsed(request.rel_url.raw_query_string, model)
 
 
@@ -234,7 +244,7 @@ def _parsed(raw_query: str, model: type[Query]) -> Query:
     return validate(model, values, noun="parameter")
 
 
-def _seq(request: web.Request) -> int:
+def _seq(request: Asked) -> int:
     text = request.match_info["seq"]
     if not re.fullmatch(r"[0-9]{1,15}", text) or int(text) == 0:
         raise InvalidRequest("`seq` must be a whole number of at least 1: a message's number.", field="seq")
@@ -251,12 +261,3 @@ def _if_match(value: str | None) -> int | None:
             field="If-Match",
         )
     return int(found[2])
-
-
-def _idempotency_key(value: str | None) -> str | None:
-    if value is not None and not re.fullmatch(r"[\x20-\x7e]{1,255}", value):
-        raise InvalidRequest(
-            "`Idempotency-Key` must be 1 to 255 printable ASCII characters, such as a UUID.",
-            field="Idempotency-Key",
-        )
-    return value

@@ -6,14 +6,13 @@ import re
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
-from aiohttp import web
-
 from memsvc.errors import InvalidRequest
+from memsvc.server.asked import Asked
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-def name_in_path(request: web.Request, part: str, of: Literal["session", "user"]) -> str:
+def name_in_path(request: Asked, part: str, of: Literal["session", "user"]) -> str:
     """The decoded name at `part` of the route; it may still be no good name. Raises InvalidRequest."""
     raw_path = request.rel_url.raw_path
     if "%" in raw_path:

@@ -126,8 +126,8 @@ class UsageReply(Reply):
     factor: float | None = Field(description="Provider tokens per raw token, as reported; null while nothing is known.")
 
 
-class AppendReply(Reply):
-    """What an append did."""
+class AppendFacts(Reply):
+    """What an append did, without the context."""
 
     session: str
     seqs: list[int]
@@ -139,6 +139,11 @@ class AppendReply(Reply):
     tokens: int = Field(description="Raw count of the messages of this request.")
     duplicate: bool = Field(description="Nothing was written: all of it was there already.")
     usage: UsageReply | None = Field(None, description="With `usage` in the body.")
+
+
+class AppendReply(AppendFacts):
+    """What an append did."""
+
     context: ContextReply | None = Field(None, description="With `?context=FORMAT`.")
 
 

@@ -62,6 +62,7 @@ def test_links_between_documents_hold() -> None:
 
 
 def test_public_names() -> None:
-    public = {n for n in vars(memsvc) if not n.startswith("_")}
+    public = {n for n in dir(memsvc) if not n.startswith("_")}
+    assert all(getattr(memsvc, name) for name in memsvc.__all__)
     submodules = {p.stem for p in PACKAGE.iterdir()}
     assert public - submodules == {n for n in memsvc.__all__ if not n.startswith("_")}

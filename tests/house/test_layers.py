@@ -24,16 +24,21 @@ MAY_IMPORT = {
     "worker": {"service", "core", "ports", "errors", "observe"},
     "gateway": {"gateway", "wire", "service", "core", "ports", "errors", "observe"},
     "server": {"server", "gateway", "wire", "service", "observe", "core", "errors"},
+    "client": {"client", "wire", "core", "errors"},
     "integrations": {"integrations", "core", "errors"},
     "testing": {"testing"},
 }
-"""Layer -> layers it may import. `app` may import all but cli; cli, demo and __main__ all."""
+"""Layer -> layers it may import. `app` may import all but cli; cli, demo, __main__ and embedded, the service in a
+program's own process, all."""
 
 CORE_LIBRARIES = {"orjson", "msgspec"}
 """Pure functions over bytes: what the core may use beside the standard library."""
 
 IMPURE = {"asyncio", "time", "os", "random", "secrets", "socket", "threading", "subprocess", "datetime", "pathlib"}
-LAZY = {"anthropic", "openai", "tiktoken", "toktok", "uvloop", "aiohttp", "orjson", "genai_prices", "cryptography"}
+LAZY = {
+    *("anthropic", "openai", "tiktoken", "toktok", "uvloop", "aiohttp", "yarl", "orjson", "genai_prices"),
+    "cryptography",
+}
 """Heavy or optional: may be imported inside functions (so may the package's own edges in cli)."""
 OPTIONAL = {"stores/__init__.py": "memsvc.stores.redis"}
 """Parts of the package whose library need not be installed: only this module imports them, inside a function."""
@@ -59,14 +64,14 @@ def test_a_layer_imports_only_what_it_may(path: str) -> None:
 
 
 def test_every_module_belongs_to_a_layer() -> None:
-    free = {"__init__", "__main__", "app", "cli", "demo", "data", "replay"}
+    free = {"__init__", "__main__", "app", "embedded", "cli", "demo", "data", "replay"}
     assert {_layer(p) for p in modules()} <= set(MAY_IMPORT) | free
 
 
 def test_nothing_imports_the_edges() -> None:
     for path, tree in modules().items():
-        if _layer(path) not in ("cli", "__main__", "demo", "app"):
-            assert not {n for n, _ in imports(tree) if _own(n) in ("cli", "app", "demo")}, path
+        if _layer(path) not in ("cli", "__main__", "demo", "app", "embedded"):
+            assert not {n for n, _ in imports(tree) if _own(n) in ("cli", "app", "demo", "embedded")}, path
 
 
 @pytest.mark.parametrize("path", [p for p in modules() if p.startswith("core/")])
