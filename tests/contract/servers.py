@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 READY_S = 20.0
@@ -105,7 +105,10 @@ class Process:
             parts = [f"${len(w.encode())}\r\n{w}\r\n" for w in words]
             sock.sendall(f"*{len(words)}\r\n{''.join(parts)}".encode())
             sock.settimeout(READY_S)
-            return sock.recv(1 << 20).decode("utf-8", "replace").strip()
+            answer = sock.recv(1 << 20)
+            if not answer:
+                raise ConnectionResetError(f"{self.url} closed the connection without an answer to {words[0]}")
+            return answer.decode("utf-8", "replace").strip()
 
     def _first_answer(self) -> bytes:
         try:
@@ -181,12 +184,24 @@ def _knows(process: Process, number: int) -> bool:
     return len([line for line in lines if " connected" in line and "handshake" not in line]) == number
 
 
-def _until(true: object, *, step_s: float = STEP_S) -> None:
-    assert callable(true)
+def holds(true: Callable[[], bool]) -> bool:
+    """Whether something is so of servers that are just changing: one that does not take, or drops, the connection
+    on which it is asked says "not yet"."""
+    try:
+        return true()
+    except OSError:
+        return False
+
+
+def _until(true: Callable[[], bool], *, step_s: float = STEP_S) -> None:
     end = time.monotonic() + READY_S
-    while not true():
+    while not holds(true):
         assert time.monotonic() < end, "the servers do not come up"
         time.sleep(step_s)
+
+
+def _leads(process: Process) -> bool:
+    return "role:master" in process.tell("INFO", "replication")
 
 
 class Watched:
@@ -203,15 +218,22 @@ class Watched:
         return f"redis+sentinel://127.0.0.1:{self.sentinel.port}/{self.service}"
 
     def primary(self) -> Process:
-        """The one that takes writes now."""
-        return next(n for n in self.nodes if n.runs and "role:master" in n.tell("INFO", "replication"))
+        """The one that takes writes now; waits for one while they change places."""
+        found: list[Process] = []
+
+        def one() -> bool:
+            found[:] = [n for n in self.nodes if n.runs and holds(lambda n=n: _leads(n))]  # type: ignore[misc]
+            return bool(found)
+
+        _until(one)
+        return found[0]
 
     def fail_over(self) -> Process:
         """Kill the primary and wait until the other one is; gives the one that was killed."""
         old = self.primary()
         other = next(n for n in self.nodes if n is not old)
         old.kill()
-        _until(lambda: "role:master" in other.tell("INFO", "replication"))
+        _until(lambda: _leads(other))
         _until(lambda: str(other.port) in self.sentinel.tell("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.service))
         return old
 

@@ -90,9 +90,11 @@ class Client:
     async def call(self, method: str, path: str, body: Any = None) -> Any:
         """A call that succeeds, sent again where a process died under it; gives the body."""
         headers = {"Idempotency-Key": uuid.uuid4().hex} if method == "POST" else {}
-        while True:
-            with contextlib.suppress(aiohttp.ClientConnectionError):
-                return await self._call(method, path, body, headers)
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                with contextlib.suppress(aiohttp.ClientConnectionError, aiohttp.ClientPayloadError):
+                    return await self._call(method, path, body, headers)
+                await asyncio.sleep(0.02)
 
     async def _call(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Any:
         async with (
