@@ -99,16 +99,7 @@ class App:
             economics=economics_of(config, self._prices, self._clock),
             lease_s=config.lease_s,
         )
-        sealing = config.encryption_bytes()
-        self.gateway = open_gateway(
-            self.memory,
-            self._store,
-            Outside(counts, self._prices, self._clock, sink),
-            ways_of(config),
-            models={"nano": config.models_nano, "standard": config.models_standard, "pro": config.models_pro},
-            idle_s=config.gateway_idle_s,
-            vault=Vault(self._store, sealing) if sealing is not None else None,
-        )
+        self.gateway = self._gateway(counts)
         self.worker = Worker(
             self._store,
             self.memory.compactor,
@@ -120,6 +111,19 @@ class App:
         )
         if work:
             self.worker.start()
+
+    def _gateway(self, counts: Counter) -> Gateway:
+        """What answers the vendors' own calls."""
+        config, sealing = self.config, self.config.encryption_bytes()
+        return open_gateway(
+            self.memory,
+            self._store,
+            Outside(counts, self._prices, self._clock, self._sink),
+            ways_of(config),
+            models={"nano": config.models_nano, "standard": config.models_standard, "pro": config.models_pro},
+            idle_s=config.gateway_idle_s,
+            vault=Vault(self._store, sealing) if sealing is not None else None,
+        )
 
     def _writers(self, counts: Counter, purse: Purse) -> Writers:
         """Who writes summaries, the local summarizer last."""

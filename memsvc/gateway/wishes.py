@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
+from urllib.parse import unquote
 
 from memsvc.errors import InvalidRequest
 from memsvc.wire import check_name
@@ -51,8 +52,6 @@ def _decoded(name: str) -> str:
     """A session's name as it is written in a header: plain, or percent-encoded UTF-8 where it is not ASCII."""
     if _ENCODED.search(name) is None:
         return name
-    from urllib.parse import unquote
-
     try:
         return unquote(name, errors="strict")
     except UnicodeDecodeError:

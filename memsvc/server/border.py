@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from memsvc.service import Memory
 
 Entrance = Callable[[Asked], Awaitable[web.Response]]
+R = TypeVar("R", bound=Asked)
+S = TypeVar("S", bound=web.StreamResponse)
 _NOBODY = Key("", "")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
@@ -45,7 +47,6 @@ def create_app(
     gate: Gate,
     max_body_bytes: int,
     body_timeout_s: float = 60.0,
-    clock_monotonic: Callable[[], float] = time.monotonic,
     sink: Sink | None = None,
     rates: Rates | None = None,
     gateway: Gateway | None = None,
@@ -56,13 +57,12 @@ def create_app(
         gate: says who is asking.
         max_body_bytes: longer bodies are answered with 413.
         body_timeout_s: a body that takes longer to arrive is answered with 408.
-        clock_monotonic: seconds, for durations.
         sink: where failures are reported; None = the log.
         rates: how fast a tenant may ask; None = as fast as it likes.
         gateway: answers the vendors' own calls; None = their paths do not exist.
     """
     bodies = Bodies(max_body_bytes, body_timeout_s)
-    border = Border(gate, rates, bodies, clock_monotonic, sink or log_sink())
+    border = Border(gate, rates, bodies, sink or log_sink())
     # Inflating is off altogether: even a refused body would be inflated while it is drained.
     app = web.Application(handler_args={"auto_decompress": False, "logger": quiet_logger("memsvc.http")})
     handlers = Handlers(memory, bodies)
@@ -77,11 +77,11 @@ def create_app(
 class Border:
     """Credentials in, errors out."""
 
-    def __init__(self, gate: Gate, rates: Rates | None, bodies: Bodies, clock: Callable[[], float], sink: Sink) -> None:
+    def __init__(self, gate: Gate, rates: Rates | None, bodies: Bodies, sink: Sink) -> None:
         self._gate = gate
         self._rates = rates
         self._bodies = bodies
-        self._clock = clock
+        self._clock = time.monotonic
         self._sink = sink
         self._prefix = secrets.token_hex(6)
         self._numbers = itertools.count(1)
@@ -100,27 +100,33 @@ class Border:
         """`handler` behind the border; None = for whatever matches no row. A wrapper, no middleware: the hot
         path is one call shorter."""
         row = call if call is not None and call.scope != "public" else None
-        name = "?" if call is None else call.name
 
-        async def entrance(request: Asked) -> web.Response:
+        async def work(request: Asked, request_id: str) -> web.Response:
+            key = _NOBODY if row is None else self._admitted(request, row, await self._caller(request))
+            return _signed(await handler(request, key), request_id)
+
+        return self.watched("?" if call is None else call.name, work, _refusal)
+
+    def watched(
+        self, name: str, work: Callable[[R, str], Awaitable[S]], refuse: Callable[[MemsvcError, str], S]
+    ) -> Callable[[R], Awaitable[S]]:
+        """`work` (a request and its id) with an end to all that goes wrong in it: what `refuse` makes of it.
+        `name`: of the call, for the log."""
+
+        async def entrance(request: R) -> S:
             began = self._clock()
-            request_id = self.request_id(request)
+            request_id = self._request_id(request)
             try:
-                key = _NOBODY if row is None else self._admitted(request, row, await self._caller(request))
-                return _signed(await handler(request, key), request_id)
+                return await work(request, request_id)
             except MemsvcError as error:
                 failure, bug = error, None
             except Exception as error:
                 failure, bug = MemsvcError("The service failed; give its operator the request_id."), error
             if failure.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                self.report(request_id, name, failure, bug, self._clock() - began)
-            return _refusal(failure, request_id)
+                self._report(request_id, name, failure, bug, self._clock() - began)
+            return refuse(failure, request_id)
 
         return entrance
-
-    def now(self) -> float:
-        """Seconds, for durations."""
-        return self._clock()
 
     async def writer(self, request: web.Request) -> Caller:
         """Who makes a call of a model. Raises Unauthorized, Forbidden, RateLimited."""
@@ -128,7 +134,7 @@ class Border:
         if self._rates is not None:
             self._rates.take(caller.tenant)
         if "write" not in caller.scopes:
-            raise Forbidden("This key lacks the scope `write`, which this call needs.", code="scope_missing")
+            raise _lacks("write")
         return caller
 
     async def _caller(self, request: Asked) -> Caller:
@@ -150,22 +156,20 @@ class Border:
         try:
             self._bodies.refuse_early(request)
         except MemsvcError as error:
-            return _refusal(error, self.request_id(request))
+            return _refusal(error, self._request_id(request))
         if request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             # What counts as output so far is the answer's, which has not begun.
             request.writer.output_size = 0
         return None
 
-    def request_id(self, request: Asked) -> str:
-        """The caller's name for a request, or one of ours."""
+    def _request_id(self, request: Asked) -> str:
         given = request.headers.get("x-request-id")
         if given is not None and _SANE_ID.fullmatch(given):
             return given
         return f"{self._prefix}-{next(self._numbers):x}"
 
-    def report(self, request_id: str, name: str, failure: MemsvcError, bug: Exception | None, seconds: float) -> None:
-        """Tell of a request that was answered with 5xx."""
+    def _report(self, request_id: str, name: str, failure: MemsvcError, bug: Exception | None, seconds: float) -> None:
         error = failure.code if bug is None else type(bug).__name__
         where = () if bug is None else places(bug.__traceback__)
         self._sink(RequestFailed(request_id, name, failure.status, error, round(seconds, 6), where))
@@ -201,9 +205,11 @@ async def _nowhere(request: Asked, _key: Key) -> web.Response:
 def _check_scopes(call: Call, caller: Caller, request: Asked) -> None:
     for scope in (call.needs, *(needed for name, needed in call.needs_with.items() if name in request.query)):
         if scope not in caller.scopes:
-            raise Forbidden(
-                f"This key lacks the scope `{scope}`, which this call needs.", code="scope_missing", scope=scope
-            )
+            raise _lacks(scope)
+
+
+def _lacks(scope: str) -> Forbidden:
+    return Forbidden(f"This key lacks the scope `{scope}`, which this call needs.", code="scope_missing", scope=scope)
 
 
 def _checked_key(tenant: str, session: str) -> Key:

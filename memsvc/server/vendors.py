@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -68,23 +67,16 @@ class Doors:
         return await self._gateway.passed(request, request.rel_url.raw_path, caller.tenant, body, ours=ours)
 
     def _guarded(self, path: str, api: Api, work: Work) -> Entrance:
-        async def entrance(request: web.Request) -> web.StreamResponse:
-            border = self._border
-            began, request_id = border.now(), border.request_id(request)
-            try:
-                response = await work(request, await border.writer(request))
-                if not response.prepared:
-                    response.headers["x-memsvc-request-id"] = request_id
-                return response
-            except MemsvcError as error:
-                failure, bug = error, None
-            except Exception as error:
-                failure, bug = MemsvcError("The service failed; give its operator the request_id."), error
-            if failure.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                border.report(request_id, path, failure, bug, border.now() - began)
+        async def named(request: web.Request, request_id: str) -> web.StreamResponse:
+            response = await work(request, await self._border.writer(request))
+            if not response.prepared:
+                response.headers["x-memsvc-request-id"] = request_id
+            return response
+
+        def refuse(failure: MemsvcError, request_id: str) -> web.StreamResponse:
             return _refused(failure, api, request_id)
 
-        return entrance
+        return self._border.watched(path, named, refuse)
 
 
 def _refused(failure: MemsvcError, api: Api, request_id: str) -> web.Response:

@@ -84,7 +84,7 @@ async def test_compaction_crosses_a_conversation_and_the_provider_accepts_it() -
                 model=MODEL, max_tokens=200, messages=history, system="Be brief."
             )
             epochs.add(int(reply.headers["x-memsvc-epoch"]))
-            history.append(dump((await reply.parse())))
+            history.append(dump(await reply.parse()))
             await t.world.work()
         assert len(epochs) >= 3
         assert int(reply.headers["x-memsvc-tokens-saved"]) > 500
@@ -159,7 +159,7 @@ async def test_two_clients_of_one_name_get_a_line_each() -> None:
         raw = await t.anthropic().messages.with_raw_response.create(model=MODEL, max_tokens=200, messages=a)
         named = raw.headers["x-memsvc-session"]
         assert named == "s~2"
-        a.append(dump((await raw.parse())))
+        a.append(dump(await raw.parse()))
         b.append({"role": "user", "content": "right again"})
         b.append(dump(await ask(t, b)))
         assert [text_of(m) for m in await t.said()] == [text_of(m) for m in b]

@@ -94,7 +94,7 @@ STREAMS: dict[Api, bytes] = {"messages": _messages(), "chat": _chat(), "response
 
 
 async def _stream(t: Through, api: Api, session: str, *, most: int | None = None) -> tuple[bytes, bool]:
-    """The bytes that a client gets, and whether the stream ended as it should; with `most` it hangs up after so many."""
+    """The bytes that a client gets, and whether the stream ended as it should; with `most` it hangs up."""
     got = bytearray()
     headers = {"x-memsvc-session": session, "authorization": "Bearer any", "anthropic-version": "2026-10-21"}
     try:
