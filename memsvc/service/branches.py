@@ -8,7 +8,7 @@ deleted and created again is taken for one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -62,6 +62,18 @@ async def branches(log: Log, main: Session) -> tuple[list[Session], int]:
     found, _ = await log.sessions(main.key.tenant, prefix=stem(main.key.session), limit=_PAGE)
     number = following(main.key.session, (s.key.session for s in found))
     return [s for s in found if is_branch(s, main)][:MOST], number
+
+
+async def every_branch(log: Log, main: Session) -> AsyncIterator[Session]:
+    """All branches of a session, newest activity first."""
+    after: str | None = None
+    while True:
+        found, after = await log.sessions(main.key.tenant, prefix=stem(main.key.session), after=after, limit=_PAGE)
+        for session in found:
+            if is_branch(session, main):
+                yield session
+        if after is None:
+            return
 
 
 def branch_key(main: Key, number: int) -> Key:

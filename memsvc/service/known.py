@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
@@ -33,6 +34,7 @@ class Line:
     Attributes:
         session: the header as it was read last; None = there is no such session.
         log_revision, last_seq: what the rest is up to date with.
+        tokens: of the live messages; None = not known.
         live, superseded: seqs and fingerprints; redacted messages are among the live ones, as b"" (`erased`).
         resends: whoever writes to it was seen sending the whole conversation.
         sent: fingerprints of the messages of the last request, by their digests; in format `sent_format`.
@@ -42,6 +44,7 @@ class Line:
     session: Session | None = None
     log_revision: int = 0
     last_seq: int = 0
+    tokens: int | None = None
     seqs: list[int] = field(default_factory=list)
     prints: list[bytes] = field(default_factory=list)
     erased: list[int] = field(default_factory=list)
@@ -76,6 +79,7 @@ class Line:
             else:
                 self.seqs.append(entry.seq)
                 self.prints.append(b"" if entry.redacted else print_)
+                self.tokens = self.tokens and self.tokens + entry.tokens
             self.last_seq = entry.seq
 
     def cut(self, after_seq: int, log_revision: int) -> None:
@@ -86,14 +90,21 @@ class Line:
                 self.erased.pop()
             self.superseded.append((seq, print_))
         self.superseded.sort()
-        self.log_revision = log_revision
+        self.log_revision, self.tokens = log_revision, None
 
-    def appended(self, seqs: Sequence[int], prints: Sequence[bytes], log_revision: int) -> None:
-        """Messages were appended, right behind what is known."""
+    def appended(self, seqs: Sequence[int], prints: Sequence[bytes], made: Mapping[str, Any]) -> None:
+        """Messages were appended, right behind what is known; `made` is the reply to that."""
         self.seqs += seqs
         self.prints += prints
         self.last_seq = max(self.last_seq, *seqs) if seqs else self.last_seq
-        self.log_revision = log_revision
+        self.log_revision = made["log_revision"]
+        self.tokens = self.tokens and self.tokens + made["tokens"]
+
+    def is_of(self, head: Session) -> bool:
+        """Whether it is what the header says. An engine that forgot a write in a fail-over may have given the same
+        revision to another one: then the tokens differ."""
+        same = self.log_revision == head.log_revision and self.last_seq == head.last_seq
+        return same and self.tokens in (None, head.live_tokens)
 
 
 class Known:
@@ -112,7 +123,7 @@ class Known:
         line = self._lines.get(key)
         if line is not None and head is not None and line.session is not None and line.session.uid == head.uid:
             line.session = head
-            if line.log_revision == head.log_revision or await self._extend(line, head):
+            if line.is_of(head) or await self._extend(line, head):
                 return self.keep(line)
         fresh = Line(key, head)
         if line is not None:
@@ -120,6 +131,7 @@ class Known:
         if head is not None and not await self._extend(fresh, head):
             self.forget(key)
             raise Conflict("the session is being edited; try again", code="lost_race")
+        fresh.tokens = head.live_tokens if head is not None else None
         return self.keep(fresh)
 
     async def fingerprints(self, key: Key, format: Format, messages: Sequence[bytes]) -> list[bytes]:
@@ -162,7 +174,7 @@ class Known:
         if line.last_seq == after:  # else another one was here meanwhile
             line.add(found, prints)
             line.last_seq, line.log_revision = head.last_seq, head.log_revision
-        return len(line.seqs) - len(line.erased) == head.messages and line.log_revision == head.log_revision
+        return len(line.seqs) - len(line.erased) == head.messages and line.is_of(head)
 
 
 def _system_print(system: System) -> bytes:

@@ -16,6 +16,7 @@ import contextlib
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 from weakref import WeakValueDictionary
 
 from memsvc.core.alike import ASSISTANT, UNKNOWN, fingerprint, speakers
@@ -24,10 +25,10 @@ from memsvc.core.render import decode
 from memsvc.core.resend import Kind, Live, Mode, Plan, answered_only, plan, superseded_again
 from memsvc.errors import Conflict, NotFound
 from memsvc.ports import Store
-from memsvc.service.branches import branch_key, branches, is_branch, marker
+from memsvc.service.branches import branch_key, branches, every_branch, is_branch, marker
 from memsvc.service.known import Known, Line
 from memsvc.service.memory import Memory
-from memsvc.service.requests import AppendRequest
+from memsvc.service.requests import AppendRequest, UsageRequest
 
 TRIES = 12
 """Attempts while others write to the same session."""
@@ -39,13 +40,14 @@ _MOVED = ("log_revision_mismatch", "session_exists", "lost_race")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request: its messages and their fingerprints."""
+    """A request: its messages, their fingerprints, and what the call that they answer has cost."""
 
     key: Key
     format: Format
     messages: Sequence[bytes]
     prints: Sequence[bytes]
     mode: Mode = "auto"
+    usage: UsageRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +111,14 @@ class Lines:
         asked = Asked(key, format, messages, prints, mode)
         return await self._alone(key, lambda attempt: self._take(asked, attempt))
 
-    async def reply(self, taken: Taken, format: Format, messages: Sequence[bytes]) -> Taken:
-        """Store the answer to what was taken, behind it. Where another answer to it was stored meanwhile, this one
-        takes its place; where the line went on without it, it goes to a branch. Raises NotFound if the session is
-        gone."""
+    async def reply(
+        self, taken: Taken, format: Format, messages: Sequence[bytes], usage: UsageRequest | None = None
+    ) -> Taken:
+        """Store the answer to what was taken, behind it, and book what it cost. Where another answer to it was stored
+        meanwhile, this one takes its place; where the line went on without it, it goes to a branch. Raises NotFound
+        if the session is gone."""
         prints = [fingerprint(format, raw) for raw in messages]
-        answer = Asked(taken.asked.key, format, messages, prints)
+        answer = Asked(taken.asked.key, format, messages, prints, usage=usage)
         return await self._alone(answer.key, lambda attempt: self._reply(taken, answer, attempt))
 
     @contextlib.contextmanager
@@ -131,7 +135,23 @@ class Lines:
 
     async def branches(self, key: Key) -> list[Key]:
         """The branches of a session, newest activity first. Raises NotFound."""
-        return [s.key for s in (await branches(self._store, await self._main(key)))[0]]
+        return [s.key async for s in every_branch(self._store, await self._main(key))]
+
+    async def delete(self, key: Key) -> None:
+        """Remove a session and its branches. Raises NotFound."""
+        for branch in await self.branches(key):
+            await self._memory.delete(branch)
+        await self._memory.delete(key)
+
+    async def redact(self, key: Key, seq: int) -> dict[str, Any]:
+        """Erase one message for good, also where branches share it; gives the session. Raises NotFound."""
+        known = await self.branches(key)
+        shared = await self._store.entries(key, after=seq - 1, upto=seq, limit=1)
+        for branch in known:
+            copies = await self._store.entries(branch, after=seq - 1, upto=seq, limit=1)
+            if copies and shared and copies[0].raw == shared[0].raw:
+                await self._memory.redact(branch, seq)
+        return await self._memory.redact(key, seq)
 
     # --- one attempt -----------------------------------------------------------
 
@@ -241,10 +261,12 @@ class Lines:
             line.cut(found.truncate, cut["log_revision"])
         rest, appended = tuple(asked.messages[found.kept :]), 0
         if rest:
-            request = AppendRequest(rest, format=asked.format, if_log_revision=line.log_revision)
+            request = AppendRequest(rest, format=asked.format, if_log_revision=line.log_revision, usage=asked.usage)
             made = await self._memory.append(line.key, request)
             appended = len(made["seqs"])  # less than were given where the first is the system prompt again
-            line.appended(made["seqs"], asked.prints[len(asked.prints) - appended :], made["log_revision"])
+            line.appended(made["seqs"], asked.prints[len(asked.prints) - appended :], made)
+        elif asked.usage is not None:
+            await self._memory.usage(line.key, asked.usage)
         self._known.keep(line)
         last = line.seqs[-1] if line.seqs else 0
         return Taken(line.key, found.kind, found.kept, appended, truncated, last, line.log_revision, session, asked)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from memsvc.core.model import Format, Key
 from memsvc.core.resend import Mode
-from memsvc.errors import InvalidRequest, NotFound
+from memsvc.errors import InvalidRequest, MemsvcError, NotFound
+from memsvc.ports import Store
 from memsvc.service.lines import Lines, Taken
-from tests.service.world import KEY, World, said, user, world
+from memsvc.service.requests import UsageRequest
+from tests.faults.test_crash_at_every_await import Dies, Faulty
+from tests.service.world import KEY, World, build, said, the_counter, user, world
 
 Json = dict[str, Any]
 
@@ -471,3 +476,138 @@ async def test_a_client_alternates_with_the_service_s_own_api() -> None:
         await w.memory.delete(KEY)
         assert (await client.ask("q3", "a3")).session is None
         assert await all_of(w) == client.said
+
+
+ACTS = st.tuples(
+    st.integers(0, 2),
+    st.sampled_from(["ask", "ask", "ask", "edit", "again", "retry", "unanswered", "restart", "compact"]),
+    st.integers(0, 99),
+)
+
+
+class Played:
+    """Several programs on one session name; each holds a conversation, all of it sent each time."""
+
+    def __init__(self, w: World) -> None:
+        self.w = w
+        self.lines = Lines(w.memory, w.store)
+        self.clients = [Client(w, self.lines) for _ in range(3)]
+        self.number = 0
+        self.ever: list[Json] = []
+
+    def word(self, who: str) -> str:
+        self.number += 1
+        return f"{who}{self.number}"
+
+    async def act(self, client: Client, what: str, at: int) -> None:
+        asked = [i for i, m in enumerate(client.said) if m["role"] == "user"]
+        if what == "restart":
+            self.lines = Lines(self.w.memory, self.w.store)
+        elif what == "compact":
+            await self.w.compact(force=True, keep_tokens=1)
+        elif what in ("edit", "again") and asked:
+            place = asked[at % len(asked)] if what == "edit" else asked[-1]
+            client.said = client.said[: place + (what == "again")]
+            await self.call(client, [] if what == "again" else [user(self.word("q"))])
+        else:
+            await self.call(client, [user(self.word("q"))], times=1 + (what == "retry"), answered=what != "unanswered")
+
+    async def call(self, client: Client, new: list[Json], times: int = 1, answered: bool = True) -> None:
+        client.lines = self.lines
+        client.said += new
+        told: Mode = "auto" if any(m["role"] == "assistant" for m in client.said) else "full"
+        for _ in range(times):
+            taken = await client.take(mode=told)
+        assert taken.kind == "nothing" or times == 1
+        if answered:
+            client.said.append(said(self.word("a")))
+            await self.lines.reply(taken, "openai", raw(client.said[-1:]))
+        assert await live(self.w, taken.key) == client.said
+        self.ever += client.said[-2:]
+
+
+@settings(max_examples=25)
+@given(st.lists(ACTS, max_size=12), st.integers(0, 2))
+def test_programs_that_share_a_name(acts: list[tuple[int, str, int]], alike: int) -> None:
+    async def play() -> None:
+        async with world() as w:
+            played = Played(w)
+            await played.call(played.clients[0], [user("hi")])
+            for client in played.clients[1 : 1 + alike]:
+                client.said = list(played.clients[0].said)
+            for who, what, at in acts:
+                await played.act(played.clients[who], what, at)
+            stored = [m for key in (KEY, *await played.lines.branches(KEY)) for m in await all_of(w, key)]
+            assert all(m in stored for m in played.ever)
+
+    the_counter()
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("fault", ["dies after", "cancelled during"])
+async def test_whatever_breaks_the_client_tries_again(fault: str) -> None:
+    """Each time one store call later, until all calls were had: an edit, an answer, a branch, and more of each."""
+    for at in range(1, 200):
+        async with world() as w:
+            played = [Client(w, Lines(w.memory, w.store)) for _ in range(2)]
+            await played[0].ask("q0", "a0")
+            await played[0].ask("q1", "a1")
+            played[1].said = played[0].said[:2]
+            faulty = Faulty(w.store, at, fault)
+            shaky = build(cast(Store, faulty), clock=w.clock)
+            asks = [(1, "edited"), (0, "branched"), (0, "more")]
+            lines = Lines(shaky.memory, cast(Store, faulty))
+            for who, text in asks:
+                client = played[who]
+                client.said.append(user(f"{text}{who}"))
+                for _ in range(2):
+                    try:
+                        taken = await lines.take(KEY, "openai", raw(client.said))
+                        await lines.reply(taken, "openai", raw([said(f"to {text}{who}")]))
+                        break
+                    except (MemsvcError, Dies, asyncio.CancelledError):
+                        lines = Lines(w.memory, w.store)  # another process
+                client.said.append(said(f"to {text}{who}"))
+            lines = Lines(w.memory, w.store)
+            for client in played:
+                taken = await lines.take(KEY, "openai", raw(client.said))
+                assert (taken.appended, taken.truncated) == (0, 0), at
+                assert await live(w, taken.key) == client.said
+        if faulty.calls < at:
+            return
+    raise AssertionError("it never ends")
+
+
+async def test_what_goes_reaches_the_branches() -> None:
+    async with world() as w:
+        lines = Lines(w.memory, w.store)
+        one, two = Client(w, lines), Client(w, lines)
+        await one.ask("secret", "a0")
+        await one.ask("q1", "a1")
+        two.said = one.said[:2]
+        await two.ask("q2", "a2")
+        await one.ask("q3", "a3")
+        await one.ask("q4", "a4")
+        await lines.redact(KEY, 1)
+        await lines.redact(KEY, 5)  # another message in the branch
+        for key in (KEY, branch(2)):
+            assert user("secret") not in await all_of(w, key)
+        assert user("q3") in await live(w, branch(2))
+        await w.append(user("other"), key=Key("default", "s~x"))
+        await lines.delete(KEY)
+        left, _ = await w.store.sessions("default")
+        assert [s.key.session for s in left] == ["s~x"]
+        with pytest.raises(NotFound):
+            await lines.delete(KEY)
+
+
+async def test_an_answer_is_booked_once() -> None:
+    async with world() as w:
+        lines = Lines(w.memory, w.store)
+        taken = await lines.take(KEY, "openai", raw([user("q")]))
+        usage = UsageRequest({"prompt_tokens": 7, "completion_tokens": 2}, id="chatcmpl-1", model="gpt-6-luna")
+        for _ in range(2):
+            await lines.reply(taken, "openai", raw([said("a")]), usage)
+        books, _ = await w.store.lines()
+        assert [line.id for line in books] == ["chatcmpl-1"]
+        assert await all_of(w) == [user("q"), said("a")]
