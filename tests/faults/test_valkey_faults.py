@@ -15,6 +15,9 @@ from memsvc.ports import Store
 from memsvc.stores import open_store
 from memsvc.stores.redis.checks import check_servers
 from memsvc.stores.redis.keys import Keys
+from memsvc.stores.redis.server import Server, Waiting
+from memsvc.stores.redis.topology import Single
+from memsvc.stores.redis.urls import parse
 from tests.contract.making import KEY, batch, draft, log, must, say, sound
 from tests.contract.servers import Process, cluster, holds, running, watched
 from tests.processes.running import until
@@ -132,6 +135,27 @@ async def test_a_primary_that_became_a_replica_refuses_writes_and_reads_go_on(se
                 await say(store)
             assert "replica" in failed.value.detail
             assert (await must(store)).last_seq == 3
+
+
+class Looking(Single):
+    """One server, and how often it was asked where the servers are now."""
+
+    looks = 0
+
+    async def look(self, moved: object = None) -> None:
+        self.looks += 1
+
+
+async def test_a_replica_on_which_a_write_is_found_done_already_is_not_stayed_with(server: Process) -> None:
+    server.tell("REPLICAOF", "127.0.0.1", "1")
+    topology = Looking(parse(server.url))
+    sent = Server(topology, Keys("memsvc"), Waiting(replicas=1, ms=50))
+    await sent.open()
+    key = Keys("memsvc").place(KEY)
+    with pytest.raises(Unavailable, match="replica"):
+        await sent.write(key.shard, "head", key.of("hg"), 0)  # changes nothing, as an append that was done before
+    assert topology.looks == 1
+    await sent.close()
 
 
 async def test_a_server_that_forgot_the_scripts_gets_them_again(server: Process) -> None:

@@ -156,7 +156,9 @@ class Server:
                 raise
             for answer in answers[1:]:
                 if isinstance(answer, RedisError) and not isinstance(answers[0], RedisError):
-                    raise unavailable(answer) from answer  # what stands before it was done
+                    # What stands before it was done, or was found done already by a server that is a replica now.
+                    await self._topology.look()
+                    raise unavailable(answer) from answer
             refused = answers[0]
             if not isinstance(refused, RedisError):
                 return answers
