@@ -54,7 +54,7 @@ class InProcess:
 
     def __init__(self, memory: Memory, *, tenant: str, max_body_bytes: int, sink: Sink) -> None:
         bodies = Bodies(max_body_bytes, timeout_s=60.0)  # all of a body is there: it never takes so long
-        border = Border(_Own(tenant), None, bodies, time.monotonic, sink)
+        border = Border(_Own(tenant), None, bodies, sink)
         handlers = Handlers(memory, bodies)
         self._entrances = {call.name: border.guarded(getattr(handlers, call.name), call) for call in CALLS}
         self._running: set[asyncio.Task[web.Response]] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import re
 import uuid
@@ -62,29 +63,23 @@ class Books:
         await self._purse.hold(line, most_micros=None, since=now)
         return Held(line, None if micros is None else micros / MICROS)
 
-    async def settle(self, held: Held, id: str | None, model: str | None, usage: Usage | None) -> float | None:
-        """Let what a call came to take the place of its worst case; None for `usage` = nobody knows, so that the worst
-        case stays. Gives the cost in dollars."""
-        if usage is None:
-            return held.usd
+    async def book(self, held: Held, id: str | None, model: str | None, usage: Usage) -> bool:
+        """Book what a held call came to, beside its worst case: too much for a moment, never too little. False where
+        that failed, so that the worst case must stay."""
         line = held.line
         name = model or line.model
         micros = await self._micros(line.provider, name, usage, line.at)
-        if micros is None and line.micros is not None:
-            name, micros = line.model, await self._micros(line.provider, line.model, usage, line.at)
         done = replace(line, id=id or line.id, model=name, usage=usage, micros=micros, held=False)
         try:
-            await self._purse.settle(done, held=line.id)
+            await self._purse.book(done)
         except MemsvcError:
-            return held.usd  # the worst case stays: too much, never too little
-        return None if micros is None else micros / MICROS
+            return False
+        return True
 
     async def drop(self, held: Held) -> None:
-        """The call was refused, and nobody bills for it."""
-        try:
-            await self._purse.drop(held.line)
-        except MemsvcError:
-            return  # the worst case stays
+        """Take a worst case out: the call was refused and nobody bills for it, or it is booked as what it was."""
+        with contextlib.suppress(MemsvcError):  # else it stays
+            await self._purse.release(held.line)
 
     async def price(self, provider: str, model: str, usage: Usage) -> float | None:
         """What a call costs, in dollars; None = unknown."""

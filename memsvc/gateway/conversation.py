@@ -135,19 +135,15 @@ class Conversations:
         await self._memory.truncate(turn.key, turn.taken.last_seq)
         return await self.again(turn, call) or await self._turn(turn.taken, call, turn.broken)
 
-    async def store(self, turn: Turn, call: VendorCall, heard: Heard, usage: UsageRequest | None) -> float | None:
-        """Append a reply to the session and book what it cost, in dollars (None = unknown, or nothing was said). Raises
-        NotFound where the session is gone."""
+    async def store(self, turn: Turn, call: VendorCall, heard: Heard) -> None:
+        """Append a reply to the session. Raises NotFound where that is gone."""
         messages = heard.messages if heard.complete else tuple(_marked(raw, call) for raw in heard.messages)
-        key = turn.key
         if messages:
-            key = (await self.lines.reply(turn.taken, call.format, messages)).key
-        return await self._book(key, usage)
+            await self.lines.reply(turn.taken, call.format, messages)
 
-    async def _book(self, key: Key, usage: UsageRequest | None) -> float | None:
-        if usage is None:
-            return None
-        return _cost(await self._memory.usage(key, usage))
+    async def book(self, turn: Turn, report: UsageRequest) -> None:
+        """Book a report, and let the session learn from it. Raises NotFound where that is gone."""
+        await self._memory.usage(turn.key, report)
 
     async def _head(self, key: Key) -> Session:
         head = await self._store.head(key)
@@ -227,11 +223,6 @@ def _differences(settings: Any, call: VendorCall, model: str) -> tuple[dict[str,
 def _marked(raw: bytes, call: VendorCall) -> bytes:
     """A reply that broke off, marked as such for whoever reads the log."""
     return edit(raw, (), {"stop_reason": string(INCOMPLETE)}) if call.api != "responses" else raw
-
-
-def _cost(report: Any) -> float | None:
-    cost = report.get("cost_usd") if isinstance(report, dict) else None
-    return float(cost) if cost is not None else None
 
 
 async def shielded(work: Awaitable[T]) -> T:

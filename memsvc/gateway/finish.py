@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -11,8 +11,8 @@ from urllib.parse import quote
 from memsvc.core import usage as reports
 from memsvc.core.money import Usage
 from memsvc.core.stream import Heard, whole
-from memsvc.errors import MemsvcError
-from memsvc.gateway.books import AFTER_HANG_UP_TOKENS, Books
+from memsvc.errors import MemsvcError, NotFound
+from memsvc.gateway.books import AFTER_HANG_UP_TOKENS, Books, Held
 from memsvc.gateway.conversation import Conversations
 from memsvc.gateway.wishes import PREFIX, SESSION
 from memsvc.observe import CacheBroken, ReplyNotStored, Sink
@@ -49,6 +49,7 @@ class Finish:
         self._books = books
         self._counter = counter
         self._tell = tell
+        self._releasing: set[asyncio.Task[None]] = set()
 
     async def whole(self, order: Order, body: bytes) -> Done:
         """A reply that came in one piece."""
@@ -57,15 +58,53 @@ class Finish:
     async def heard(self, order: Order, heard: Heard) -> Done:
         """A reply, as far as it has come. Raises nothing on purpose: the client gets it whatever becomes of it."""
         report = self._report(order, heard)
+        stored, usd = await asyncio.gather(self._stored(order, heard), self._booked(order, report))
+        return Done(usd, stored, heard.stop)
+
+    async def settled(self) -> None:
+        """Wait until the books have no worst case of a call whose cost is known."""
+        while self._releasing:
+            await asyncio.wait(self._releasing)
+
+    async def _stored(self, order: Order, heard: Heard) -> bool:
         turn = order.turn
         if turn is None:
-            return Done(await self._settled(order, heard, report), True, heard.stop)
+            return True
         try:
-            usd = await self._conversations.store(turn, order.call, heard, report)
+            await self._conversations.store(turn, order.call, heard)
         except MemsvcError as error:
             self._tell(ReplyNotStored(turn.key.tenant, turn.key.session, error.code))
-            return Done(None, False, heard.stop)
-        return Done(usd, True, heard.stop)
+            return False
+        return True
+
+    async def _booked(self, order: Order, report: UsageRequest | None) -> float | None:
+        """Book a report in the place of the worst case; gives the cost in dollars, None = unknown."""
+        held = order.held
+        assert held is not None, "no call is made that is not held"
+        if report is None:
+            return held.usd  # nobody knows: the worst case stays
+        used = reports.read(report.usage, report.provider).usage
+        if not await self._taken(order, held, report, used):
+            return held.usd  # the worst case stays: too much, never too little
+        self._release(held)
+        return await self._books.price(order.upstream.provider, report.model or order.model, used)
+
+    async def _taken(self, order: Order, held: Held, report: UsageRequest, used: Usage) -> bool:
+        """Whether a report stands in the books."""
+        if order.turn is not None:
+            try:
+                await self._conversations.book(order.turn, report)
+                return True
+            except NotFound:
+                pass  # the session was deleted meanwhile
+            except MemsvcError:
+                return False
+        return await self._books.book(held, report.id, report.model, used)
+
+    def _release(self, held: Held) -> None:
+        task = asyncio.create_task(self._books.drop(held))
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
 
     async def headers(self, order: Order, done: Done | None) -> dict[str, str]:
         """What the reply's headers say; `done` None = it is still to come, or was refused."""
@@ -122,7 +161,6 @@ class Finish:
             model=heard.model if order.upstream.own else _priced(heard.model, order.model),
             revision=order.turn.revision if order.turn is not None and heard.complete else None,
             feature=order.wishes.feature,
-            held=order.held.line.id,
         )
 
     def _rounded_up(self, order: Order, heard: Heard, usage: dict[str, Any]) -> dict[str, Any]:
@@ -134,19 +172,7 @@ class Finish:
         least = said if isinstance(said, int) else 0
         return {**usage, name: max(least, min(most, came * 2 + AFTER_HANG_UP_TOKENS))}
 
-    async def _settled(self, order: Order, heard: Heard, report: UsageRequest | None) -> float | None:
-        """Book a call that belongs to no session."""
-        held = order.held
-        assert held is not None, "no call is made that is not held"
-        if report is None:
-            return held.usd
-        used = reports.read(report.usage, report.provider).usage
-        return await self._books.settle(held, report.id, report.model, used)
-
 
 def _priced(answered: str | None, asked: str) -> str:
     """The model to book: a reply names a dated one, or the one of an own deployment."""
     return answered or asked
-
-
-Told = Callable[[Any], None]

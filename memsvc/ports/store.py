@@ -219,6 +219,11 @@ class Holds(Protocol):
         """What a held call came to takes the place of its worst case; booked too where no such line is held."""
         ...
 
+    async def release(self, line: Line) -> None:
+        """Take a held line out of the books: its call was not billed, or is booked under another id. Nothing where no
+        such line is held: a settled one stays."""
+        ...
+
 
 class Ledger(Holds, Protocol):
     """The books: one line a model call. They never show less than the bill."""

@@ -77,6 +77,13 @@ class Purse:
         if held is not None:
             await self._store.count(replace(held, micros=(line.micros or 0) - held.micros))
 
+    async def release(self, line: Line) -> None:
+        """`Ledger.release`."""
+        await self._store.release(line)
+        held = self._held.pop((line.key.tenant, line.id), None)
+        if held is not None:
+            await self._store.count(replace(held, micros=-held.micros))
+
     async def book(self, line: Line) -> bool:
         """`Ledger.book`: a call that was made is booked whatever the budgets say."""
         spending = _spending(line, min(line.at, self._clock()))

@@ -49,7 +49,6 @@ class UsageRequest:
     feature: str = "chat"
     at: float | None = None
     where: str = "usage"
-    held: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

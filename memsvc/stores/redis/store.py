@@ -243,6 +243,10 @@ class RedisStore:
         """Put what a call came to in the place of its worst case."""
         await self._books.settle(line)
 
+    async def release(self, line: Line) -> None:
+        """Take a held line out."""
+        await self._books.release(line)
+
     async def book(self, line: Line) -> bool:
         """Book a reported call; False if its id is booked already."""
         return await self._books.book(line)

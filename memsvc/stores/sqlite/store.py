@@ -289,6 +289,10 @@ class SQLiteStore(AccessKeys):
         """Put what a call came to in the place of its worst case."""
         await self._write(lambda db: ledger.settle(db, line))
 
+    async def release(self, line: Line) -> None:
+        """Take a held line out."""
+        await self._write(lambda db: ledger.release(db, line))
+
     async def book(self, line: Line) -> bool:
         """Book a reported call; False if its id is booked already."""
         return await self._write(lambda db: ledger.book(db, line))
