@@ -3,12 +3,15 @@
 A name proves nothing, since callers may choose such a one themselves. A branch is marked in its metadata: with its own
 name and with the session that it left, by name and birth, so that neither a fork of a branch nor a session that was
 deleted and created again is taken for one.
+
+They are found by trying their names in a row, which costs a trip whatever else a tenant has.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,10 +22,10 @@ from memsvc.ports import Log
 
 MARK = "memsvc_branch"
 """Member of a branch's metadata."""
-MOST = 30
-"""Branches of a session that are looked at, those with the newest activity first."""
 
-_PAGE = 100
+_FIRST = 2
+_AT_ONCE, _MOST_AT_ONCE = 4, 64
+"""Names that are tried at once. Some may be free, where a branch was deleted; after so many in a row there are none."""
 _LONGEST_NAME = 200
 _ROOM = 8  # for the sign and the number
 _KEPT = 150
@@ -33,13 +36,6 @@ def stem(sid: str) -> str:
     if len(sid) + _ROOM > _LONGEST_NAME:
         sid = f"{sid[:_KEPT]}.{hashlib.blake2b(sid.encode('utf-8', 'surrogatepass'), digest_size=12).hexdigest()}"
     return f"{sid}~"
-
-
-def following(sid: str, names: Iterable[str]) -> int:
-    """The number of the next branch, where there are sessions with these names."""
-    start = len(stem(sid))
-    numbers = [int(n[start:]) for n in names if n[start:].isascii() and n[start:].isdecimal() and len(n[start:]) < 7]
-    return max(numbers, default=1) + 1
 
 
 def marker(main: Session, name: str) -> Callable[[Session], Session]:
@@ -58,22 +54,18 @@ def is_branch(session: Session, main: Session) -> bool:
 
 
 async def branches(log: Log, main: Session) -> tuple[list[Session], int]:
-    """A session's branches, newest activity first, at most `MOST`; and the number of the next one."""
-    found, _ = await log.sessions(main.key.tenant, prefix=stem(main.key.session), limit=_PAGE)
-    number = following(main.key.session, (s.key.session for s in found))
-    return [s for s in found if is_branch(s, main)][:MOST], number
-
-
-async def every_branch(log: Log, main: Session) -> AsyncIterator[Session]:
-    """All branches of a session, newest activity first."""
-    after: str | None = None
+    """A session's branches, newest activity first; and a number that is free for the next one."""
+    found: list[Session] = []
+    number, count, free = _FIRST, _AT_ONCE, 0
     while True:
-        found, after = await log.sessions(main.key.tenant, prefix=stem(main.key.session), after=after, limit=_PAGE)
-        for session in found:
-            if is_branch(session, main):
-                yield session
-        if after is None:
-            return
+        keys = [branch_key(main.key, n) for n in range(number, number + count)]
+        heads = await asyncio.gather(*(log.head(key) for key in keys))
+        found += [head for head in heads if head is not None and is_branch(head, main)]
+        if not free and None in heads:
+            free = number + heads.index(None)
+        if heads.count(None) == count:
+            return sorted(found, key=lambda s: (s.updated_at, s.uid), reverse=True), free
+        number, count = number + count, min(count * 2, _MOST_AT_ONCE)
 
 
 def branch_key(main: Key, number: int) -> Key:

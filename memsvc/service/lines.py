@@ -25,13 +25,15 @@ from memsvc.core.render import decode
 from memsvc.core.resend import Kind, Live, Mode, Plan, answered_only, plan, superseded_again
 from memsvc.errors import Conflict, NotFound
 from memsvc.ports import Store
-from memsvc.service.branches import branch_key, branches, every_branch, is_branch, marker
+from memsvc.service.branches import branch_key, branches, is_branch, marker
 from memsvc.service.known import Known, Line
 from memsvc.service.memory import Memory
 from memsvc.service.requests import AppendRequest, UsageRequest
 
 TRIES = 12
 """Attempts while others write to the same session."""
+MOST_BRANCHES = 30
+"""Branches of a session that are looked at, those with the newest activity first."""
 MOST_FAMILIES = 10_000
 """Sessions whose branches are remembered."""
 
@@ -109,7 +111,7 @@ class Lines:
         returns. Raises InvalidRequest, and Conflict where others write to the session all the time."""
         prints = await self._known.fingerprints(key, format, messages)
         asked = Asked(key, format, messages, prints, mode)
-        return await self._alone(key, lambda attempt: self._take(asked, attempt))
+        return await self._alone(key, lambda: self._take(asked))
 
     async def reply(
         self, taken: Taken, format: Format, messages: Sequence[bytes], usage: UsageRequest | None = None
@@ -119,7 +121,7 @@ class Lines:
         if the session is gone."""
         prints = [fingerprint(format, raw) for raw in messages]
         answer = Asked(taken.asked.key, format, messages, prints, usage=usage)
-        return await self._alone(answer.key, lambda attempt: self._reply(taken, answer, attempt))
+        return await self._alone(answer.key, lambda: self._reply(taken, answer))
 
     @contextlib.contextmanager
     def flying(self, key: Key) -> Iterator[None]:
@@ -135,12 +137,14 @@ class Lines:
 
     async def branches(self, key: Key) -> list[Key]:
         """The branches of a session, newest activity first. Raises NotFound."""
-        return [s.key async for s in every_branch(self._store, await self._main(key))]
+        return [s.key for s in (await branches(self._store, await self._main(key)))[0]]
 
     async def delete(self, key: Key) -> None:
         """Remove a session and its branches. Raises NotFound."""
-        for branch in await self.branches(key):
-            await self._memory.delete(branch)
+        known = await self.branches(key)
+        for branch in sorted(known, key=lambda one: (len(one.session), one.session), reverse=True):  # leaves no gap
+            with contextlib.suppress(NotFound):
+                await self._memory.delete(branch)
         await self._memory.delete(key)
 
     async def redact(self, key: Key, seq: int) -> dict[str, Any]:
@@ -155,28 +159,28 @@ class Lines:
 
     # --- one attempt -----------------------------------------------------------
 
-    async def _alone(self, key: Key, attempt: Callable[[int], Awaitable[Taken]]) -> Taken:
+    async def _alone(self, key: Key, attempt: Callable[[], Awaitable[Taken]]) -> Taken:
         """One request of a session after another, and again where a writer elsewhere came in between."""
         async with self._locks.setdefault(key, asyncio.Lock()):
-            for number in range(TRIES - 1):
+            for _ in range(TRIES - 1):
                 try:
-                    return await attempt(number)
+                    return await attempt()
                 except Conflict as error:
                     if error.code not in _MOVED:
                         raise
-            return await attempt(TRIES - 1)
+            return await attempt()
 
-    async def _take(self, asked: Asked, attempt: int) -> Taken:
+    async def _take(self, asked: Asked) -> Taken:
         main = await self._known.get(asked.key)
         choice = await self._choose(main, asked)
         line, found = choice.line, choice.plan
         if found.truncate is None or main.session is None or not self._to_be_spared(choice, asked):
             return await self._write(line, found, asked)
-        branch = await self._fork(main.session, line.key, found.truncate, choice.number + attempt)
+        branch = await self._fork(main.session, line.key, found.truncate, choice.number)
         taken = await self._write(branch, self._plan(branch, asked), asked)
         return replace(taken, kind=found.kind, branched=True)
 
-    async def _reply(self, taken: Taken, answer: Asked, attempt: int) -> Taken:
+    async def _reply(self, taken: Taken, answer: Asked) -> Taken:
         line = await self._known.get(taken.key)
         if line.session is None:
             raise NotFound(f"no session {taken.key.session!r}")
@@ -189,8 +193,8 @@ class Lines:
         else:
             after, kept = _before_superseded(line, taken)
         main = await self._main(taken.asked.key)
-        number = (await branches(self._store, main))[1]
-        branch = await self._fork(main, line.key, after, number + attempt)
+        _, number = await branches(self._store, main)
+        branch = await self._fork(main, line.key, after, number)
         await self._write(branch, Plan("new", kept), taken.asked)
         return replace(await self._write(branch, Plan("new", 0), answer), branched=True)
 
@@ -209,7 +213,7 @@ class Lines:
         if choice.plan.truncate is None:
             return choice
         known, number = await branches(self._store, main.session)
-        self._remember(main.key, [s.key for s in known])
+        self._remember(main.key, [s.key for s in known[:MOST_BRANCHES]])
         return replace(await self._best(main.session, self._branches[main.key], asked), number=number)
 
     async def _best(self, main: Session, keys: Sequence[Key], asked: Asked) -> _Choice:

@@ -323,19 +323,19 @@ async def test_sessions_with_names_like_branches_are_left_alone() -> None:
         lines = Lines(w.memory, w.store)
         one, two = Client(w, lines), Client(w, lines)
         await w.append(user("q0"), said("a0"), user("mine"), key=branch(2))
-        await w.put(key=branch(7), metadata={"memsvc_branch": {"of": "s"}})
+        await w.put(key=branch(4), metadata={"memsvc_branch": {"of": "s"}})
         await one.ask("q0", "a0")
         await w.put(metadata={"mine": 1})
         await one.ask("q1", "a1")
         two.said = one.said[:2]
         await two.ask("q2", "a2")
         taken = await one.ask("q3", "a3")
-        assert (taken.key, taken.branched) == (branch(8), True)
-        document = await w.memory.get(branch(8))
+        assert (taken.key, taken.branched) == (branch(3), True)
+        document = await w.memory.get(branch(3))
         assert document["metadata"]["mine"] == 1
         assert document["metadata"]["memsvc_branch"]["of"] == "s"
-        await w.memory.fork(branch(8), "s~9", None)
-        assert await lines.branches(KEY) == [branch(8)]
+        await w.memory.fork(branch(3), "s~5", None)
+        assert await lines.branches(KEY) == [branch(3)]
         before = await all_of(w, branch(2))
         await w.memory.delete(KEY)
         await w.append(user("q0"), said("a0"), user("new"))
