@@ -283,12 +283,7 @@ class Config(BaseModel):
     @property
     def only_here(self) -> bool:
         """Whether `host` is reachable from this machine alone."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return only_here(self.host)
 
     def encryption_bytes(self) -> bytes | None:
         """The key that encrypts, in the clear; never log this. None = not set."""
@@ -320,6 +315,16 @@ def _key_bytes(key: SecretStr) -> bytes | None:
     except ValueError:
         return None
     return found if len(found) == 32 else None
+
+
+def only_here(host: str) -> bool:
+    """Whether an address to listen on is reachable from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def own_server(url: str) -> bool:
