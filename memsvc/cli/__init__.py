@@ -31,7 +31,7 @@ _ON_STORE: Mapping[str, Callable[[Config, argparse.Namespace], Coroutine[Any, An
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; gives the exit status: 0 done, 1 it failed, 2 wrong usage or settings."""
-    args = _parser().parse_args(argv)
+    args = main_parser().parse_args(argv)
     # A server is warned of MEMSVC_API_KEY: it is not MEMSVC_API_KEYS. To a client it is no setting.
     env = None if args.command != "mcp" else {k: v for k, v in os.environ.items() if k not in CLIENT_VARIABLES}
     try:
@@ -59,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return moving.move(config, args)
 
 
-def _parser() -> argparse.ArgumentParser:
+def main_parser() -> argparse.ArgumentParser:
+    """What the command line takes."""
     parser = argparse.ArgumentParser(prog="memsvc", description="Conversation memory that keeps the prompt cache.")
     parser.add_argument("--version", action="version", version=f"memsvc {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

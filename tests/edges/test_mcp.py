@@ -21,7 +21,8 @@ from mcp import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 
-from memsvc.cli import main
+from memsvc.cli import main, main_parser
+from memsvc.cli.mcp import CLIENT_VARIABLES
 from memsvc.client import Client, Retry
 from memsvc.integrations.recall import NOTE
 from memsvc.mcp.answers import NOTE as RECORD
@@ -335,8 +336,31 @@ async def test_over_http_with_a_key_callers_must_bring_it(url: str) -> None:
             assert len(await Asked(host).names()) == 8
 
 
-async def test_over_stdio_as_a_process_of_its_own(url: str) -> None:
-    args = ["-m", "memsvc", "mcp", "--url", url, "--session", "two", "--read-only"]
+def configured() -> list[dict[str, Any]]:
+    """The servers that docs/mcp.md configures."""
+    page = (ROOT / "docs" / "mcp.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```json\n(.*?)^```", page, re.M | re.S)
+    return [server for block in blocks for server in json.loads(block)["mcpServers"].values()]
+
+
+def test_what_the_page_configures_is_understood() -> None:
+    by_command = [server for server in configured() if "command" in server]
+    assert len(by_command) == 3
+    for server in by_command:
+        assert server["command"] == "memsvc"
+        assert main_parser().parse_args(server["args"]).command == "mcp"
+        assert set(server.get("env", {})) <= set(CLIENT_VARIABLES)
+    (by_url,) = [server for server in configured() if "url" in server]
+    assert by_url["url"].endswith(PATH)
+    page = (ROOT / "docs" / "mcp.md").read_text(encoding="utf-8")
+    assert f"MEMSVC_MCP_KEY={by_url['headers']['Authorization'].removeprefix('Bearer ')} " in page
+
+
+async def test_over_stdio_as_a_process_of_its_own(api: Api, url: str) -> None:
+    """The server of the page that is bound to one conversation."""
+    args = next(server["args"] for server in configured() if "--session" in server.get("args", ()))
+    args = ["-m", "memsvc", *(url if arg.startswith("http:") else arg for arg in args)]
+    await api.ok("POST", f"/v1/sessions/{args[args.index('--session') + 1]}/messages", {"messages": SAID})
     env = {"MEMSVC_API_KEY": "a-key-that-nobody-asks-for", "MEMSVC_LOG_LEVEL": "debug"}
     async with Host(StdioServerParameters(command=sys.executable, args=args, env=env, cwd=ROOT)) as host:
         asked = Asked(host)
@@ -372,3 +396,12 @@ def test_a_short_key_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch:
     monkeypatch.setenv("MEMSVC_MCP_KEY", "short")
     assert main(["mcp", "--http", "0.0.0.0:0"]) == 2
     assert "at least 16 characters" in capsys.readouterr().err
+
+
+def test_without_the_sdk_it_says_what_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "mcp.server.lowlevel.server", None)  # as if it were not there
+    monkeypatch.delitem(sys.modules, "memsvc.mcp.server")
+    assert main(["mcp"]) == 1
+    assert "pip install 'memsvc[mcp]'" in capsys.readouterr().err
