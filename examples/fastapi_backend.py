@@ -23,15 +23,10 @@ SYSTEM = "You are the assistant of a small shop."
 
 
 class Said(BaseModel):
-    """What a user said. `id` is the client's name for it: sent twice, it is stored once."""
-
     text: str = Field(min_length=1, max_length=10_000)
-    id: str | None = None
 
 
 class Answer(BaseModel):
-    """What the assistant said."""
-
     text: str
 
 
@@ -52,8 +47,7 @@ async def say(chat: str, said: Said) -> Answer:
     try:
         # A session without the system prompt gets it here; with it, nothing changes.
         await session.put(system=SYSTEM, model=MODEL)
-        ids = [said.id] if said.id else None
-        stored = await session.append({"role": "user", "content": said.text}, ids=ids, context="anthropic")
+        stored = await session.append({"role": "user", "content": said.text}, context="anthropic")
         reply = await app.state.claude.messages.create(model=MODEL, max_tokens=1024, **stored.context.request)
         await session.append({"role": "assistant", "content": reply.content})
     except MemsvcError as wrong:

@@ -21,9 +21,8 @@ async def in_words(handle: Session, most_bytes: int) -> ContextGiven:
         summary = _begun(await _in_force(handle, session.epoch), most_bytes // 2)
         parts.append(f"[summary of messages 1-{session.cut}]\n{summary}")
     room = most_bytes - sum(_size(part) for part in parts)
-    lines, oldest = await _newest(handle, session.cut or 0, session.last_seq, room)
-    first = (session.cut or 0) + 1
-    left_out = Range(first=first, last=oldest - 1) if oldest > first else None
+    lines, unshown = await _newest(handle, session.cut or 0, session.last_seq, room)
+    left_out = None if unshown is None else Range(first=(session.cut or 0) + 1, last=unshown)
     if left_out is not None:
         parts.append(f"[messages {left_out.first}-{left_out.last} are left out here; memsvc_recall shows them]")
     return ContextGiven(
@@ -48,20 +47,20 @@ async def _in_force(handle: Session, epoch: int) -> str:
         after -= 50
 
 
-async def _newest(handle: Session, cut: int, last: int, room: int) -> tuple[list[str], int]:
-    """(the newest live messages that fit, oldest first; the number of the oldest of them)."""
-    page = await handle.history(after=max(cut, last - MOST_ROWS), limit=MOST_ROWS)
+async def _newest(handle: Session, cut: int, last: int, room: int) -> tuple[list[str], int | None]:
+    """(the newest live messages that fit, oldest first; the number of the newest that does not, None = all do)."""
+    after = max(cut, last - MOST_ROWS)
+    page = await handle.history(after, MOST_ROWS)
     rows = [row_of(item) for item in page.messages if not item.superseded and not item.redacted]
+    share = max(_LEAST, room // _SHARE)
     lines: list[str] = []
-    oldest, share = last + 1, max(_LEAST, room // _SHARE)
     for row in reversed(rows):
         line = told(entry_of(row), "", share)
         if lines and _size(line) > room:
-            break
+            return lines[::-1], row["seq"]
         room -= _size(line)
         lines.append(line)
-        oldest = row["seq"]
-    return lines[::-1], oldest
+    return lines[::-1], after if after > cut else None
 
 
 def _begun(summary: str, most: int) -> str:

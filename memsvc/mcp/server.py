@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 def build_server(desk: Desk) -> Server[Any]:
     """A server that offers what the desk does."""
     listed = ListToolsResult(tools=[_definition(tool) for tool in desk.tools.values()])
+    schemas = {tool.name: tool.input_schema for tool in listed.tools}
 
     async def list_tools(_: Any, __: PaginatedRequestParams | None) -> ListToolsResult:
         return listed
@@ -52,6 +53,7 @@ def build_server(desk: Desk) -> Server[Any]:
         instructions=INSTRUCTIONS,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
+        get_tool_input_schema=schemas.get,
     )
 
 

@@ -29,7 +29,8 @@ from memsvc.mcp.answers import NOTE as RECORD
 from memsvc.mcp.desk import MOST_ANSWER, Desk
 from memsvc.mcp.http import PATH, http_app
 from memsvc.mcp.server import build_server
-from tests.edges.api import Api
+from memsvc.service import Memory
+from tests.edges.api import Api, serving
 from tests.processes.running import ROOT
 
 READING = ["memsvc_recall", "memsvc_search", "memsvc_session", "memsvc_context", "memsvc_summaries"]
@@ -172,6 +173,11 @@ async def test_a_context_in_words_and_as_a_request(api: Api, url: str) -> None:
             assert set(given["request"]) == members
         told = await asked.wrong("memsvc_context", session="long", format="openai", max_tokens=20)
         assert told.startswith("Cannot fit: the context takes ")
+
+        await api.ok("POST", "/v1/sessions/long/truncate", {"after_seq": 1})
+        edited = await asked.answer("memsvc_context", session="long")
+        assert re.findall(r"^\[(\w+)", edited["text"], re.M) == ["1"]
+        assert "left_out" not in edited
 
 
 async def test_writing(url: str) -> None:
@@ -356,17 +362,21 @@ def test_what_the_page_configures_is_understood() -> None:
     assert f"MEMSVC_MCP_KEY={by_url['headers']['Authorization'].removeprefix('Bearer ')} " in page
 
 
-async def test_over_stdio_as_a_process_of_its_own(api: Api, url: str) -> None:
-    """The server of the page that is bound to one conversation."""
+async def test_over_stdio_as_a_process_of_its_own(memory: Memory) -> None:
+    """The server of the page that is bound to one conversation, over a service that asks for a key."""
     args = next(server["args"] for server in configured() if "--session" in server.get("args", ()))
-    args = ["-m", "memsvc", *(url if arg.startswith("http:") else arg for arg in args)]
-    await api.ok("POST", f"/v1/sessions/{args[args.index('--session') + 1]}/messages", {"messages": SAID})
-    env = {"MEMSVC_API_KEY": "a-key-that-nobody-asks-for", "MEMSVC_LOG_LEVEL": "debug"}
-    async with Host(StdioServerParameters(command=sys.executable, args=args, env=env, cwd=ROOT)) as host:
-        asked = Asked(host)
-        assert await asked.names() == READING
-        assert "quokka-4711 \U0001f998" in await asked.text("memsvc_recall", seq=1)
-        assert "Unknown argument `session`" in await asked.wrong("memsvc_recall", session="one/é", seq=1)
+    bound = args[args.index("--session") + 1]
+    async with serving(memory, keys={KEY: "default"}) as api:
+        for session in (bound, "two"):
+            given = {"messages": SAID}
+            await api.ok("POST", f"/v1/sessions/{session}/messages", given, headers={"Authorization": f"Bearer {KEY}"})
+        command = ["-m", "memsvc", *(api.url if arg.startswith("http:") else arg for arg in args)]
+        env = {"MEMSVC_API_KEY": KEY, "MEMSVC_LOG_LEVEL": "debug"}
+        async with Host(StdioServerParameters(command=sys.executable, args=command, env=env, cwd=ROOT)) as host:
+            asked = Asked(host)
+            assert await asked.names() == READING
+            assert "quokka-4711 \U0001f998" in await asked.text("memsvc_recall", seq=1)
+            assert "Unknown argument `session`" in await asked.wrong("memsvc_recall", session="two", seq=1)
 
 
 @pytest.mark.parametrize(
