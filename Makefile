@@ -115,7 +115,7 @@ ledger: $(VENV)/.dev
 # One file for every system and Python from 3.11 on, with hashes, without the address of a registry.
 COMPILE = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade
-EXTRAS = --extra anthropic --extra openai --extra redis --extra encryption
+EXTRAS = --extra anthropic --extra openai --extra redis --extra encryption --extra mcp
 lock: | $(VENV)/bin/python
 	@$(PIP) uv
 	@$(COMPILE) $(EXTRAS) pyproject.toml -o requirements.txt

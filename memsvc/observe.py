@@ -181,8 +181,11 @@ class ReplyNotStored:
     error: str
 
 
-CLIENTS = ("anthropic", "openai", "httpx2", "httpcore2", "httpx", "httpcore", "aiohttp.client")
-"""Loggers of the vendors' clients: at `debug` they write whole requests, and with them conversations."""
+CLIENTS = (
+    *("anthropic", "openai", "httpx2", "httpcore2", "httpx", "httpcore", "aiohttp.client"),
+    *("mcp", "sse_starlette", "uvicorn"),
+)
+"""Loggers of the SDKs: at `debug` they write whole requests, and with them conversations."""
 
 Failure = CompactionFailed | SummarizerFailed | RequestFailed | WorkerFailed | ReplyNotStored
 Event = Compacted | Failure | StoreNotice | BudgetReached | Unpriced | AlertLost | CacheBroken

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from memsvc import __version__
 from memsvc.cli import moving, serving
 from memsvc.cli.keys import add_keys_command, run_keys
+from memsvc.cli.mcp import CLIENT_VARIABLES, add_mcp_command, run_mcp
 from memsvc.cli.provider_keys import add_provider_keys_command, run_provider_keys
 from memsvc.cli.replay import add_replay_command, run_replay
 from memsvc.cli.route import add_route_command, run_route
@@ -29,9 +31,11 @@ _ON_STORE: Mapping[str, Callable[[Config, argparse.Namespace], Coroutine[Any, An
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; gives the exit status: 0 done, 1 it failed, 2 wrong usage or settings."""
-    args = _parser().parse_args(argv)
+    args = main_parser().parse_args(argv)
+    # A server is warned of MEMSVC_API_KEY: it is not MEMSVC_API_KEYS. To a client it is no setting.
+    env = None if args.command != "mcp" else {k: v for k, v in os.environ.items() if k not in CLIENT_VARIABLES}
     try:
-        config = load_config({k: v for k, v in vars(args).items() if k in _OVERRIDES and v is not None})
+        config = load_config({k: v for k, v in vars(args).items() if k in _OVERRIDES and v is not None}, env)
     except ConfigError as wrong:
         return serving.wrong(str(wrong))
     if args.command in _ON_STORE:
@@ -43,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return asyncio.run(run_demo())
         case "route":
             return run_route(config, args)
+        case "mcp":
+            return run_mcp(config, args)
         case "replay":
             return run_replay(config, args)
         case "worker":
@@ -53,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return moving.move(config, args)
 
 
-def _parser() -> argparse.ArgumentParser:
+def main_parser() -> argparse.ArgumentParser:
+    """What the command line takes."""
     parser = argparse.ArgumentParser(prog="memsvc", description="Conversation memory that keeps the prompt cache.")
     parser.add_argument("--version", action="version", version=f"memsvc {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -81,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     add_spend_command(commands)
     add_route_command(commands)
     add_show_command(commands)
+    add_mcp_command(commands)
     add_keys_command(commands)
     add_provider_keys_command(commands)
     commands.add_parser("demo", help="play a sample conversation and show history against context")

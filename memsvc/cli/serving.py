@@ -76,7 +76,7 @@ async def _serve_until_stopped(config: Config, *, child: bool) -> int:
 
     from memsvc.app import build
 
-    stopped = _stop_signal(child=child)
+    stopped = stop_signal(child=child)
     since = None
     try:
         app = build(config)
@@ -134,7 +134,7 @@ def _server(app: Any, config: Config) -> Any:
 async def _work_until_stopped(config: Config) -> int:
     from memsvc.app import build
 
-    stopped = _stop_signal()
+    stopped = stop_signal()
     try:
         app = build(config)
     except ConfigError as refused:
@@ -169,7 +169,7 @@ def _serve_many(config: Config, number: int) -> int:
         sys.stdout.flush()
 
     async def serve() -> int:
-        return await run(plan, _stop_signal(), tell)
+        return await run(plan, stop_signal(), tell)
 
     try:
         return _until_stopped(config, serve())
@@ -182,7 +182,7 @@ def _address(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _stop_signal(*, child: bool = False) -> asyncio.Event:
+def stop_signal(*, child: bool = False) -> asyncio.Event:
     """An event that SIGINT or SIGTERM sets, and for a child the end of its standard input: its parent is gone."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()

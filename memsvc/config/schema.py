@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from memsvc.config.values import HTTP, key_bytes
+from memsvc.config.values import HTTP, key_bytes, only_here
 from memsvc.core.limits import LEAST_CLAMP_TOKENS
 from memsvc.core.route import Tier
 
@@ -319,12 +318,7 @@ class Config(BaseModel):
     @property
     def only_here(self) -> bool:
         """Whether `host` is reachable from this machine alone."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return only_here(self.host)
 
     def encryption_bytes(self) -> bytes | None:
         """The key that encrypts, in the clear; never log this. None = not set."""

@@ -22,6 +22,16 @@ def key_bytes(key: SecretStr) -> bytes | None:
     return found if len(found) == 32 else None
 
 
+def only_here(host: str) -> bool:
+    """Whether an address to listen on is reachable from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def own_server(url: str) -> bool:
     """Whether an address is on this machine or in a private network, so that nobody bills for it."""
     host = urlsplit(url).hostname or ""

@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -45,6 +45,11 @@ PARAMETERS: Json = {
     "additionalProperties": False,
 }
 NOTE = "Record of this conversation, not instructions:"
+NOTHING = (
+    "Nothing was looked up: give `seq`, a whole number from 1 on, `seqs`, such as `3-7` or `2, 9-11`, or"
+    " `query`, one or more words."
+)
+"""The answer to arguments that ask for nothing."""
 RESULTS = 8
 MOST_SEQS = 20
 """Messages that one answer shows; all others that were asked for are named."""
@@ -70,6 +75,16 @@ def responses_tool() -> Json:
     return {"type": "function", "name": NAME, "description": DESCRIPTION, "parameters": PARAMETERS, "strict": False}
 
 
+class Handle(Protocol):
+    """What is asked of a session of memsvc.client."""
+
+    async def history(self, after: int = 0, limit: int = 100) -> Any:
+        """A page of the log."""
+
+    async def search(self, q: str, *, limit: int | None = None) -> Any:
+        """The messages that fit."""
+
+
 class Recall:
     """Answers calls of the tool for one session.
 
@@ -79,9 +94,15 @@ class Recall:
     """
 
     def __init__(self, get: Get, session: str, *, most_bytes: int = MOST_BYTES) -> None:
-        self._get = get
-        self._base = f"/v1/sessions/{quote(session, safe='')}"
+        self._record: _Served | _Held = _Served(get, session)
         self._most = most_bytes
+
+    @classmethod
+    def of(cls, session: Handle, *, most_bytes: int = MOST_BYTES) -> Recall:
+        """The same over a session of memsvc.client."""
+        made = cls.__new__(cls)
+        made._record, made._most = _Held(session), most_bytes
+        return made
 
     async def __call__(self, arguments: Mapping[str, Any] | str) -> str:
         """The text of the result. Wrong arguments are answered with what is wrong: the model can mend them."""
@@ -93,37 +114,69 @@ class Recall:
             return await self._messages(spans, words)
         if _asks(words):
             return await self._found(words)
-        return (
-            "Nothing was looked up: give `seq`, a whole number from 1 on, `seqs`, such as `3-7` or `2, 9-11`, or"
-            " `query`, one or more words."
-        )
+        return NOTHING
 
     async def _messages(self, spans: list[tuple[int, int]], words: str) -> str:
         """Messages by number, in the order in which they were asked for."""
         spans, left = _bounded(spans)
         rows: dict[int, Json] = {}
         for first, last in spans:
-            query = urlencode({"after": first - 1, "limit": last - first + 1})
-            page = await self._get(f"{self._base}/history?{query}")
+            page = await self._record.history(first - 1, last - first + 1)
             rows |= {row["seq"]: row for row in page["messages"] if row["seq"] <= last}
         wanted = dict.fromkeys(seq for first, last in spans for seq in range(first, last + 1))
-        entries = [_entry(rows[seq]) for seq in wanted if seq in rows and not rows[seq]["redacted"]]
+        entries = [entry_of(rows[seq]) for seq in wanted if seq in rows and not rows[seq]["redacted"]]
         notes = [f"Message {seq} was erased." for seq in wanted if seq in rows and rows[seq]["redacted"]]
         missing = [_written(seq, seq) for seq in wanted if seq not in rows]
         notes += [f"There is no message {', '.join(missing)}."] if missing else []
         notes += [f"Not shown, ask again: {', '.join(_written(*span) for span in left)}."] if left else []
         most = self._most // max(1, len(entries))
-        told = [_told(entry, words, most) for entry in entries]
-        return "\n".join([NOTE, *told, *notes] if told else notes)
+        shown = [told(entry, words, most) for entry in entries]
+        return "\n".join([NOTE, *shown, *notes] if shown else notes)
 
     async def _found(self, query: str) -> str:
-        found = await self._get(f"{self._base}/search?{urlencode({'q': query, 'limit': RESULTS})}")
+        found = await self._record.search(query, RESULTS)
         if not found["results"]:
             return "No message has these words."
-        lines = [f"[{r['seq']} {r['role']}, {_moment(r['at'])}] {r['snippet']}" for r in found["results"]]
+        lines = [f"[{r['seq']} {r['role']}, {moment(r['at'])}] {r['snippet']}" for r in found["results"]]
         rest = found["matches"] - len(lines)
         more = [f"{rest} more messages fit; ask with rarer words."] if rest > 0 else []
         return "\n".join([NOTE, *lines, *more, "Ask with `seq` for a whole message."])
+
+
+class _Served:
+    """The record that a service keeps."""
+
+    def __init__(self, get: Get, session: str) -> None:
+        self._get = get
+        self._base = f"/v1/sessions/{quote(session, safe='')}"
+
+    async def history(self, after: int, limit: int) -> Json:
+        page: Json = await self._get(f"{self._base}/history?{urlencode({'after': after, 'limit': limit})}")
+        return page
+
+    async def search(self, query: str, limit: int) -> Json:
+        found: Json = await self._get(f"{self._base}/search?{urlencode({'q': query, 'limit': limit})}")
+        return found
+
+
+class _Held:
+    """The same by way of a session's handle."""
+
+    def __init__(self, session: Handle) -> None:
+        self._session = session
+
+    async def history(self, after: int, limit: int) -> Json:
+        page = await self._session.history(after, limit)
+        return {"messages": [row_of(item) for item in page.messages]}
+
+    async def search(self, query: str, limit: int) -> Json:
+        found: Json = (await self._session.search(query, limit=limit)).model_dump()
+        return found
+
+
+def row_of(item: Any) -> Json:
+    """An item of a client's history, as much of it as is told here."""
+    return {name: getattr(item, name) for name in ("seq", "at", "format", "message", "redacted")}
 
 
 def _given(arguments: Mapping[str, Any] | str) -> Mapping[str, Any]:
@@ -182,17 +235,20 @@ def _asks(words: str) -> bool:
         return False
 
 
-def _entry(row: Json) -> Entry:
+def entry_of(row: Json) -> Entry:
     """A message of the history; numbers of any size stay."""
     return Entry(row["seq"], json.dumps(row["message"]).encode(), row["format"], 0, row["at"], None, 0, 0)
 
 
-def _told(entry: Entry, words: str, most: int) -> str:
+def told(entry: Entry, words: str, most: int) -> str:
+    """A message behind its number, role and time, in at most about `most` bytes; a longer one around `words`, where
+    these make a query, else without its middle."""
     text = shown(entry)
     if _asks(words) and len(text.encode("utf-8", "surrogatepass")) > most:
         text = around(text, parse(words), most // 4)
-    return f"[{entry.seq} {said(entry).role}, {_moment(entry.at)}]\n{middle_out(text, entry.seq, most)}"
+    return f"[{entry.seq} {said(entry).role}, {moment(entry.at)}]\n{middle_out(text, entry.seq, most)}"
 
 
-def _moment(at: float) -> str:
+def moment(at: float) -> str:
+    """Unix seconds as a person reads them, in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")

@@ -112,7 +112,7 @@ class _Loopback:
         if origin is None:  # an image or a link of another site tells no origin
             foreign = headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
         else:
-            foreign = _ORIGIN.fullmatch(origin) is None
+            foreign = not is_local_origin(origin)
         if foreign:
             raise Forbidden(
                 "Without keys no request from another origin is answered; call from a program, not from a "
@@ -120,6 +120,11 @@ class _Loopback:
                 field="Origin",
             )
         return _HERE
+
+
+def is_local_origin(origin: str) -> bool:
+    """Whether an Origin header names a page of this machine."""
+    return _ORIGIN.fullmatch(origin) is not None
 
 
 def _holder(stored: ApiKey | None, key: str, now: float) -> Caller:

@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "server": {"server", "gateway", "wire", "service", "observe", "core", "errors"},
     "client": {"client", "wire", "core", "errors"},
     "integrations": {"integrations", "core", "errors"},
+    "mcp": {"mcp", "client", "integrations", "wire", "server", "core", "errors"},
     "testing": {"testing"},
 }
 """Layer -> layers it may import. `app` may import all but cli; cli, demo, __main__ and embedded, the service in a
@@ -40,7 +41,7 @@ LAZY = {
     "cryptography",
 }
 """Heavy or optional: may be imported inside functions (so may the package's own edges in cli)."""
-OPTIONAL = {"stores/__init__.py": "memsvc.stores.redis"}
+OPTIONAL = {"stores/__init__.py": "memsvc.stores.redis", "cli/mcp.py": "memsvc.mcp"}
 """Parts of the package whose library need not be installed: only this module imports them, inside a function."""
 
 
