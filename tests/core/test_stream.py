@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memsvc.core.render import decode
 from memsvc.core.stream import Heard, WithoutUsage, tap, whole
 from memsvc.testing import violations
 from tests.core.streams import (
@@ -491,10 +492,14 @@ def test_any_values_in_place_of_the_right_ones(api: Any, data: st.DataObject) ->
         except (KeyError, IndexError, TypeError):  # the place is gone
             continue
     heard = hear(api, sse([e for e in events if isinstance(e, dict)], named=False, done=True))
-    assert all(isinstance(m, dict) for m in said_in(heard))
-    for event in events:
-        for part in event.values() if isinstance(event, dict) else ():
-            whole(api, json.dumps(part).encode())
+    heard_of = [heard, *(whole(api, json.dumps(p).encode()) for e in events if isinstance(e, dict) for p in e.values())]
+    for each in (m for h in heard_of for m in h.messages):
+        decode(each, FORMATS[api])  # the log takes it
+
+
+def test_what_the_log_would_refuse_is_not_heard() -> None:
+    heard = hear("messages", sse(message(told("x"), ({"type": "tool_result", "tool_use_id": "t"},))))
+    assert (heard.messages, heard.complete) == ((), True)
 
 
 # --- the usage that nobody asked for -------------------------------------------------------

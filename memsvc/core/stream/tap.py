@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
+from memsvc.core.model import Format
+from memsvc.core.render import decode
 from memsvc.core.stream.chat import Chat
 from memsvc.core.stream.heard import Api, Heard, Reader
 from memsvc.core.stream.messages import Messages
 from memsvc.core.stream.responses import Responses
 from memsvc.core.stream.sse import Blocks, fields
 from memsvc.core.stream.values import parse
+from memsvc.errors import InvalidRequest
 
 _MARK = b"\xef\xbb\xbf"
+_FORMATS: Mapping[Api, Format] = {"messages": "anthropic", "chat": "openai", "responses": "responses"}
 
 
 class Tap:
     """Listens to one streamed reply. Takes any bytes and raises nothing."""
 
-    __slots__ = ("_blocks", "_reader")
+    __slots__ = ("_api", "_blocks", "_reader")
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, api: Api) -> None:
+        self._api: Api = api
+        self._reader = _reader(api)
         self._blocks = Blocks()
 
     def feed(self, chunk: bytes) -> None:
@@ -42,12 +50,12 @@ class Tap:
 
     def heard(self) -> Heard:
         """What has come so far; an event that has not ended counts for nothing, as in the vendors' SDKs."""
-        return self._reader.heard()
+        return _taken(self._api, self._reader.heard())
 
 
 def tap(api: Api) -> Tap:
     """A listener to one streamed reply."""
-    return Tap(_reader(api))
+    return Tap(api)
 
 
 def whole(api: Api, body: bytes) -> Heard:
@@ -56,7 +64,21 @@ def whole(api: Api, body: bytes) -> Heard:
     reader = _reader(api)
     if found is not None and isinstance(found[0], dict):
         reader.take(*found)
-    return reader.heard()
+    return _taken(api, reader.heard())
+
+
+def _taken(api: Api, heard: Heard) -> Heard:
+    """With such messages alone as a log takes: what is odd in other ways than a vendor's is not worth a failure."""
+    kept = tuple(m for m in heard.messages if _is_taken(m, _FORMATS[api]))
+    return heard if len(kept) == len(heard.messages) else replace(heard, messages=kept)
+
+
+def _is_taken(message: bytes, format: Format) -> bool:
+    try:
+        decode(message, format)
+    except InvalidRequest:
+        return False
+    return True
 
 
 def _reader(api: Api) -> Reader:
