@@ -85,6 +85,7 @@ async def through(
     caps: Mapping[str, int] | None = None,
     vault_key: bytes | None = None,
     upstream: str | None = None,
+    stand_in: Provider | None = None,
     idle_s: float = 30.0,
     **options: Any,
 ) -> AsyncIterator[Through]:
@@ -92,7 +93,7 @@ async def through(
     address to call instead of the stand-in's."""
     events: list[Event] = []
     async with contextlib.AsyncExitStack() as stack:
-        provider = await stack.enter_async_context(Provider())
+        provider = await stack.enter_async_context(stand_in or Provider())
         more = {} if policy is None else {"policy": policy}
         around = await stack.enter_async_context(world(prices=PRICES, **more))
         ways = Ways(
