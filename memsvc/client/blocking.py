@@ -152,7 +152,11 @@ class BlockingClient:
         self._run = self._portal.run
 
     def __enter__(self) -> Self:
-        self.open()
+        try:
+            self.open()
+        except BaseException:
+            self.close()  # else the thread would stay
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

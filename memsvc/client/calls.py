@@ -15,6 +15,7 @@ from memsvc.client.transport import Answer, NoAnswer, Request, Transport
 from memsvc.client.writing import written
 from memsvc.errors import MemsvcError, Unavailable
 
+CLOSED = "The client is closed."
 _NOTHING_DONE = 429
 _UNKNOWN = (502, 503, 504)
 """The service, or what stands before it, may or may not have acted."""
@@ -63,7 +64,7 @@ class Calls:
             return
         async with self._lock:
             if self._closed:
-                raise RuntimeError("The client is closed.")
+                raise RuntimeError(CLOSED)
             if not self._opened:
                 await self._transport.open()
                 self._opened = True
@@ -103,7 +104,7 @@ class Calls:
             error = Unavailable(str(lost), code="unreachable")
             error.__cause__ = lost.__cause__
             return _Failed(error, lost.again and (request.repeatable or not lost.sent), lost.sent)
-        if answer.status < 400:
+        if answer.status in request.row.replies:
             return answer
         if answer.status == 404 and acted and request.row.name == "delete":
             return Answer(204, {}, b"")  # it is gone: the try whose answer was lost has done it

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
+
+from memsvc.client.calls import CLOSED
 
 T = TypeVar("T")
 
@@ -21,41 +24,40 @@ class Portal:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """What the coroutine gives or raises. If this thread is interrupted meanwhile, it is cancelled."""
-        try:
-            loop = self._started()
-        except RuntimeError:
-            coroutine.close()
-            raise
-        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+        with self._lock:
+            if self._closed:
+                coroutine.close()
+                raise RuntimeError(CLOSED)
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._started())
         try:
             return future.result()
+        except concurrent.futures.CancelledError:
+            raise RuntimeError(CLOSED) from None
         finally:
             future.cancel()
 
     def close(self, last: Coroutine[Any, Any, None]) -> None:
-        """Run one more coroutine and end the thread; from the second time on nothing happens."""
+        """Run one more coroutine, give up what still runs, and end the thread. The second time nothing happens."""
         with self._lock:
             closed, self._closed = self._closed, True
             loop, thread = self._loop, self._thread
-        if closed or loop is None or thread is None:
-            last.close()
-            return
+            if closed or loop is None or thread is None:
+                last.close()
+                return
+            future = asyncio.run_coroutine_threadsafe(last, loop)
         try:
-            asyncio.run_coroutine_threadsafe(last, loop).result()
+            future.result()
         finally:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
 
     def _started(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("The client is closed.")
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                # A daemon: a program that forgot to close its client still ends.
-                self._thread = threading.Thread(target=_serve, args=(self._loop,), name="memsvc-client", daemon=True)
-                self._thread.start()
-            return self._loop
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            # A daemon: a program that forgot to close its client still ends.
+            self._thread = threading.Thread(target=_serve, args=(self._loop,), name="memsvc-client", daemon=True)
+            self._thread.start()
+        return self._loop
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

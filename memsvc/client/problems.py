@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -22,6 +23,8 @@ _OWN = ("type", "title", "status", "code", "detail", "retryable")
 
 def error_of(answer: Answer) -> MemsvcError:
     """The error that an answer tells: `detail`, `code` and `extra` as in the service; `extra["request_id"]` too."""
+    if answer.status < HTTPStatus.BAD_REQUEST:
+        return unknown_answer()
     document = _document(answer.body)
     code = str(document.get("code", ""))
     kind = _BY_STATUS.get(answer.status, MemsvcError)
@@ -33,6 +36,15 @@ def error_of(answer: Answer) -> MemsvcError:
     error.status = answer.status
     error.retryable = bool(document.get("retryable", error.retryable))
     return error
+
+
+def unknown_answer() -> MemsvcError:
+    """For what no memsvc of this version says."""
+    return MemsvcError(
+        "The answer is none that this client knows: look whether the address is that of a memsvc, and of which"
+        " version.",
+        code="unknown_answer",
+    )
 
 
 def _document(body: bytes) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import msgspec
 from pydantic import BaseModel, ValidationError
 
+from memsvc.client.problems import unknown_answer
 from memsvc.client.transport import Answer
 from memsvc.core.model import Format
-from memsvc.errors import MemsvcError
 from memsvc.wire.replies import (
     AppendFacts,
     Covers,
@@ -72,7 +72,7 @@ def decoded(answer: Answer) -> Any:
     try:
         return msgspec.json.decode(answer.body)
     except msgspec.DecodeError:
-        raise _odd() from None
+        raise unknown_answer() from None
 
 
 def read(model: type[Model], answer: Answer) -> Model:
@@ -85,7 +85,7 @@ def checked(model: type[Model], value: Any) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError:
-        raise _odd() from None
+        raise unknown_answer() from None
 
 
 def read_context(answer: Answer) -> Context:
@@ -108,7 +108,7 @@ def read_history(answer: Answer) -> HistoryPage:
         rows = [HistoryItem.model_construct(**row) for row in document["messages"]]
         return HistoryPage.model_construct(messages=rows, next=document["next"])
     except (KeyError, TypeError):
-        raise _odd() from None
+        raise unknown_answer() from None
 
 
 def context_of(document: Mapping[str, Any], etag: str | None) -> Context:
@@ -127,17 +127,10 @@ def context_of(document: Mapping[str, Any], etag: str | None) -> Context:
             covers=None if covers is None else checked(Covers, covers),
             tokens=checked(TokenCounts, document["tokens"]),
             stable_prefix=checked(StablePrefix, document["stable_prefix"]),
-            prefix_change=None if change is None else checked(PrefixChange, change),
+            # A later service may give reasons that are not known here.
+            prefix_change=None if change is None else PrefixChange.model_construct(**change),
             thinking_stripped=document["thinking_stripped"],
             etag=etag,
         )
     except (KeyError, TypeError, AttributeError):
-        raise _odd() from None
-
-
-def _odd() -> MemsvcError:
-    return MemsvcError(
-        "The answer is none that this client knows: look whether the address is that of a memsvc, and of which"
-        " version.",
-        code="unknown_answer",
-    )
+        raise unknown_answer() from None

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from memsvc.client.transport import Request
 from memsvc.errors import InvalidRequest
-from memsvc.wire import CALLS, Call
+from memsvc.wire import CALLS, Call, check_idempotency_key
 
 ROWS: Mapping[str, Call] = {call.name: call for call in CALLS}
 HEADERS: Mapping[str, str] = {
@@ -30,8 +30,9 @@ def written(name: str, values: Mapping[str, str], given: Mapping[str, Any]) -> R
     """The request for a row. Raises TypeError for an argument that the row does not have, InvalidRequest for one
     that is no JSON."""
     row = ROWS[name]
-    if name == "append" and given.get("idempotency_key") is None:
-        given = {**given, "idempotency_key": uuid.uuid4().hex}
+    if name == "append":
+        key = check_idempotency_key(given.get("idempotency_key"))  # a header could not carry every other
+        given = {**given, "idempotency_key": key or uuid.uuid4().hex}
     queries, members, headers = _fields(row.query), _fields(row.body), {param.name for param in row.headers}
     query: list[tuple[str, str]] = []
     body: dict[str, Any] = {}
@@ -76,10 +77,10 @@ def printed(value: Any) -> bytes:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
-    for way in ("to_dict", "model_dump"):
-        print_it = getattr(value, way, None)
-        if callable(print_it):
-            return print_it(mode="json", exclude_unset=True)
+    if hasattr(value, "model_dump"):
+        # The vendors' own way leaves out what their answer did not have; of another model nulls would be additions.
+        own = getattr(value, "to_dict", None)
+        return own(mode="json") if own else value.model_dump(mode="json", by_alias=True, exclude_none=True)
     raise TypeError(f"an object of type {type(value).__name__} is none")
 
 

@@ -25,7 +25,16 @@ from memsvc.service.requests import (
     PutRequest,
     UsageRequest,
 )
-from memsvc.wire import check_append, check_append_query, check_name, check_usage, openapi_document, shown, validate
+from memsvc.wire import (
+    check_append,
+    check_append_query,
+    check_idempotency_key,
+    check_name,
+    check_usage,
+    openapi_document,
+    shown,
+    validate,
+)
 from memsvc.wire import requests as take
 from memsvc.wire.money import PutBudgets, SpendQuery
 
@@ -186,7 +195,7 @@ def _append_request(headers: Mapping[str, str], raw: bytes) -> AppendRequest:
         ids=None if body.ids is None else tuple(body.ids),
         at=None if body.at is None else tuple(body.at),
         format=body.format,
-        idempotency_key=_idempotency_key(headers.get("Idempotency-Key")),
+        idempotency_key=check_idempotency_key(headers.get("Idempotency-Key")),
         if_log_revision=_if_match(headers.get("If-Match")),
         usage=_appended_usage(body.usage),
     )
@@ -252,12 +261,3 @@ def _if_match(value: str | None) -> int | None:
             field="If-Match",
         )
     return int(found[2])
-
-
-def _idempotency_key(value: str | None) -> str | None:
-    if value is not None and not re.fullmatch(r"[\x20-\x7e]{1,255}", value):
-        raise InvalidRequest(
-            "`Idempotency-Key` must be 1 to 255 printable ASCII characters, such as a UUID.",
-            field="Idempotency-Key",
-        )
-    return value

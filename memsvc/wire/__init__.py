@@ -6,7 +6,16 @@ what does not fit into an error, `openapi.py` prints it all as a document.
 
 from __future__ import annotations
 
-from memsvc.wire.checks import check_append, check_append_query, check_name, check_usage, path_of, shown, validate
+from memsvc.wire.checks import (
+    check_append,
+    check_append_query,
+    check_idempotency_key,
+    check_name,
+    check_usage,
+    path_of,
+    shown,
+    validate,
+)
 from memsvc.wire.openapi import error_statuses, openapi_document
 from memsvc.wire.table import CALLS, Call, Scope
 
@@ -16,6 +25,7 @@ __all__ = [
     "Scope",
     "check_append",
     "check_append_query",
+    "check_idempotency_key",
     "check_name",
     "check_usage",
     "error_statuses",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -72,6 +73,16 @@ def check_name(name: str, of: Literal["session", "user"]) -> str:
             field=of,
         )
     return name
+
+
+def check_idempotency_key(key: str | None) -> str | None:
+    """A key, or None. Raises InvalidRequest."""
+    if key is not None and not re.fullmatch(r"[\x20-\x7e]{1,255}", key):
+        raise InvalidRequest(
+            "`Idempotency-Key` must be 1 to 255 printable ASCII characters, such as a UUID.",
+            field="Idempotency-Key",
+        )
+    return key
 
 
 def check_append(body: AppendMessages) -> None:
