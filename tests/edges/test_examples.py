@@ -103,14 +103,14 @@ async def _seen(process: asyncio.subprocess.Process, folder: Path, provider: Pro
             ended = json.loads(line.removeprefix("ended "))
         elif found := re.search(r"(Uvicorn r|= R)unning on (http://[\d.:]+)", line):
             name = BACKENDS[0] if found[1].startswith("Uvicorn") else BACKENDS[1]
-            chats[name] = await _chatted(found[2])
+            chats[name] = await _chatted(name, found[2])
     process.stdin.close()
     rest = (await process.stdout.read()).decode()
     assert rest.splitlines()[-1] == "stopped [0, 0]", "".join(lines) + rest
     return Ran(folder, ended, chats, [call.body for call in provider.calls if isinstance(call.body, dict)])
 
 
-async def _chatted(url: str) -> tuple[list[str], list[Any]]:
+async def _chatted(name: str, url: str) -> tuple[list[str], list[Any]]:
     """Two questions to a backend, and what it then shows."""
     answers = []
     async with aiohttp.ClientSession() as session:
@@ -118,6 +118,9 @@ async def _chatted(url: str) -> tuple[list[str], list[Any]]:
             async with session.post(f"{url}/chats/c-1", json={"text": text}) as reply:
                 assert reply.status == 200, await reply.text()
                 answers.append((await reply.json())["text"])
+        if "fastapi" in name:
+            async with session.get(f"{url}/chats/none") as reply:
+                assert reply.status == 404
         async with session.get(f"{url}/chats/c-1") as reply:
             return answers, await reply.json()
 
