@@ -10,8 +10,10 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from memsvc.core.model import Key
+from memsvc.core import policy as rules
+from memsvc.core.model import Key, Session
 from memsvc.core.money import OWN, Line, Usage
+from memsvc.core.vendor_calls import VendorCall
 from memsvc.errors import InvalidRequest, MemsvcError
 from memsvc.ports import Prices
 from memsvc.service.budgets import Purse
@@ -104,3 +106,13 @@ def guessed_tokens(body: bytes) -> int:
     """Provider tokens that a body may come to at most."""
     images = _BASE64.findall(body)
     return math.ceil((len(body) - sum(map(len, images))) / BYTES_PER_TOKEN) + IMAGE_TOKENS * len(images)
+
+
+def guessed_before(head: Session, call: VendorCall) -> int:
+    """Provider tokens of a session's next context before it is known what of a call's messages is new: those beyond
+    what is there, or all where they are fewer."""
+    there = head.messages if len(call.messages) > head.messages else 0
+    front = (call.system or b"") + (call.tools or b"")
+    new = guessed_tokens(b"".join(call.messages[there:]))
+    told = guessed_tokens(front) if len(front) > 3 * head.fixed_tokens else 0
+    return rules.expected(head) + new + told

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from memsvc.core.model import Format
+from memsvc.core.model import Format, Session
 
 Marks = Literal["auto", "none"]
 """`auto` = the cache marks the format can carry; `none` = the plain lists."""
@@ -88,10 +88,17 @@ class ContextRequest:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A finished context: JSON bytes and the strong ETag (with quotes) that names them."""
+    """A finished context.
+
+    Attributes:
+        body: JSON.
+        etag: the strong ETag that names it, with quotes.
+        session: the header that it was rendered from.
+    """
 
     body: bytes
     etag: str
+    session: Session
 
 
 @dataclass(frozen=True, slots=True)
