@@ -40,8 +40,8 @@ class Router:
     def order(self, call: VendorCall, vendor: Vendor, head: Session | None, ttl_s: float) -> list[str]:
         """Models to be asked, the best fit first and cheaper ones after it, for budgets that do not reach.
 
-        `ttl_s`: for so long the provider's cache keeps a session's prompt. In a session a dearer model is chosen where a request asks for it; a cheaper one only once the provider's
-        cache, which no other model reads, has expired."""
+        In a session a dearer model is chosen where a request asks for it; a cheaper one only once the provider's
+        cache, which no other model reads, has expired: after `ttl_s`."""
         if call.model != AUTO:
             return [call.model]
         models = self._models[vendor]
