@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 from typing import Any, cast
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memsvc.core.alike import SIZE, fingerprint
 from memsvc.core.model import Format, Key
 from memsvc.core.resend import Mode
 from memsvc.errors import InvalidRequest, MemsvcError, NotFound
@@ -611,3 +613,65 @@ async def test_an_answer_is_booked_once() -> None:
         books, _ = await w.store.lines()
         assert [line.id for line in books] == ["chatcmpl-1"]
         assert await all_of(w) == [user("q"), said("a")]
+
+
+PROMPT = {"role": "system", "content": "Be brief."}
+FUNCTION = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": ""}}
+ANSWERED = {"type": "tool_result", "tool_use_id": "c1", "content": "1"}
+POOL: list[tuple[Format, Json]] = [
+    ("openai", user("yes")),
+    ("openai", user("no")),
+    ("openai", said("ok")),
+    ("openai", {**said("see"), "tool_calls": [FUNCTION]}),
+    ("openai", {"role": "tool", "tool_call_id": "c1", "content": "1"}),
+    ("openai", PROMPT),
+    ("openai", user("")),
+    ("responses", REASONING),
+    ("responses", call_item("c1")),
+    ("anthropic", {"role": "user", "content": [ANSWERED, {"type": "text", "text": "no"}]}),
+]
+SENT = st.tuples(
+    st.sampled_from(["openai", "responses", "anthropic"]),
+    st.lists(st.integers(0, 99), max_size=6),
+    st.sampled_from(["auto", "auto", "auto", "full", "new"]),
+    st.booleans(),
+)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.lists(SENT, min_size=1, max_size=3), max_size=6), st.booleans())
+def test_whatever_is_sent_is_stored(rounds: list[list[tuple[Format, list[int], Mode, bool]]], prompt: bool) -> None:
+    async def play() -> None:
+        async with world() as w:
+            several = [Lines(w.memory, w.store) for _ in range(2)]
+            if prompt:
+                await w.put(system="Be brief.")
+            needed: set[bytes] = set()
+            for at_once in rounds:
+                await asyncio.gather(*(send(several[i % 2], needed, *sent) for i, sent in enumerate(at_once)))
+            stored = [e for key in await keys(w) for e in await w.store.entries(key, after=0, limit=1000)]
+            found = parts_of([fingerprint(e.format, e.raw) for e in stored])
+            assert needed - found <= prompts  # what is or becomes the session's own is no message
+
+    async def send(lines: Lines, needed: set[bytes], format: Format, places: list[int], mode: Mode, fly: bool) -> None:
+        fitting = [m for f, m in POOL if f == format or (f == "openai" and m["role"] in ("user", "assistant"))]
+        messages = raw([fitting[i % len(fitting)] for i in places])
+        needed |= parts_of([fingerprint(format, m) for m in messages])
+        taken = await lines.take(KEY, format, messages, mode=mode)
+        with lines.flying(taken.key) if fly else contextlib.nullcontext():
+            await asyncio.sleep(0)
+            answer = raw([said(f"answer {len(needed)}")])
+            if taken.last_seq:
+                await lines.reply(taken, "openai", answer)
+                needed |= parts_of([fingerprint("openai", m) for m in answer])
+
+    async def keys(w: World) -> list[Key]:
+        return [s.key for s in (await w.store.sessions("default", limit=1000))[0]]
+
+    the_counter()
+    prompts = parts_of([fingerprint("openai", raw([PROMPT])[0])])
+    asyncio.run(play())
+
+
+def parts_of(prints: Sequence[bytes]) -> set[bytes]:
+    return {p[i : i + SIZE] for p in prints for i in range(0, len(p), SIZE)}
