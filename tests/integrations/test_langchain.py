@@ -155,7 +155,7 @@ async def test_what_is_new_alone_is_enough(client: Client, provider: Provider, m
 @pytest.mark.filterwarnings("ignore:RunnableWithMessageHistory")
 async def test_history_in_a_runnable(blocking: BlockingClient, client: Client) -> None:
     kept = MemsvcChatMessageHistory(blocking, "langchain-history")
-    said = RunnableLambda(lambda messages: AIMessage(f"{len(messages)} messages"))
+    said = RunnableLambda(lambda messages: AIMessage(f"Heard: {messages[-1].text[:8]}"))
     chain = RunnableWithMessageHistory(said, lambda: kept)
     for turn in range(12):
         config: Any = {"configurable": {}}
