@@ -12,7 +12,8 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from memsvc.app import build
-from memsvc.client import Answer, BlockingClient, Client, Request
+from memsvc.client import Answer, BlockingClient, Client, Request, Retry
+from memsvc.client.retry import PATIENT
 from memsvc.config import Config, ConfigError, embedded_config
 from memsvc.core.access import Caller
 from memsvc.core.model import DEFAULT_TENANT
@@ -30,20 +31,25 @@ GRACE_S = 10.0
 """The longest to wait for calls whose callers have gone."""
 
 
-def open(url: str = "sqlite:///memsvc.db", *, tenant: str = DEFAULT_TENANT, **settings: Any) -> Client:
+def open(
+    url: str = "sqlite:///memsvc.db", *, tenant: str = DEFAULT_TENANT, retry: Retry = PATIENT, **settings: Any
+) -> Client:
     """A client of a store in this process, whose compactions run here too. Raises ConfigError.
 
     Args:
         url: any store's; `sqlite://` is one in memory.
         tenant: whose sessions they are.
+        retry: how often and how long calls are repeated when the store is away.
         settings: by the names of docs/settings.md. Neither `MEMSVC_*` variables nor a settings file count.
     """
-    return Client(Embedded(_config(url, settings), tenant=tenant))
+    return Client(Embedded(_config(url, settings), tenant=tenant), retry=retry)
 
 
-def open_blocking(url: str = "sqlite:///memsvc.db", *, tenant: str = DEFAULT_TENANT, **settings: Any) -> BlockingClient:
+def open_blocking(
+    url: str = "sqlite:///memsvc.db", *, tenant: str = DEFAULT_TENANT, retry: Retry = PATIENT, **settings: Any
+) -> BlockingClient:
     """The same without `await`."""
-    return BlockingClient(Embedded(_config(url, settings), tenant=tenant))
+    return BlockingClient(Embedded(_config(url, settings), tenant=tenant), retry=retry)
 
 
 class InProcess:

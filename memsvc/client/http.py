@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from memsvc import __version__
 from memsvc.client.transport import Answer, NoAnswer, Request
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ class HttpTransport:
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError(f"{parts.scheme or url!r}: a client needs an address such as http://127.0.0.1:8080")
         self._base = url.rstrip("/")
-        self._headers = {"Accept": JSON} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
+        self._headers = {"Accept": JSON, "User-Agent": f"memsvc-python/{__version__}"}
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
         self._pool = pool
         self._session: aiohttp.ClientSession | None = None
 
@@ -62,7 +65,7 @@ class HttpTransport:
                 URL(url, encoded=True),
                 data=_sent(request.body),
                 headers=headers,
-                timeout=aiohttp.ClientTimeout(total=timeout_s, connect=min(CONNECT_S, timeout_s)),
+                timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(CONNECT_S, timeout_s)),
                 allow_redirects=False,
             ) as response:
                 return Answer(response.status, response.headers, await response.read())

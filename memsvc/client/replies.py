@@ -127,7 +127,8 @@ def context_of(document: Mapping[str, Any], etag: str | None) -> Context:
             covers=None if covers is None else checked(Covers, covers),
             tokens=checked(TokenCounts, document["tokens"]),
             stable_prefix=checked(StablePrefix, document["stable_prefix"]),
-            prefix_change=None if change is None else checked(PrefixChange, change),
+            # A later service may give reasons that are not known here.
+            prefix_change=None if change is None else PrefixChange.model_construct(**change),
             thinking_stripped=document["thinking_stripped"],
             etag=etag,
         )

@@ -73,13 +73,15 @@ class Scripted:
 
 
 class Losing:
-    """Stands before a server and hands on every request; of the next `lose` answers it hangs up instead."""
+    """Stands before a server and hands on every request; of the next `lose` answers it hangs up instead, where they
+    are `torn` in the middle."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._pipes: set[asyncio.Task[None]] = set()
         self.lose = 0
         self.lost = 0
+        self.torn = False
         self.url = ""
 
     async def __aenter__(self) -> Losing:
@@ -115,5 +117,7 @@ class Losing:
             if self.lose:
                 self.lose -= 1
                 self.lost += 1
+                if self.torn:
+                    writer.write(chunk[:-5])
                 return
             writer.write(chunk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from memsvc.client import Client, Context, Transport
 from memsvc.client.writing import written
+from memsvc.core.model import Key
 from memsvc.errors import CannotFit, Conflict, InvalidRequest, MemsvcError, NotFound, TooLarge
 from memsvc.service import Memory
 from memsvc.wire.replies import ContextReply
@@ -312,7 +314,7 @@ async def test_both_ways_give_the_same_bytes(memory: Memory) -> None:
             await transport.close()
         await memory.delete_user("default", "everybody")
         for session in (await memory.list_sessions("default", prefix="", user=None, after=None, limit=100))["sessions"]:
-            await memory.delete(_key(session["session"]))
+            await memory.delete(Key("default", session["session"]))
         return [(a.status, _without_id(a.body), _headers(a.headers)) for a in answers]
 
     over_http, inside = await ask("http"), await ask("in_process")
@@ -328,15 +330,7 @@ def _fixed(name: str, values: dict[str, str], given: dict[str, Any]) -> Any:
         return written(name, values, {**given, "idempotency_key": "l"})
 
 
-def _key(session: str) -> Any:
-    from memsvc.core.model import Key
-
-    return Key("default", session)
-
-
 def _without_id(body: bytes) -> Any:
-    import re
-
     body = re.sub(rb'"(score|at|created_at|updated_at)":[0-9.e-]+', b"", body)
     return re.sub(rb'"request_id":"[^"]*"', b"", body)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from typing import Any
@@ -173,6 +174,19 @@ async def test_a_lost_answer_stores_nothing_twice(api: Api) -> None:
         losing.lose = 1
         assert (await s.append(SAID, if_log_revision=1)).seqs == [2]
         assert len(await api.messages()) == 2
+
+
+@pytest.mark.parametrize("torn", [False, True])
+async def test_many_lost_answers_store_nothing_twice(api: Api, torn: bool) -> None:
+    texts = [str(n) for n in range(40)]
+    async with Losing(api.port) as losing, Time().client(losing.url) as client:
+        s = client.session("s")
+        losing.lose, losing.torn = 25, torn
+        replies = await asyncio.gather(*(s.append({"role": "user", "content": text}) for text in texts))
+        assert losing.lost == 25
+        assert sorted(reply.seqs[0] for reply in replies) == list(range(1, 41))
+        stored = {row.seq: row.message["content"] async for row in s.walk()}
+        assert [stored[reply.seqs[0]] for reply in replies] == texts
 
 
 async def test_every_call_that_may_survives_a_lost_answer(api: Api) -> None:

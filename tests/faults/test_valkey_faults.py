@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
+from memsvc.client import Client, Retry
+from memsvc.config import embedded_config
+from memsvc.embedded import Embedded
 from memsvc.errors import Unavailable
 from memsvc.ports import Store
 from memsvc.stores import open_store
@@ -67,6 +70,24 @@ async def test_a_frozen_server_is_unavailable_in_time_and_an_append_is_stored_on
         assert answer.seqs == (4,)
         assert len(await log(store)) == 4
         await sound(store)
+
+
+async def test_a_client_asks_again_until_the_server_is_back_and_each_append_is_stored_once(server: Process) -> None:
+    back: list[Callable[[], object]] = []
+
+    async def sleep(seconds: float) -> None:
+        while back:
+            await asyncio.to_thread(back.pop())
+
+    config = embedded_config({"store": f"{server.url}?timeout_s=0.3"})
+    async with Client(Embedded(config), retry=Retry(attempts=100), sleep=sleep) as client:
+        session = client.session("s")
+        for n, (harm, remedy) in enumerate([(server.freeze, server.thaw), (server.kill, server.start)] * 2):
+            harm()
+            back.append(remedy)
+            await session.append({"role": "user", "content": str(n)})
+            assert not back
+        assert [row.message["content"] async for row in session.walk()] == ["0", "1", "2", "3"]
 
 
 async def test_an_append_that_was_not_answered_is_not_sent_again(server: Process) -> None:
