@@ -62,6 +62,13 @@ CASES: list[tuple[str, str, Mode, tuple[str, int, int | None]]] = [
     ("u1 a1 u2", "u2", "auto", ("nothing", 1, None)),
     ("u1 a1 u2", "u2 u3", "auto", ("window", 1, None)),
     ("u1 a1 u2 a2", "u2", "auto", ("new", 0, None)),
+    # another one's question while the log waits for a result
+    ("u1 a1+c1", "u2", "auto", ("edited", 0, 0)),
+    ("u1 c1", "t1", "auto", ("new", 0, None)),
+    ("u1 c1", "t1+u2", "auto", ("new", 0, None)),
+    ("u1 c1 c2 t1", "t2", "auto", ("new", 0, None)),
+    ("u1 c1", "u2", "new", ("new", 0, None)),
+    ("u1 a1+c1 t1", "u1", "auto", ("regenerated", 1, 10)),
     ("u1 a1", "u1", "new", ("new", 0, None)),
     ("u1 a1", "u1 a1", "new", ("new", 0, None)),
     ("u1 a1 u2", "u2", "new", ("nothing", 1, None)),
@@ -121,8 +128,9 @@ def test_cases(log: str, sent: str, mode: Mode, expected: tuple[str, int, int | 
         ("u1 a1 u2 a2", "u1", ("edited", 1, 10)),
         ("u1 a1 u1 a1", "u1 a1 u2", ("edited", 2, 20)),
         ("u1 a1 u1 a3", "u1 a3 u2", ("edited", 1, 10)),
-        ("u1 a1 u2 a2", "u9", ("new", 0, None)),
+        ("u1 a1 u2 a2", "u9", ("edited", 0, 0)),
         ("u1 a1 u2 a2", "u2 a2 u3", ("window", 2, None)),
+        ("u1 a1 u2", "u2", ("nothing", 1, None)),
     ],
 )
 def test_a_client_that_resends(log: str, sent: str, expected: tuple[str, int, int | None]) -> None:

@@ -320,6 +320,33 @@ async def test_a_list_that_is_not_valid_changes_nothing() -> None:
         assert await live(w) == [user("q0"), said("a0")]
 
 
+async def test_other_questions_of_the_same_program() -> None:
+    """While a tool runs, or a title is wanted, a program asks something else under the same name."""
+    async with world() as w:
+        lines = Lines(w.memory, w.store)
+        main, helper = Client(w, lines), Client(w, lines)
+        taken = await main.take(user("do it"))
+        call: Json = {**said("see"), "tool_calls": [FUNCTION]}
+        await lines.reply(taken, "openai", raw([call]))
+        main.said.append(call)
+        for i in range(2):
+            assert (await helper.ask(f"part {i}", f"done {i}")).key == branch(2)
+        main.said.append({"role": "tool", "tool_call_id": "c1", "content": "1"})
+        assert (await main.ask("and?", "all")).key == KEY
+        for i in range(8):
+            title = Client(w, lines)
+            taken = await title.ask(f"a title for {i}", "t")
+            assert (taken.key, taken.kind, taken.branched) == (branch(3 + i), "edited", True)
+            assert (await main.ask(f"q{i}", f"a{i}")).truncated == 0
+            if i == 4:
+                main.lines = helper.lines = lines = Lines(w.memory, w.store)
+                assert (await main.take()).kind == "nothing"
+        assert (await helper.ask("more", "so")).key == branch(2)
+        assert await live(w) == main.said
+        assert await live(w, branch(2)) == helper.said
+        assert len(await lines.branches(KEY)) == 9
+
+
 async def test_sessions_with_names_like_branches_are_left_alone() -> None:
     async with world() as w:
         lines = Lines(w.memory, w.store)
