@@ -63,7 +63,7 @@ demo: $(VENV)/.run
 	@$(PY) -m memsvc demo $(ARGS)
 
 test: $(VENV)/.dev
-	@$(PY) -m pytest -n auto --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 lint: $(VENV)/.dev
 	@$(PY) -m ruff check .

@@ -193,7 +193,7 @@ async def test_a_provider_that_stays_away_is_left_alone(behaviour: str) -> None:
         p.provider.script([behaviour])
         made = []
         for turn in range(8):
-            await p.w.append(*chat(24, tokens=60, tag=f"r{turn}x"))
+            await p.w.append(*chat(14, tokens=60, tag=f"r{turn}x"))
             before = p.calls
             await p.w.work()
             made.append(p.calls - before)
