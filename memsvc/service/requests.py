@@ -38,6 +38,7 @@ class UsageRequest:
         revision: of the context that was sent; None = nothing is learnt from the report.
         feature: what the call was for.
         at: when it was made; None = now.
+        held: id under which the call's worst case was held; it is settled with this. None = nothing was held.
         where: path of `usage` in the caller's request, for errors.
     """
 
@@ -48,6 +49,7 @@ class UsageRequest:
     revision: int | None = None
     feature: str = "chat"
     at: float | None = None
+    held: str | None = None
     where: str = "usage"
 
 
