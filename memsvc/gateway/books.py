@@ -65,23 +65,23 @@ class Books:
         await self._purse.hold(line, most_micros=None, since=now)
         return Held(line, None if micros is None else micros / MICROS)
 
-    async def book(self, held: Held, id: str | None, model: str | None, usage: Usage) -> bool:
-        """Book what a held call came to, beside its worst case: too much for a moment, never too little. False where
-        that failed, so that the worst case must stay."""
+    async def settle(self, held: Held, id: str | None, model: str | None, usage: Usage) -> bool:
+        """Let what a call came to take the place of its worst case; False where that failed, and it stays: too much,
+        never too little."""
         line = held.line
         name = model or line.model
         micros = await self._micros(line.provider, name, usage, line.at)
         done = replace(line, id=id or line.id, model=name, usage=usage, micros=micros, held=False)
         try:
-            await self._purse.book(done)
+            await self._purse.settle(done, held=line.id)
         except MemsvcError:
             return False
         return True
 
     async def drop(self, held: Held) -> None:
-        """Take a worst case out: the call was refused and nobody bills for it, or it is booked as what it was."""
-        with contextlib.suppress(MemsvcError):  # else it stays
-            await self._purse.release(held.line)
+        """The call was refused, and nobody bills for it."""
+        with contextlib.suppress(MemsvcError):  # else the worst case stays
+            await self._purse.release(held.line.key, held.line.id)
 
     async def price(self, provider: str, model: str, usage: Usage) -> float | None:
         """What a call costs, in dollars; None = unknown."""

@@ -145,11 +145,6 @@ class Gateway:
     async def close(self) -> None:
         """Let go of connections."""
         await self._connections.close()
-        await self._finish.settled()
-
-    async def settled(self) -> None:
-        """Wait until every call that has ended stands in the books as what it was."""
-        await self._finish.settled()
 
     async def _key(self, request: web.Request, upstream: Upstream, tenant: str, *, ours: bool) -> str | None:
         """The stored key to call with; None = the caller's own goes on."""

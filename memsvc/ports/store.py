@@ -226,11 +226,6 @@ class Holds(Protocol):
         """Take the line of a held call that was not billed off the books. False, and no change, if none is held."""
         ...
 
-    async def release(self, line: Line) -> None:
-        """Take a held line out of the books: its call was not billed, or is booked under another id. Nothing where no
-        such line is held: a settled one stays."""
-        ...
-
 
 class Ledger(Holds, Protocol):
     """The books: one line a model call. They never show less than the bill."""

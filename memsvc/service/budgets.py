@@ -91,13 +91,6 @@ class Purse:
             await self._store.count(replace(worst, micros=-worst.micros))
         return released
 
-    async def release(self, line: Line) -> None:
-        """`Ledger.release`."""
-        await self._store.release(line)
-        held = self._held.pop((line.key.tenant, line.id), None)
-        if held is not None:
-            await self._store.count(replace(held, micros=-held.micros))
-
     async def book(self, line: Line) -> bool:
         """`Ledger.book`: a call that was made is booked whatever the budgets say."""
         spending = _spending(line, min(line.at, self._clock()))

@@ -66,19 +66,6 @@ class LedgerContract:
         await store.settle(line("h", 1))  # another tenant's id says nothing
         await check_spent(store, 75, key=OTHER)
 
-    async def test_law8_a_held_line_that_is_released_is_gone(self, store: Store) -> None:
-        await say(store)
-        assert await store.hold(line("h", 60), most_micros=100, since=0.0)
-        await store.release(line("h"))
-        await store.release(line("h"))
-        await store.release(line("never"))
-        await check_spent(store, 0)
-        assert sum(row.micros for row in await store.spent(KEY.tenant, since=0, until=10**6)) == 0
-        assert await store.hold(line("h", 60), most_micros=100, since=0.0), "its id is free again"
-        await store.settle(line("h", 20))
-        await store.release(line("h"))
-        await check_spent(store, 20)
-
     async def test_law8_what_is_held_counts_at_its_worst_until_it_is_settled(self, store: Store) -> None:
         await say(store)
         assert await store.hold(line("h", 60), most_micros=100, since=0.0)

@@ -78,13 +78,6 @@ class Books:
             await self._unmarked(key, id)
         return bool(held)
 
-    async def release(self, line: Line) -> None:
-        """Take a held line out; nothing where there is none."""
-        shard = await self._marked(line, self._keys.place(line.key).shard)
-        await self._write("release", line, shard, False)
-        at, index = self._keys.book(line.key.tenant, line.id)
-        await self._server.commands(at, ("HDEL", index, line.id))
-
     async def spent(self, tenant: str, since: int, until: int) -> list[Spent]:
         """What a tenant's lines come to, by day, feature and model: the scripts that book keep count."""
         name = self._keys.tenant(tenant)

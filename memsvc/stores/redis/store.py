@@ -247,10 +247,6 @@ class RedisStore:
         """Take the line of a held call that was not billed off the books."""
         return await self._books.release(key, id)
 
-    async def release(self, line: Line) -> None:
-        """Take a held line out."""
-        await self._books.release(line)
-
     async def book(self, line: Line) -> bool:
         """Book a reported call; False if its id is booked already."""
         return await self._books.book(line)

@@ -69,11 +69,6 @@ def release(db: apsw.Connection, key: Key, id: str) -> bool:
     return db.execute(_RELEASE, (key.tenant, id)).fetchone() is not None
 
 
-def release(db: apsw.Connection, line: Line) -> None:
-    """Take a held line out; nothing where there is none."""
-    db.execute("DELETE FROM ledger WHERE tenant = ? AND id = ? AND held = 1", (line.key.tenant, line.id))
-
-
 def spent(db: apsw.Connection, tenant: str, since: int, until: int) -> list[Spent]:
     """What a tenant's lines come to, by day, feature and model."""
     found: list[tuple[Any, ...]] = db.execute(_ROLLED, (tenant, since * DAY_S, until * DAY_S)).fetchall()

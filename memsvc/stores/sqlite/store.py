@@ -293,10 +293,6 @@ class SQLiteStore(AccessKeys):
         """Take the line of a held call that was not billed off the books."""
         return await self._write(lambda db: ledger.release(db, key, id))
 
-    async def release(self, line: Line) -> None:
-        """Take a held line out."""
-        await self._write(lambda db: ledger.release(db, line))
-
     async def book(self, line: Line) -> bool:
         """Book a reported call; False if its id is booked already."""
         return await self._write(lambda db: ledger.book(db, line))
