@@ -58,11 +58,14 @@ class Plan:
     apart: bool = False
 
 
-def plan(live: Live, incoming: Sequence[bytes], mode: Mode = "auto", *, resends: bool = False) -> Plan:
+def plan(
+    live: Live, incoming: Sequence[bytes], mode: Mode = "auto", *, resends: bool = False, busy: bool = False
+) -> Plan:
     """Align `incoming` (fingerprints) with a session's live messages.
 
     `resends`: who writes to this session is known to send the whole conversation. It settles what a list means that
-    has no answer in it."""
+    begins like the log but has no answer in it, and, where the session is `busy` with a call, what one means that has
+    nothing of it: that client would not go on before it has its answer."""
     log, sent = _Run(live.prints), _Run(_forgiven(live, incoming))
     if mode == "new":
         return _only_new(log, sent)
@@ -73,7 +76,7 @@ def plan(live: Live, incoming: Sequence[bytes], mode: Mode = "auto", *, resends:
         return _cut(live, log, sent, 0, front)
     if front and resends:
         return _cut(live, log, sent, 0, front)
-    return _best(live, log, sent, front, resends)
+    return _best(live, log, sent, front, resends and busy)
 
 
 def superseded_again(live: Live, incoming: Sequence[bytes], found: Plan, beyond: int = 0) -> bool:
@@ -176,14 +179,14 @@ def _cut(live: Live, log: _Run, sent: _Run, start: int, edge: int) -> Plan:
     return Plan("regenerated" if again else "edited", sent.upto(edge), truncate, edge // SIZE)
 
 
-def _best(live: Live, log: _Run, sent: _Run, front: int, resends: bool) -> Plan:
+def _best(live: Live, log: _Run, sent: _Run, front: int, busy: bool) -> Plan:
     """Without knowing what kind of client it is: the reading that more of the list speaks for."""
     asks = not has_answer(sent.text)
     runs = _runs(log, sent)
     ending = max((edge for start, edge in runs if start + edge == log.end), default=0)
     if ending and ending >= front:
         return _onward(log, sent, log.end - ending, "window")
-    if asks and not front and (resends or _waits(log, sent)):
+    if asks and not front and (busy or _waits(log, sent)):
         return Plan("edited", 0, 0, 0, apart=True)
     if asks and (not front or USER in speakers(log.text[front:])):
         return Plan("new", 0)  # it has nothing of what the log has, or no more than how it begins

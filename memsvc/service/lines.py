@@ -209,7 +209,8 @@ class Lines:
     # --- which line ------------------------------------------------------------
 
     def _plan(self, line: Line, asked: Asked) -> Plan:
-        return plan(line.live, line.unsystem(asked.prints), asked.mode, resends=line.resends)
+        busy = self._flying[line.key] > 0
+        return plan(line.live, line.unsystem(asked.prints), asked.mode, resends=line.resends, busy=busy)
 
     async def _choose(self, main: Line, asked: Asked) -> _Choice:
         """The line that the messages agree with furthest; one that they have all of comes before all others."""

@@ -128,7 +128,7 @@ def test_cases(log: str, sent: str, mode: Mode, expected: tuple[str, int, int | 
         ("u1 a1 u2 a2", "u1", ("edited", 1, 10)),
         ("u1 a1 u1 a1", "u1 a1 u2", ("edited", 2, 20)),
         ("u1 a1 u1 a3", "u1 a3 u2", ("edited", 1, 10)),
-        ("u1 a1 u2 a2", "u9", ("edited", 0, 0)),
+        ("u1 a1 u2 a2", "u9", ("new", 0, None)),
         ("u1 a1 u2 a2", "u2 a2 u3", ("window", 2, None)),
         ("u1 a1 u2", "u2", ("nothing", 1, None)),
     ],
@@ -176,6 +176,15 @@ def test_going_on_from_what_was_superseded(log: str, superseded: str, sent: str,
     found = plan(line, incoming)
     assert found.truncate is not None
     assert superseded_again(line, incoming, found) is expected
+
+
+def test_a_busy_session() -> None:
+    """A client that resends would wait for its answer: a question that has nothing of the log is another's."""
+    line = live("u1 a1 u2")
+    assert plan(line, run("u9"), resends=True, busy=True) == Plan("edited", 0, 0, 0, apart=True)
+    assert plan(line, run("u2 u9"), resends=True, busy=True).kind == "window"
+    assert plan(line, run("u9"), busy=True).kind == "new"
+    assert plan(line, run("u9"), "new", resends=True, busy=True).kind == "new"
 
 
 def test_answered_only() -> None:

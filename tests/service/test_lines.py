@@ -321,7 +321,7 @@ async def test_a_list_that_is_not_valid_changes_nothing() -> None:
 
 
 async def test_other_questions_of_the_same_program() -> None:
-    """While a tool runs, or a title is wanted, a program asks something else under the same name."""
+    """While a tool runs, or before it has an answer, a program asks something else under the same name."""
     async with world() as w:
         lines = Lines(w.memory, w.store)
         main, helper = Client(w, lines), Client(w, lines)
@@ -334,17 +334,72 @@ async def test_other_questions_of_the_same_program() -> None:
         main.said.append({"role": "tool", "tool_call_id": "c1", "content": "1"})
         assert (await main.ask("and?", "all")).key == KEY
         for i in range(8):
-            title = Client(w, lines)
-            taken = await title.ask(f"a title for {i}", "t")
-            assert (taken.key, taken.kind, taken.branched) == (branch(3 + i), "edited", True)
-            assert (await main.ask(f"q{i}", f"a{i}")).truncated == 0
+            taken = await main.take(user(f"q{i}"))
+            assert (taken.key, taken.truncated) == (KEY, 0)
+            with lines.flying(KEY):
+                title = await Client(w, lines).ask(f"a title for {i}", "t")
+                assert (title.key, title.kind, title.branched) == (branch(3 + i), "edited", True)
+                await lines.reply(taken, "openai", raw([said(f"a{i}")]))
+            main.said.append(said(f"a{i}"))
             if i == 4:
                 main.lines = helper.lines = lines = Lines(w.memory, w.store)
                 assert (await main.take()).kind == "nothing"
         assert (await helper.ask("more", "so")).key == branch(2)
         assert await live(w) == main.said
         assert await live(w, branch(2)) == helper.said
-        assert len(await lines.branches(KEY)) == 9
+        found = await lines.branches(KEY)
+        assert (found[0], len(found)) == (branch(2), 9)  # a conversation before single questions
+
+
+async def test_a_title_that_is_wanted_in_between() -> None:
+    """It cannot be told from what is new, and goes with the next request of who had it in his way."""
+    async with world() as w:
+        lines = Lines(w.memory, w.store)
+        main = Client(w, lines)
+        await main.ask("q0", "a0")
+        assert (await Client(w, lines).ask("a title", "t")).kind == "new"
+        assert (await main.ask("q1", "a1")).truncated == 2
+        assert await live(w) == main.said
+        assert await lines.branches(KEY) == []
+
+
+async def test_a_program_that_resent_and_now_sends_what_is_new() -> None:
+    async with world() as w:
+        lines = Lines(w.memory, w.store)
+        client = Client(w, lines)
+        await client.ask("hi", "hello")
+        await client.ask("q1", "a1")
+        for text in ("q2", "hi"):
+            client.said += [user(text), said("so")]
+            taken = await lines.take(KEY, "openai", raw([user(text)]))
+            assert taken.kind == "new"
+            await lines.reply(taken, "openai", raw([said("so")]))
+        assert await live(w) == client.said
+
+
+async def test_what_is_kept_in_memory_is_never_taken_for_the_log() -> None:
+    async with world() as w:
+        lines = Lines(w.memory, w.store)
+        client = Client(w, lines)
+        await client.ask("q0", "a0")
+        await w.memory.delete(KEY)
+        other = Client(w, Lines(w.memory, w.store))
+        await other.ask("x0", "y0")  # as long, and as many revisions
+        client.said = [user("x0"), said("y0")]
+        assert (await client.ask("x1", "y1")).kind == "resent"
+        line = await lines._known.get(KEY)
+        line.prints[-1], line.tokens = b"a" * SIZE, (line.tokens or 0) + 1  # as if the engine had forgotten a write
+        assert (await client.ask("x2", "y2")).truncated == 0
+        assert await live(w) == client.said
+
+
+async def test_the_same_bytes_in_another_format() -> None:
+    async with world() as w:
+        lines = Lines(w.memory, w.store)
+        sent = raw([user("q"), said("a"), {"role": "user", "content": [{"type": "input_text", "text": "hi"}]}])
+        await lines.take(KEY, "responses", sent)
+        assert (await lines.take(KEY, "responses", sent)).kind == "nothing"
+        assert (await lines.take(KEY, "openai", sent)).kind == "edited"  # a part that Chat Completions does not know
 
 
 async def test_sessions_with_names_like_branches_are_left_alone() -> None:
