@@ -100,7 +100,7 @@ class Rendered:
 
     body: bytes
     etag: str
-    session: Session
+    session: Session = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
