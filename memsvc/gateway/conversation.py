@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from memsvc.core.model import Key, Session
 from memsvc.core.render.splice import edit, string
 from memsvc.core.stream import Heard
 from memsvc.core.vendor_calls import VendorCall
-from memsvc.errors import CannotFit
+from memsvc.errors import CannotFit, Conflict, NotFound
 from memsvc.gateway.wishes import History
 from memsvc.ports import Store
 from memsvc.service import Memory
@@ -119,7 +119,11 @@ class Conversations:
         broken = None
         if head is not None:
             broken = await self._changed(head if taken.key == key else taken.session, taken, call, model)
-        return await self._turn(taken, call, broken)
+        try:
+            return await self._turn(taken, call, broken)
+        except CannotFit:
+            await self._take_back(taken)
+            raise
 
     async def again(self, turn: Turn, call: VendorCall) -> Turn | None:
         """The same turn after a compaction, for a provider that found the context too large; None = no smaller one
@@ -140,6 +144,19 @@ class Conversations:
         """The same turn without the reply that it has got, and with less before it if that can be had."""
         await self._memory.truncate(turn.key, turn.taken.last_seq)
         return await self.again(turn, call) or await self._turn(turn.taken, call, turn.broken)
+
+    async def take_back(self, turn: Turn) -> None:
+        """The same for a turn that the provider has refused."""
+        await self._take_back(turn.taken)
+
+    async def _take_back(self, taken: Taken) -> None:
+        """Supersede what a request brought that cannot be sent, where its client sends only what is new
+        and so could not leave it out of the next; unless something else was written meanwhile."""
+        if taken.kind != "new" or not taken.appended:
+            return
+        with suppress(Conflict, NotFound):
+            before = taken.last_seq - taken.appended
+            await self._memory.truncate(taken.key, before, if_log_revision=taken.log_revision)
 
     async def store(self, turn: Turn, call: VendorCall, heard: Heard) -> None:
         """Append a reply to the session. Raises NotFound where that is gone."""

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from multidict import CIMultiDict
 
 Vendor = Literal["anthropic", "openai"]
+INVALID = (400, 413, 422)
+"""Statuses of requests that would be refused again and again."""
 WINDOW = "model_context_window_exceeded"
 MOST_ERROR_BYTES = 1_000_000
 MOST_REMEMBERED = 10_000
@@ -235,6 +237,8 @@ class Gateway:
             raise
         if refused is not None:
             await self._books.drop(order.held)
+            if reply.status in INVALID and order.turn is not None:
+                await self._conversations.take_back(order.turn)
             return await relay.copied(reply, refused, await self._finish.headers(order, None))
         if reply.content_type == "text/event-stream":
             return await relay.streamed(order, request, reply, self._finish)

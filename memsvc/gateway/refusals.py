@@ -9,7 +9,7 @@ from typing import Any, Literal
 import orjson
 
 from memsvc.core.vendor_calls import Api
-from memsvc.errors import MemsvcError
+from memsvc.errors import CannotFit, MemsvcError
 
 Repair = Literal["context_overflow", "thinking"]
 
@@ -45,15 +45,24 @@ _THINKING = re.compile(
 
 def body_of(error: MemsvcError, api: Api, request_id: str) -> bytes:
     """The JSON of an error of ours as the vendor of `api` writes its own; `code` is ours in both."""
+    detail, code = error.detail, error.code
+    if isinstance(error, CannotFit):  # as programs know it that look for it
+        detail = f"prompt is too long: {detail}"
+        code = code if api == "messages" else "context_length_exceeded"
     more: dict[str, Any] = {k: v for k, v in error.extra.items() if k in ("field", "minimum", "retry_after", "period")}
     if api == "messages":
         kind = _ANTHROPIC.get(error.status, "api_error")
-        told = {"type": kind, "message": f"memsvc: {error.detail}", "code": error.code, **more}
+        told = {"type": kind, "message": f"memsvc: {detail}", "code": code, **more}
         return _printed({"type": "error", "error": told, "request_id": request_id})
     kind = _OPENAI.get(error.status, "server_error" if error.status >= 500 else "invalid_request_error")
     param = more.pop("field", None)
-    told = {"message": f"memsvc: {error.detail}", "type": kind, "param": param, "code": error.code, **more}
+    told = {"message": f"memsvc: {detail}", "type": kind, "param": param, "code": code, **more}
     return _printed({"error": told})
+
+
+def status_of(error: MemsvcError) -> int:
+    """The status that the vendors give to such an error."""
+    return 400 if isinstance(error, CannotFit) else error.status
 
 
 def repair_for(status: int, body: bytes) -> Repair | None:

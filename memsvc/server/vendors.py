@@ -12,7 +12,7 @@ from memsvc.core.access import Caller
 from memsvc.core.vendor_calls import Api
 from memsvc.errors import InvalidRequest, MemsvcError
 from memsvc.gateway import Gateway
-from memsvc.gateway.refusals import body_of
+from memsvc.gateway.refusals import body_of, status_of
 from memsvc.server import reply
 from memsvc.server.body import Bodies, members, parse
 from memsvc.server.gate import taken
@@ -99,7 +99,7 @@ def _refused(failure: MemsvcError, api: Api, request_id: str) -> web.Response:
         "x-should-retry": "true" if failure.extra.get("retryable", failure.retryable) else "false",
         **reply.headers_of(failure),
     }
-    response = web.Response(body=body_of(failure, api, request_id), status=failure.status, headers=headers)
+    response = web.Response(body=body_of(failure, api, request_id), status=status_of(failure), headers=headers)
     if failure.status in reply.BODY_UNREAD:
         response.force_close()
     return response

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import anthropic
@@ -207,6 +208,30 @@ async def test_the_providers_errors_are_the_providers(behaviour: str, status: in
         t.provider.script(["ok"])
         await ask(t, [{"role": "user", "content": "hello"}])
         assert len(await t.said()) == 2, "the same again stores nothing twice"
+
+
+async def test_an_invalid_message_of_a_client_that_sends_only_news_does_not_spoil_its_session() -> None:
+    async with through(replace(SMALL, max_tokens=20_000)) as t:
+        await ask(t, [{"role": "user", "content": "one"}])
+        picture = {"type": "image", "source": {"type": "nonsense"}}
+        with pytest.raises(anthropic.BadRequestError):
+            await ask(t, [{"role": "user", "content": [picture]}])
+        await ask(t, [{"role": "user", "content": "two"}])
+        assert [text_of(m) for m in await t.said()][::2] == ["one", "two"]
+        assert len(await t.api.messages()) == 5, "history keeps it"
+
+
+async def test_what_cannot_fit_is_told_as_the_vendors_do_and_spoils_nothing() -> None:
+    async with through(SMALL) as t:
+        long = [{"role": "user", "content": words(9_000)}]
+        with pytest.raises(anthropic.BadRequestError, match="prompt is too long") as failed:
+            await ask(t, long)
+        assert failed.value.response.headers["x-memsvc-error"] == "cannot_fit"
+        with pytest.raises(openai.BadRequestError) as refused:
+            await t.openai().chat.completions.create(model=GPT, messages=[{"role": "user", "content": words(9_000)}])
+        assert refused.value.code == "context_length_exceeded"
+        await ask(t, [{"role": "user", "content": "short"}])
+        assert [text_of(m) for m in await t.said()][:1] == ["short"]
 
 
 async def test_a_budget_speaks_the_vendors_language() -> None:
