@@ -17,7 +17,7 @@ from memsvc.core.model import Key, Session
 from memsvc.core.render.splice import edit, string
 from memsvc.core.stream import Heard
 from memsvc.core.vendor_calls import VendorCall
-from memsvc.errors import CannotFit
+from memsvc.errors import CannotFit, NotFound
 from memsvc.gateway.wishes import History
 from memsvc.ports import Store
 from memsvc.service import Memory
@@ -130,11 +130,6 @@ class Conversations:
         await self._memory.put(turn.key, PutRequest({"model": string(model)}))
         return await self._turn(turn.taken, call, turn.broken)
 
-    async def regenerated(self, turn: Turn, call: VendorCall) -> Turn:
-        """The same turn without the reply that it has got, and with less before it if that can be had."""
-        await self._memory.truncate(turn.key, turn.taken.last_seq)
-        return await self.again(turn, call) or await self._turn(turn.taken, call, turn.broken)
-
     async def store(self, turn: Turn, call: VendorCall, heard: Heard) -> None:
         """Append a reply to the session. Raises NotFound where that is gone."""
         messages = heard.messages if heard.complete else tuple(_marked(raw, call) for raw in heard.messages)
@@ -147,7 +142,8 @@ class Conversations:
 
     async def _head(self, key: Key) -> Session:
         head = await self._store.head(key)
-        assert head is not None, "it was there a moment ago"
+        if head is None:
+            raise NotFound(f"no session {key.session!r}: it was deleted meanwhile")
         return head
 
     async def _changed(self, head: Session | None, taken: Taken, call: VendorCall, model: str) -> Break | None:

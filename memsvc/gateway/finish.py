@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from memsvc.core import usage as reports
 from memsvc.core.money import Usage
-from memsvc.core.stream import Heard, whole
+from memsvc.core.stream import Heard
 from memsvc.errors import MemsvcError, NotFound
-from memsvc.gateway.books import AFTER_HANG_UP_TOKENS, Books, Held
+from memsvc.gateway.books import AFTER_HANG_UP_TOKENS, MOST_OUTPUT_TOKENS, Books, Held
 from memsvc.gateway.conversation import Conversations
 from memsvc.gateway.wishes import PREFIX, SESSION
 from memsvc.observe import CacheBroken, ReplyNotStored, Sink
@@ -29,12 +29,10 @@ class Done:
 
     Attributes:
         usd: what it cost; None = unknown.
-        stop: why the model stopped, in the vendor's words.
     """
 
     usd: float | None
     stored: bool
-    stop: str | None
 
 
 class Finish:
@@ -51,15 +49,15 @@ class Finish:
         self._tell = tell
         self._releasing: set[asyncio.Task[None]] = set()
 
-    async def whole(self, order: Order, body: bytes) -> Done:
-        """A reply that came in one piece."""
-        return await self.heard(order, whole(order.call.api, body))
-
     async def heard(self, order: Order, heard: Heard) -> Done:
         """A reply, as far as it has come. Raises nothing on purpose: the client gets it whatever becomes of it."""
         report = self._report(order, heard)
         stored, usd = await asyncio.gather(self._stored(order, heard), self._booked(order, report))
-        return Done(usd, stored, heard.stop)
+        return Done(usd, stored)
+
+    async def unstored(self, order: Order, heard: Heard) -> None:
+        """A reply that is asked for anew: it is booked, and that is all."""
+        await self._booked(order, self._report(order, heard))
 
     async def settled(self) -> None:
         """Wait until the books have no worst case of a call whose cost is known."""
@@ -84,10 +82,14 @@ class Finish:
         if report is None:
             return held.usd  # nobody knows: the worst case stays
         used = reports.read(report.usage, report.provider).usage
+        usd = await self._books.price(order.upstream.provider, report.model or order.model, used)
+        if usd is None:  # a name that the list does not have, for what was asked by one that it may have
+            usd = await self._books.price(order.upstream.provider, order.model, used)
+            report = report if usd is None else replace(report, model=order.model)
         if not await self._taken(order, held, report, used):
             return held.usd  # the worst case stays: too much, never too little
         self._release(held)
-        return await self._books.price(order.upstream.provider, report.model or order.model, used)
+        return usd
 
     async def _taken(self, order: Order, held: Held, report: UsageRequest, used: Usage) -> bool:
         """Whether a report stands in the books."""
@@ -164,12 +166,15 @@ class Finish:
         )
 
     def _rounded_up(self, order: Order, heard: Heard, usage: dict[str, Any]) -> dict[str, Any]:
-        """A reply that broke off: what it used is what was said of its input, and at least what came of its output."""
+        """A reply that broke off: what it used is what was said of its input, and at least what came of its output;
+        all that it might have, where it has parts that are not shown."""
         name = "output_tokens" if "output_tokens" in usage else "completion_tokens"
         came = self._counter.count(b"".join(heard.messages).decode("utf-8", "replace"))
         most = order.limit if order.limit is not None else came * 2 + AFTER_HANG_UP_TOKENS
         said = usage.get(name)
         least = said if isinstance(said, int) else 0
+        if heard.unseen:
+            return {**usage, name: max(least, MOST_OUTPUT_TOKENS if order.limit is None else order.limit)}
         return {**usage, name: max(least, min(most, came * 2 + AFTER_HANG_UP_TOKENS))}
 
 

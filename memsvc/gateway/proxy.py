@@ -7,13 +7,15 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import unquote
 
 from memsvc.core import vendor_calls
 from memsvc.core.model import Key
 from memsvc.core.render.context import needs_breakpoints
 from memsvc.core.render.splice import edit, string
+from memsvc.core.stream import Heard, whole
 from memsvc.core.vendor_calls import AUTO, Api, VendorCall
-from memsvc.errors import BudgetExceeded, InvalidRequest, MemsvcError, NotFound
+from memsvc.errors import BudgetExceeded, InvalidRequest, NotFound, Unavailable
 from memsvc.gateway import relay
 from memsvc.gateway.auto import Router
 from memsvc.gateway.books import Books, Held, guessed_tokens, worst
@@ -65,6 +67,8 @@ class Order:
         limit: the most tokens of its reply; None = the model's own limit.
         members: what is exchanged in the body whatever the conversation is.
         repaired: what was repaired of it.
+        held: its worst case in the books; None = it costs nothing, yet or at all.
+        begun: a provider may have begun to answer, and bill.
     """
 
     tenant: str
@@ -79,6 +83,7 @@ class Order:
     turn: Turn | None = None
     held: Held | None = None
     repaired: list[Repair] = field(default_factory=list)
+    begun: bool = False
 
 
 class Gateway:
@@ -112,8 +117,7 @@ class Gateway:
     ) -> web.StreamResponse:
         """Answer a model call. `ours`: the credential in the vendors' own headers is one of this service, and goes no
         further. Raises MemsvcError."""
-        if VIA in request.headers.getall("Via", ()):
-            raise InvalidRequest("This call comes from this service: its upstream address is its own.", code="loop")
+        _check_way(request)
         call = vendor_calls.read(api, raw)
         upstream = self._ways.of(api)
         headers = onward(request.headers, upstream, await self._key(request, upstream, tenant, ours=ours))
@@ -126,7 +130,11 @@ class Gateway:
 
     async def passed(self, request: web.Request, path: str, tenant: str, body: bytes, *, ours: bool) -> web.Response:
         """Pass a request on that is no call of a model: lists of models, token counts."""
-        vendor: Vendor = "anthropic" if "anthropic-version" in request.headers else "openai"
+        _check_way(request)
+        if ".." in unquote(path).split("/"):
+            raise InvalidRequest("This path leads elsewhere.", field="path")
+        theirs = path.startswith("/v1/messages") or "anthropic-version" in request.headers
+        vendor: Vendor = "anthropic" if theirs else "openai"
         upstream = self._ways.anthropic if vendor == "anthropic" else self._ways.openai
         headers = onward(request.headers, upstream, await self._key(request, upstream, tenant, ours=ours))
         below = path if vendor == "anthropic" else path.removeprefix("/v1")
@@ -186,7 +194,7 @@ class Gateway:
     async def _hold(self, order: Order) -> None:
         turn = order.turn
         size = turn.size if turn is not None else guessed_tokens(b"".join(order.call.parts.values()))
-        most = worst(size, order.limit, long=turn is not None and turn.long)
+        most = worst(size, order.limit, choices=order.call.choices, long=turn is not None and turn.long)
         key = turn.key if turn is not None else Key(order.tenant, NOBODY)
         provider = order.upstream.provider
         order.held = await self._books.hold(key, order.wishes.feature, provider, order.model, most)
@@ -195,26 +203,27 @@ class Gateway:
         assert order.held is not None, "no call is made that is not held"
         try:
             reply, refused = await self._sent(order)
-        except MemsvcError as error:
-            if error.code in ("upstream_unreachable", "invalid_request"):  # nothing was sent
+        finally:
+            if not order.begun:
                 await self._books.drop(order.held)
-            raise
+                order.held = None
         if refused is not None:
-            await self._books.drop(order.held)
             return await relay.copied(reply, refused, await self._finish.headers(order, None))
         if reply.content_type == "text/event-stream":
             return await relay.streamed(order, request, reply, self._finish)
         body = await relay.read_all(reply)
-        done = await self._finish.whole(order, body)
-        if done.stop == WINDOW and order.turn is not None and not order.repaired:
-            return await self._called_again(order, request)
+        heard = whole(order.call.api, body)
+        if heard.stop == WINDOW and not order.repaired and await self._repaired(order, "context_overflow"):
+            return await self._called_again(order, request, heard)
+        done = await self._finish.heard(order, heard)
         return await relay.copied(reply, body, await self._finish.headers(order, done))
 
-    async def _called_again(self, order: Order, request: web.Request) -> web.StreamResponse:
-        """The window was full before the reply was: once more, with less in it."""
-        assert order.turn is not None
+    async def _called_again(self, order: Order, request: web.Request, heard: Heard) -> web.StreamResponse:
+        """The window was full before the reply was: once more, with less in it. `heard`: what is billed, and no part
+        of the conversation."""
+        await self._finish.unstored(order, heard)
         order.repaired.append("context_overflow")
-        order.turn = await self._conversations.regenerated(order.turn, order.call)
+        order.begun = False
         await self._hold(order)
         return await self._call(order, request)
 
@@ -222,9 +231,16 @@ class Gateway:
         """The reply that has begun; or what a refusal said, after one repair at most."""
         url = order.upstream.address(PATHS[order.call.api], order.model, order.query)
         while True:
-            reply = await self._connections.post(url, order.headers, self._body(order))
-            if reply.status < 400:
+            body = self._body(order)
+            order.begun = True
+            try:
+                reply = await self._connections.post(url, order.headers, body)
+            except Unavailable as error:
+                order.begun = error.code != "upstream_unreachable"
+                raise
+            if reply.status < 300:
                 return reply, None
+            order.begun = False
             refused = await relay.read_all(reply, MOST_ERROR_BYTES)
             kind = repair_for(reply.status, refused)
             if kind is None or order.repaired or not await self._repaired(order, kind):
@@ -264,6 +280,12 @@ class Gateway:
         elif order.upstream.caches_by_key and "prompt_cache_key" not in call.parts:
             new["prompt_cache_key"] = vendor_calls.cache_key(_digest(turn.key))
         return vendor_calls.rewritten(call, new)
+
+
+def _check_way(request: web.Request) -> None:
+    """Raise for a call that this service made itself."""
+    if any(way.strip() == VIA for line in request.headers.getall("Via", ()) for way in line.split(",")):
+        raise InvalidRequest("This call comes from this service: its upstream address is its own.", code="loop")
 
 
 def _digest(key: Key) -> bytes:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 LOOK_S = 2.0
 """So often a stream that is silent looks whether its client is still there."""
-_LAST = (b"message_stop", b"[DONE]", b'"response.completed"', b'"response.incomplete"', b'"response.failed"')
-"""What the last event of a stream has in it."""
 
 
 class ClientLeft(Exception):
@@ -79,13 +77,13 @@ async def streamed(
         await response.prepare(request)
         async for chunk in _chunks(reply, request):
             tap.feed(chunk)
-            if not ended and any(mark in chunk for mark in _LAST) and (heard := tap.heard()).complete:
+            if tap.ended and not ended:
                 ended = True
-                await shielded(finish.heard(order, heard))
+                await shielded(finish.heard(order, tap.heard()))
             if out := chunk if sieve is None else sieve.feed(chunk):
                 await response.write(out)
         whole = True
-    except (ClientLeft, ConnectionResetError):
+    except (ClientLeft, ConnectionError):
         pass
     finally:
         if not ended:

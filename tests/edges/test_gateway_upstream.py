@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.edges.through import MODEL, Json, through
-from tests.edges.upstreams import Handler, answering, message
+from memsvc.errors import NotFound
+from memsvc.gateway.upstream import Upstream
+from tests.edges.through import GPT, MODEL, Json, Through, through
+from tests.edges.upstreams import Handler, answering, begin, events, message
 
 ASKED: Json = {"model": MODEL, "max_tokens": 60_000, "messages": [{"role": "user", "content": "x"}]}
 OURS = "service-key-of-acme-0001"
@@ -80,3 +85,163 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
         async with through(upstream="http://provider.example") as t:
             assert (await t.post("/v1/messages", ASKED)).status == 200
     assert seen[0].headers["Host"] == "provider.example"
+
+
+async def test_ways_that_lead_elsewhere() -> None:
+    seen: list[web.Request] = []
+    async with answering(echo(seen)) as url, through(upstream=url) as t:
+        loop = {"authorization": "Bearer k", "via": "1.1 memsvc, 1.1 edge"}
+        assert (await t.api.call("GET", "/v1/models", headers=loop)).status == 400
+        assert (await t.api.call("POST", "/v1/messages", ASKED, headers=loop)).status == 400
+        climbing = await t.api.call("GET", "/v1/models/..%2f..%2ffiles", headers={"authorization": "Bearer k"})
+        assert climbing.status == 400
+    assert seen == []
+    deployed = Upstream("openai", "http://h/openai/deployments/{model}?api-version=1", "openai")
+    assert deployed.address("/c", "gpt-6-luna", "a=b") == "http://h/openai/deployments/gpt-6-luna/c?api-version=1&a=b"
+    for name in ("..", ".", "a/b", "a?b", "模型", "a\n"):
+        with pytest.raises(Exception, match="cannot stand"):
+            deployed.address("/c", name)
+
+
+async def test_counting_goes_to_the_vendor_of_the_path() -> None:
+    async with through() as t:
+        body = {"model": MODEL, "messages": ASKED["messages"]}
+        await t.api.call("POST", "/v1/messages/count_tokens", body, headers={"authorization": "Bearer k"})
+        assert t.provider.calls[0].path == "/v1/messages/count_tokens"
+
+
+async def test_a_redirect_is_not_followed_and_costs_nothing() -> None:
+    async def moved(request: web.Request) -> web.Response:
+        return web.Response(status=308, headers={"Location": "http://elsewhere.invalid/"})
+
+    async with answering(moved) as url, through(upstream=url) as t:
+        answer = await t.post("/v1/messages", ASKED)
+        assert answer.status == 308
+        assert "Location" not in answer.headers, "an SDK would follow, with its key for this service"
+        assert "x-memsvc-cost-usd" not in answer.headers
+        assert await t.spent() == []
+
+
+# --- money --------------------------------------------------------------------------------------
+
+
+async def test_a_model_of_another_name_is_booked_at_what_was_asked_for() -> None:
+    async with answering(echo([], model="claude-sonnet-5-5-of-ours")) as url, through(upstream=url) as t:
+        answer = await t.post("/v1/messages", ASKED)
+        assert float(answer.headers["x-memsvc-cost-usd"]) == pytest.approx(0.00007)
+        (row,) = await t.spent()
+        assert (row["model"], row["unpriced_calls"], row["held_calls"]) == (MODEL, 0, 0)
+        assert row["cost_usd"] == pytest.approx(0.00007)
+
+
+async def test_every_choice_is_held() -> None:
+    async with through() as t:
+        await t.api.ok("PUT", "/v1/budgets", {"budgets": [{"period": "day", "limit_usd": 0.1}]})
+        body = {"model": GPT, "max_completion_tokens": 50_000, "messages": ASKED["messages"]}
+        assert (await t.post("/v1/chat/completions", body)).status == 200
+        assert (await t.post("/v1/chat/completions", {**body, "n": 8})).status == 402
+
+
+async def test_what_was_thought_and_not_shown_is_booked_at_its_most() -> None:
+    async def cut(request: web.Request) -> web.StreamResponse:
+        response = await begin(request)
+        for each in events(block={"type": "thinking", "thinking": "", "signature": ""})[:2]:
+            await response.write(each)
+        await asyncio.sleep(0.05)
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    async with answering(cut) as url, through(upstream=url) as t:
+        with pytest.raises(aiohttp.ClientError):
+            await t.post("/v1/messages", {**ASKED, "stream": True})
+        (row,) = await t.spent()
+        assert row["tokens"]["output"] == ASKED["max_tokens"]
+
+
+async def test_a_repair_that_fails_leaves_nothing_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(*_: Any) -> None:
+        raise NotFound("it was deleted meanwhile")
+
+    async with through() as t:
+        monkeypatch.setattr(t.gateway._conversations, "again", gone)
+        t.provider.script(["overflow"])
+        assert (await t.post("/v1/messages", ASKED)).status == 404
+        assert await t.spent() == []
+
+
+async def test_options_that_are_none_are_refused() -> None:
+    async with through() as t:
+        for wrong in ("x", 5, [], True):
+            body = {"model": GPT, "stream": True, "stream_options": wrong, "messages": ASKED["messages"]}
+            answer = await t.post("/v1/chat/completions", body)
+            assert (answer.status, answer.json["error"]["param"]) == (400, "stream_options")
+        assert await t.spent() == []
+
+
+# --- streams ------------------------------------------------------------------------------------
+
+
+async def test_a_reply_is_stored_before_its_end_is_out_however_that_is_cut() -> None:
+    over = asyncio.Event()
+
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        response = await begin(request)
+        stream = b"".join(events("hello"))
+        end = stream.rindex(b"event: message_stop")
+        for begun, ended in ((0, end + 14), (end + 14, len(stream) - 6), (len(stream) - 6, len(stream))):
+            await response.write(stream[begun:ended])
+            await asyncio.sleep(0.02)
+        await over.wait()  # the connection stays open for a while
+        return response
+
+    async with answering(slowly) as url, through(upstream=url) as t, _post(t, {**ASKED, "stream": True}) as reply:
+        await reply.content.readuntil(b'"message_stop"}\n\n')
+        assert [m["role"] for m in await t.said()] == ["user", "assistant"]
+        over.set()
+
+
+async def test_usage_that_follows_words_like_the_end_is_booked() -> None:
+    async def chat(request: web.Request) -> web.StreamResponse:
+        response = await begin(request)
+        base = {"id": "c1", "model": GPT, "object": "chat.completion.chunk"}
+        said = {**base, "choices": [{"index": 0, "delta": {"content": "[DONE]"}, "finish_reason": "stop"}]}
+        used = {**base, "choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 6}}
+        for data in (json.dumps(said), json.dumps(used), "[DONE]"):
+            await response.write(f"data: {data}\n\n".encode())
+            await asyncio.sleep(0.02)
+        return response
+
+    async with answering(chat) as url, through(upstream=url) as t:
+        body = {"model": GPT, "stream": True, "messages": ASKED["messages"]}
+        assert (await t.post("/v1/chat/completions", body)).status == 200
+        (row,) = await t.spent()
+        assert (row["tokens"]["output"], row["held_calls"]) == (6, 0)
+
+
+async def test_a_client_that_reads_nothing_and_leaves() -> None:
+    async def flood(request: web.Request) -> web.StreamResponse:
+        response = await begin(request)
+        first, block, delta, *_ = events("x" * 100_000)
+        await response.write(first + block)
+        for _ in range(2_000):
+            await response.write(delta)
+        return response
+
+    failures: list[Any] = []
+    async with answering(flood) as url, through(upstream=url, sink=failures.append) as t:
+        async with _post(t, {**ASKED, "stream": True}) as reply:
+            await reply.content.readany()
+            await asyncio.sleep(0.5)
+            reply.close()
+        async with asyncio.timeout(10):
+            while len(await t.said()) < 2:  # noqa: ASYNC110 nothing tells when
+                await asyncio.sleep(0.05)
+        size = len(str((await t.said())[1]))
+        assert 100_000 < size < 100_000_000, "the provider is not read faster than the client"
+        assert failures == [], "a client that leaves is no failure"
+
+
+def _post(t: Through, body: Json) -> Any:
+    headers = {"x-memsvc-session": "s", "authorization": "Bearer k", "anthropic-version": "2026-10-21"}
+    return t.api.client.post(f"{t.api.url}/v1/messages", json=body, headers=headers)
