@@ -200,6 +200,8 @@ def _unthought(raw: bytes) -> bytes | None:
 def _conversation(api: Api, parts: Mapping[str, bytes]) -> list[bytes]:
     name = LISTS[api]
     raw = parts.get(name)
+    if api == "responses" and raw in (None, b"null"):
+        return []  # a stored prompt may say all there is to say
     if api == "responses" and raw is not None and raw.startswith(b'"'):
         return [obj([("role", b'"user"'), ("content", raw)])]
     if raw is None:

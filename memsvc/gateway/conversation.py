@@ -17,7 +17,7 @@ from memsvc.core.model import Key, Session
 from memsvc.core.render.splice import edit, string
 from memsvc.core.stream import Heard
 from memsvc.core.vendor_calls import VendorCall
-from memsvc.errors import CannotFit, NotFound
+from memsvc.errors import CannotFit, InvalidRequest, NotFound
 from memsvc.gateway.wishes import History
 from memsvc.ports import Store
 from memsvc.service import Memory
@@ -105,6 +105,9 @@ class Conversations:
     async def begin(self, start: Start, call: VendorCall, model: str) -> Turn:
         """Bring a session up to date with a call. Raises what an append and a fetch raise."""
         head, key = start.head, start.key
+        if not call.messages:
+            name = vendor_calls.LISTS[call.api]
+            raise InvalidRequest(f"`{name}` has no message: a turn of a session needs one.", field=name)
         if head is None:
             await self._memory.put(key, PutRequest(_of_new(call, model), call.system_role))
         mode: History = "new" if start.history == "auto" and call.follows is not None else start.history

@@ -391,3 +391,35 @@ async def test_a_reply_that_answers_a_full_window_is_asked_for_again() -> None:
         assert raw.headers["x-memsvc-repaired"] == "context_overflow"
         assert (await raw.parse()).stop_reason == "end_turn"
         assert len(await t.said()) == 10
+
+
+async def test_what_is_deleted_or_erased_goes_from_the_branches_too() -> None:
+    async with through() as t:
+        start: list[Json] = [{"role": "user", "content": "a secret"}]
+        begun = dump(await ask(t, start))
+        a = [*start, begun, {"role": "user", "content": "left"}]
+        b = [*start, begun, {"role": "user", "content": "right"}]
+        a.append(dump(await ask(t, a)))
+        await ask(t, b)
+        await ask(t, [*a, {"role": "user", "content": "left again"}])
+        assert "a secret" in str(await t.said("s~2"))
+        await t.api.ok("DELETE", "/v1/sessions/s/messages/1")
+        assert "a secret" not in [text_of(m) for s in ("s", "s~2") for m in await t.said(s)]
+        assert "left again" in [text_of(m) for m in await t.said("s~2")]
+        await t.api.ok("DELETE", "/v1/sessions/s")
+        assert (await t.api.ok("GET", "/v1/sessions"))["sessions"] == []
+
+
+async def test_a_turn_without_a_message_is_refused_and_a_prompt_of_the_vendors_goes_through() -> None:
+    async with through() as t:
+        await ask(t, [{"role": "user", "content": "hello"}])
+        empty: Json = {"model": MODEL, "max_tokens": 9, "messages": []}
+        system: Json = {"model": GPT, "messages": [{"role": "system", "content": "Be brief."}]}
+        for session in ("s", "fresh"):
+            for path, body in (("messages", empty), ("chat/completions", system), ("responses", {"model": GPT})):
+                answer = await t.post(f"/v1/{path}", body, session)
+                assert answer.status == 400, "nothing is answered twice"
+        assert len(t.provider.calls) == 1
+        assert [s["session"] for s in (await t.api.ok("GET", "/v1/sessions"))["sessions"]] == ["s"]
+        await t.post("/v1/responses", {"model": GPT, "prompt": {"id": "pmpt_1"}}, session=None)
+        assert sent(t.provider) == {"model": GPT, "prompt": {"id": "pmpt_1"}}
