@@ -21,13 +21,12 @@ from memsvc.errors import CannotFit, InvalidRequest, NotFound
 from memsvc.gateway.wishes import History
 from memsvc.ports import Store
 from memsvc.service import Memory
+from memsvc.service.known import INCOMPLETE
 from memsvc.service.lines import Lines, Taken
 from memsvc.service.requests import CompactRequest, ContextRequest, PutRequest, UsageRequest
 
 REPAIR_WAIT_MS = 30_000
 """So long a call waits for the compaction without which the provider would not take it."""
-INCOMPLETE = "incomplete"
-"""What stands as `stop_reason` in a stored reply that broke off; no context shows it."""
 T = TypeVar("T")
 _DOCUMENT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from aiohttp import web
 
 from memsvc.errors import NotFound
 from memsvc.gateway.upstream import Upstream
-from tests.edges.through import GPT, MODEL, Json, Through, through
+from tests.edges.through import GPT, MODEL, Json, Through, text_of, through
 from tests.edges.upstreams import Handler, answering, begin, events, message
 
 ASKED: Json = {"model": MODEL, "max_tokens": 60_000, "messages": [{"role": "user", "content": "x"}]}
@@ -199,6 +200,28 @@ async def test_a_reply_is_stored_before_its_end_is_out_however_that_is_cut() -> 
         await reply.content.readuntil(b'"message_stop"}\n\n')
         assert [m["role"] for m in await t.said()] == ["user", "assistant"]
         over.set()
+
+
+@pytest.mark.parametrize("history", ["auto", "new"])
+async def test_a_second_attempt_after_a_break_is_no_second_message(history: str) -> None:
+    times = iter(range(9))
+
+    async def breaking(request: web.Request) -> web.StreamResponse:
+        response, time = await begin(request), next(times)
+        for each in events(f"answer {time}")[: 3 if time == 1 else 9]:
+            await response.write(each)
+        if time == 1:
+            await asyncio.sleep(0.05)
+            assert request.transport is not None
+            request.transport.abort()
+        return response
+
+    async with answering(breaking) as url, through(upstream=url) as t:
+        for said in ("one", "two", "two"):
+            body = {**ASKED, "stream": True, "messages": [{"role": "user", "content": said}]}
+            with contextlib.suppress(aiohttp.ClientError):
+                await t.post("/v1/messages", body, x_memsvc_history=history)
+        assert [text_of(m) for m in await t.said()] == ["one", "answer 0", "two", "answer 2"]
 
 
 async def test_usage_that_follows_words_like_the_end_is_booked() -> None:
