@@ -132,11 +132,13 @@ class Conversations:
         await self._memory.put(turn.key, PutRequest({"model": string(model)}))
         return await self._turn(turn.taken, call, turn.broken)
 
-    async def store(self, turn: Turn, call: VendorCall, heard: Heard) -> None:
-        """Append a reply to the session. Raises NotFound where that is gone."""
+    async def store(self, turn: Turn, call: VendorCall, heard: Heard) -> Key:
+        """Append a reply to the session; gives the session where it is now, a branch where the turn's own went on
+        without it. Raises NotFound where that is gone."""
         messages = heard.messages if heard.complete else tuple(_marked(raw, call) for raw in heard.messages)
-        if messages:
-            await self.lines.reply(turn.taken, call.format, messages)
+        if not messages:
+            return turn.key
+        return (await self.lines.reply(turn.taken, call.format, messages)).key
 
     async def book(self, turn: Turn, report: UsageRequest) -> None:
         """Book a report, and let the session learn from it. Raises NotFound where that is gone."""

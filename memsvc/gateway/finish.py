@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from memsvc.core import usage as reports
+from memsvc.core.model import Key
 from memsvc.core.money import Usage
 from memsvc.core.stream import Heard
 from memsvc.errors import MemsvcError, NotFound
@@ -29,10 +30,11 @@ class Done:
 
     Attributes:
         usd: what it cost; None = unknown.
+        stored: the session that has it; None = none, though one should.
     """
 
     usd: float | None
-    stored: bool
+    stored: Key | None
 
 
 class Finish:
@@ -64,16 +66,15 @@ class Finish:
         while self._releasing:
             await asyncio.wait(self._releasing)
 
-    async def _stored(self, order: Order, heard: Heard) -> bool:
+    async def _stored(self, order: Order, heard: Heard) -> Key | None:
         turn = order.turn
         if turn is None:
-            return True
+            return Key(order.tenant, "")
         try:
-            await self._conversations.store(turn, order.call, heard)
+            return await self._conversations.store(turn, order.call, heard)
         except MemsvcError as error:
             self._tell(ReplyNotStored(turn.key.tenant, turn.key.session, error.code))
-            return False
-        return True
+            return None
 
     async def _booked(self, order: Order, report: UsageRequest | None) -> float | None:
         """Book a report in the place of the worst case; gives the cost in dollars, None = unknown."""
@@ -119,13 +120,14 @@ class Finish:
             found[f"{PREFIX}output-cap"] = str(order.limit)
         if order.repaired:
             found[f"{PREFIX}repaired"] = ", ".join(order.repaired)
-        if done is not None and not done.stored:
+        if done is not None and done.stored is None:
             found[f"{PREFIX}warning"] = "reply_not_stored"
         if turn is None:
             return found
         found[f"{PREFIX}epoch"] = str(turn.epoch)
         found[f"{PREFIX}tokens-saved"] = str(turn.saved)
-        found[SESSION] = quote(turn.key.session, safe=" !#$&'()*+,/:;=?@[]~")
+        place = turn.key if done is None or done.stored is None else done.stored
+        found[SESSION] = quote(place.session, safe=" !#$&'()*+,/:;=?@[]~")
         if turn.broken is not None:
             found[f"{PREFIX}cache-break"] = await self._told(order)
         return found

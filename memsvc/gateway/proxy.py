@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 Vendor = Literal["anthropic", "openai"]
 WINDOW = "model_context_window_exceeded"
 MOST_ERROR_BYTES = 1_000_000
+MOST_THOUGHTLESS = 10_000
+"""Sessions of which is remembered that their thinking is refused; of one that is forgotten it is found out anew."""
 NOBODY = ""
 
 
@@ -58,6 +60,20 @@ class Ways:
         return self.caps.get(feature, self.caps.get("*"))
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks.
+
+    Attributes:
+        request_id: the request's name in the log.
+        ours: the credential in the vendors' own headers is one of this service, and goes no further.
+    """
+
+    tenant: str
+    request_id: str
+    ours: bool
+
+
 @dataclass(slots=True)
 class Order:
     """A call in the making.
@@ -78,6 +94,7 @@ class Order:
     headers: CIMultiDict[str]
     model: str
     query: str = ""
+    request_id: str = ""
     limit: int | None = None
     members: dict[str, bytes | None] = field(default_factory=dict)
     turn: Turn | None = None
@@ -112,23 +129,19 @@ class Gateway:
         self._vault = vault
         self._thoughtless: dict[Key, int] = {}
 
-    async def answer(
-        self, request: web.Request, api: Api, tenant: str, raw: Mapping[str, bytes], *, ours: bool
-    ) -> web.StreamResponse:
-        """Answer a model call. `ours`: the credential in the vendors' own headers is one of this service, and goes no
-        further. Raises MemsvcError."""
+    async def answer(self, request: web.Request, api: Api, who: Asker, raw: Mapping[str, bytes]) -> web.StreamResponse:
+        """Answer a model call. Raises MemsvcError."""
         _check_way(request)
         call = vendor_calls.read(api, raw)
         upstream = self._ways.of(api)
-        headers = onward(request.headers, upstream, await self._key(request, upstream, tenant, ours=ours))
-        order = Order(
-            tenant, call, wishes(request.headers), upstream, headers, call.model, request.rel_url.raw_query_string
-        )
+        headers = onward(request.headers, upstream, await self._key(request, upstream, who))
+        asked, query = wishes(request.headers), request.rel_url.raw_query_string
+        order = Order(who.tenant, call, asked, upstream, headers, call.model, query, who.request_id)
         with contextlib.ExitStack() as flight:
             await self._prepare(order, flight)
             return await self._call(order, request)
 
-    async def passed(self, request: web.Request, path: str, tenant: str, body: bytes, *, ours: bool) -> web.Response:
+    async def passed(self, request: web.Request, path: str, who: Asker, body: bytes) -> web.Response:
         """Pass a request on that is no call of a model: lists of models, token counts."""
         _check_way(request)
         if ".." in unquote(path).split("/"):
@@ -136,7 +149,7 @@ class Gateway:
         theirs = path.startswith("/v1/messages") or "anthropic-version" in request.headers
         vendor: Vendor = "anthropic" if theirs else "openai"
         upstream = self._ways.anthropic if vendor == "anthropic" else self._ways.openai
-        headers = onward(request.headers, upstream, await self._key(request, upstream, tenant, ours=ours))
+        headers = onward(request.headers, upstream, await self._key(request, upstream, who))
         below = path if vendor == "anthropic" else path.removeprefix("/v1")
         url = upstream.address(below, "", request.rel_url.raw_query_string)
         if request.method == "GET":
@@ -154,14 +167,14 @@ class Gateway:
         """Wait until every call that has ended stands in the books as what it was."""
         await self._finish.settled()
 
-    async def _key(self, request: web.Request, upstream: Upstream, tenant: str, *, ours: bool) -> str | None:
+    async def _key(self, request: web.Request, upstream: Upstream, who: Asker) -> str | None:
         """The stored key to call with; None = the caller's own goes on."""
-        sent = "" if ours else sent_key(request.headers)
+        sent = "" if who.ours else sent_key(request.headers)
         if sent and sent != STORED:
             return None
         if self._vault is not None:
             try:
-                return await self._vault.read(tenant, upstream.provider)
+                return await self._vault.read(who.tenant, upstream.provider)
             except NotFound:
                 pass
         if upstream.own:
@@ -252,6 +265,8 @@ class Gateway:
         if order.turn is None:
             return False
         if kind == "thinking":
+            if len(self._thoughtless) >= MOST_THOUGHTLESS:
+                self._thoughtless.pop(next(iter(self._thoughtless)))
             self._thoughtless[order.turn.key] = order.turn.epoch
             return True
         again = await self._conversations.again(order.turn, order.call)
@@ -278,7 +293,9 @@ class Gateway:
         if call.api == "messages":
             new["cache_control"] = None  # the context has marks of its own, four at most
         elif order.upstream.caches_by_key and "prompt_cache_key" not in call.parts:
-            new["prompt_cache_key"] = vendor_calls.cache_key(_digest(turn.key))
+            # A branch has its beginning from the session, and so its cache.
+            named = Key(order.tenant, order.wishes.session or NOBODY)
+            new["prompt_cache_key"] = vendor_calls.cache_key(_digest(named))
         return vendor_calls.rewritten(call, new)
 
 

@@ -10,6 +10,7 @@ from memsvc.core import stream
 from memsvc.errors import Unavailable
 from memsvc.gateway.conversation import shielded
 from memsvc.gateway.upstream import backward
+from memsvc.gateway.wishes import REQUEST_ID
 
 if TYPE_CHECKING:
     import aiohttp
@@ -68,6 +69,8 @@ async def streamed(
 
     headers = backward(reply.headers)
     headers.update(await finish.headers(order, None))
+    if order.request_id:  # on a stream nobody can add it later
+        headers[REQUEST_ID] = order.request_id
     response = web.StreamResponse(status=reply.status, reason=reply.reason, headers=headers)
     call = order.call
     tap = stream.tap(call.api)

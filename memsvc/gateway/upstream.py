@@ -27,6 +27,8 @@ CREDENTIALS = ("authorization", "x-api-key", "api-key")
 VIA = "1.1 memsvc"
 """By this a request that has come back is known."""
 CONNECT_S = 10.0
+_OPENAI = ("openai", "azure")
+"""Providers that know every member of OpenAI's API."""
 _HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"}
     | {"transfer-encoding", "upgrade", "host", "content-length", "content-encoding", "accept-encoding", "expect"}
@@ -70,13 +72,14 @@ class Upstream:
 
     @property
     def caches_by_key(self) -> bool:
-        """Whether it finds a session's cache again by a name that calls carry."""
-        return self.vendor == "openai" and not self.own
+        """Whether it finds a session's cache again by a name that calls carry. Others refuse members that they do not
+        know."""
+        return self.provider in _OPENAI
 
     @property
     def old_names(self) -> bool:
-        """Whether it may know the older names of members alone: servers of one's own."""
-        return self.own
+        """Whether it may know the older names of members alone: whoever else speaks OpenAI's API."""
+        return self.provider not in _OPENAI
 
 
 def sent_key(headers: Mapping[str, str]) -> str:

@@ -10,8 +10,9 @@ from aiohttp import web
 from memsvc.core.access import Caller
 from memsvc.core.vendor_calls import Api
 from memsvc.errors import InvalidRequest, MemsvcError
-from memsvc.gateway import Gateway
+from memsvc.gateway import Asker, Gateway
 from memsvc.gateway.refusals import body_of
+from memsvc.gateway.wishes import REQUEST_ID
 from memsvc.server import reply
 from memsvc.server.body import Bodies, members, parse
 from memsvc.server.gate import taken
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from memsvc.server.border import Border
 
 Entrance = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Work = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
+Work = Callable[[web.Request, Caller, str], Awaitable[web.StreamResponse]]
+"""What answers a request, given who asks and the request's id."""
 CALLS: tuple[tuple[str, Api], ...] = (
     ("/v1/messages", "messages"),
     ("/v1/chat/completions", "chat"),
@@ -52,25 +54,26 @@ class Doors:
             app.router.add_route(method, path, self._guarded(path, api, self._passed))
 
     def _called(self, api: Api) -> Work:
-        async def work(request: web.Request, caller: Caller) -> web.StreamResponse:
+        async def work(request: web.Request, caller: Caller, request_id: str) -> web.StreamResponse:
             raw = await self._bodies.read(request)
             if not isinstance(parse(raw), dict):
                 raise InvalidRequest("The body must be a JSON object, as the vendor's API takes it.", field="body")
             ours = taken(request.headers, caller)
-            return await self._gateway.answer(request, api, caller.tenant, members(raw), ours=ours)
+            who = Asker(caller.tenant, request_id, ours)
+            return await self._gateway.answer(request, api, who, members(raw))
 
         return work
 
-    async def _passed(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+    async def _passed(self, request: web.Request, caller: Caller, request_id: str) -> web.StreamResponse:
         body = b"" if request.method == "GET" else await self._bodies.read(request)
-        ours = taken(request.headers, caller)
-        return await self._gateway.passed(request, request.rel_url.raw_path, caller.tenant, body, ours=ours)
+        who = Asker(caller.tenant, request_id, taken(request.headers, caller))
+        return await self._gateway.passed(request, request.rel_url.raw_path, who, body)
 
     def _guarded(self, path: str, api: Api, work: Work) -> Entrance:
         async def named(request: web.Request, request_id: str) -> web.StreamResponse:
-            response = await work(request, await self._border.writer(request))
+            response = await work(request, await self._border.writer(request), request_id)
             if not response.prepared:
-                response.headers["x-memsvc-request-id"] = request_id
+                response.headers[REQUEST_ID] = request_id
             return response
 
         def refuse(failure: MemsvcError, request_id: str) -> web.StreamResponse:
@@ -83,7 +86,7 @@ def _refused(failure: MemsvcError, api: Api, request_id: str) -> web.Response:
     headers = {
         "Content-Type": reply.JSON,
         "request-id" if api == "messages" else "x-request-id": request_id,
-        "x-memsvc-request-id": request_id,
+        REQUEST_ID: request_id,
         "x-memsvc-error": failure.code,
         "x-should-retry": "true" if failure.extra.get("retryable", failure.retryable) else "false",
         **reply.headers_of(failure),

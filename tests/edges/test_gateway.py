@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any
 
@@ -164,6 +165,22 @@ async def test_two_clients_of_one_name_get_a_line_each() -> None:
         b.append(dump(await ask(t, b)))
         assert [text_of(m) for m in await t.said()] == [text_of(m) for m in b]
         assert [text_of(m) for m in await t.said("s~2")] == [text_of(m) for m in a]
+
+
+async def test_a_branch_has_the_cache_of_its_session() -> None:
+    async with through() as t:
+        start: list[Json] = [{"role": "user", "content": "start"}]
+
+        async def say(*messages: Json) -> list[Json]:
+            answer = await t.post("/v1/chat/completions", {"model": GPT, "messages": list(messages)})
+            return [*messages, answer.json["choices"][0]["message"]]
+
+        begun = await say(*start)
+        a = await say(*begun, {"role": "user", "content": "left"})
+        await say(*begun, {"role": "user", "content": "right"})
+        await say(*a, {"role": "user", "content": "left again"})
+        assert len(await t.said("s~2")) == 6
+        assert len({call.body["prompt_cache_key"] for call in t.provider.calls}) == 1
 
 
 async def test_without_a_session_a_call_goes_through_and_is_booked() -> None:
@@ -423,3 +440,20 @@ async def test_a_turn_without_a_message_is_refused_and_a_prompt_of_the_vendors_g
         assert [s["session"] for s in (await t.api.ok("GET", "/v1/sessions"))["sessions"]] == ["s"]
         await t.post("/v1/responses", {"model": GPT, "prompt": {"id": "pmpt_1"}}, session=None)
         assert sent(t.provider) == {"model": GPT, "prompt": {"id": "pmpt_1"}}
+
+
+async def test_a_reply_that_went_to_a_branch_says_so() -> None:
+    async with through() as t:
+        t.provider.script(["slow"])
+        body = {"model": MODEL, "max_tokens": 99, "messages": [{"role": "user", "content": "slow"}]}
+        call = asyncio.create_task(t.post("/v1/messages", body))
+        async with asyncio.timeout(10):
+            while not t.provider.calls:  # noqa: ASYNC110 nothing tells when
+                await asyncio.sleep(0.01)
+        more = {"messages": [{"role": "user", "content": "meanwhile"}], "format": "anthropic"}
+        await t.api.ok("POST", "/v1/sessions/s/messages", more)
+        t.provider.release()
+        answer = await call
+        assert answer.headers["x-memsvc-session"] == "s~2"
+        assert [m["role"] for m in await t.said("s~2")] == ["user", "assistant"]
+        assert [text_of(m) for m in await t.said()] == ["slow", "meanwhile"]

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,26 @@ async def test_a_redirect_is_not_followed_and_costs_nothing() -> None:
         assert "Location" not in answer.headers, "an SDK would follow, with its key for this service"
         assert "x-memsvc-cost-usd" not in answer.headers
         assert await t.spent() == []
+
+
+@pytest.mark.parametrize(
+    ("provider", "named"), [("openai", True), ("azure", True), ("mistral", False), ("local", False)]
+)
+async def test_members_that_only_openai_knows_go_to_openai_alone(provider: str, named: bool) -> None:
+    bodies: list[Json] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        bodies.append(await request.json())
+        said = {"role": "assistant", "content": f"answer {len(bodies)}"}
+        return web.json_response({"id": f"c{len(bodies)}", "model": GPT, "choices": [{"index": 0, "message": said}]})
+
+    async with answering(handler) as url, through(upstream=url, caps={"chat": 77}) as t:
+        ways = t.gateway._ways
+        t.gateway._ways = replace(ways, openai=replace(ways.openai, provider=provider, own=provider == "local"))
+        for said in (["a"], ["a", "b"], ["a", "c"]):
+            messages = [{"role": "user", "content": one} for one in said]
+            assert (await t.post("/v1/chat/completions", {"model": GPT, "messages": messages})).status == 200
+    assert [("prompt_cache_key" in body, "max_completion_tokens" in body) for body in bodies] == [(named, named)] * 3
 
 
 # --- money --------------------------------------------------------------------------------------
