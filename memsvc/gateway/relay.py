@@ -85,6 +85,8 @@ async def streamed(
                 await shielded(finish.heard(order, tap.heard()))
             if out := chunk if sieve is None else sieve.feed(chunk):
                 await response.write(out)
+        if sieve is not None and (rest := sieve.rest()):
+            await response.write(rest)
         whole = True
     except (ClientLeft, ConnectionError):
         pass
@@ -92,8 +94,6 @@ async def streamed(
         if not ended:
             await shielded(finish.heard(order, tap.heard()))
         reply.close()
-    if whole and sieve is not None and (rest := sieve.rest()):
-        await response.write(rest)
     if not whole and request.transport is not None:
         request.transport.abort()  # as the provider's own connection broke: no end that looks like one
     return response
