@@ -49,9 +49,11 @@ class Doors:
     def mount(self, app: web.Application) -> None:
         """Add the routes."""
         for path, api in CALLS:
-            app.router.add_post(path, self._guarded(path, api, self._called(api)))
+            entrance = self._guarded(path, api, self._called(api))
+            app.router.add_route("POST", path, entrance, expect_handler=self._border.expected)
         for method, path, api in PASSED:
-            app.router.add_route(method, path, self._guarded(path, api, self._passed))
+            entrance = self._guarded(path, api, self._passed)
+            app.router.add_route(method, path, entrance, expect_handler=self._border.expected)
 
     def _called(self, api: Api) -> Work:
         async def work(request: web.Request, caller: Caller, request_id: str) -> web.StreamResponse:

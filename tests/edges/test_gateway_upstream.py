@@ -144,6 +144,15 @@ async def test_members_that_only_openai_knows_go_to_openai_alone(provider: str, 
     assert [("prompt_cache_key" in body, "max_completion_tokens" in body) for body in bodies] == [(named, named)] * 3
 
 
+async def test_a_body_that_is_too_long_is_not_asked_for() -> None:
+    async with through() as t:
+        reader, writer = await asyncio.open_connection("127.0.0.1", t.api.port)
+        asked = ("POST /v1/messages HTTP/1.1", "Host: localhost", "Expect: 100-continue", "Content-Length: 99999999")
+        writer.write("".join(f"{line}\r\n" for line in (*asked, "")).encode())
+        assert (await reader.readline()).startswith(b"HTTP/1.1 413")
+        writer.close()
+
+
 # --- money --------------------------------------------------------------------------------------
 
 
