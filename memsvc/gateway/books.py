@@ -24,6 +24,8 @@ BYTES_PER_TOKEN = 3
 IMAGE_TOKENS = 5_000
 AFTER_HANG_UP_TOKENS = 1_024
 """What a provider may go on to write, and bill, before it notices that nobody listens."""
+MOST_TOKENS_PER_S = 1_000
+"""No provider that bills writes faster: what may have been written in a time, where that is not shown."""
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{2000,}={0,2}")
 
 

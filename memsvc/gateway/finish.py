@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from memsvc.core.model import Key
 from memsvc.core.money import Usage
 from memsvc.core.stream import Heard
 from memsvc.errors import MemsvcError, NotFound
-from memsvc.gateway.books import AFTER_HANG_UP_TOKENS, MOST_OUTPUT_TOKENS, Books, Held
+from memsvc.gateway.books import AFTER_HANG_UP_TOKENS, MOST_OUTPUT_TOKENS, MOST_TOKENS_PER_S, Books, Held
 from memsvc.gateway.conversation import Conversations
 from memsvc.gateway.wishes import PREFIX, SESSION
 from memsvc.observe import CacheBroken, ReplyNotStored, Sink
@@ -169,14 +170,16 @@ class Finish:
 
     def _rounded_up(self, order: Order, heard: Heard, usage: dict[str, Any]) -> dict[str, Any]:
         """A reply that broke off: what it used is what was said of its input, and at least what came of its output;
-        all that it might have, where it has parts that are not shown."""
+        where it has parts that are not shown, all that can have been written since it was asked for."""
         name = "output_tokens" if "output_tokens" in usage else "completion_tokens"
         came = self._counter.count(b"".join(heard.messages).decode("utf-8", "replace"))
         most = order.limit if order.limit is not None else came * 2 + AFTER_HANG_UP_TOKENS
         said = usage.get(name)
         least = said if isinstance(said, int) else 0
         if heard.unseen:
-            return {**usage, name: max(least, MOST_OUTPUT_TOKENS if order.limit is None else order.limit)}
+            seconds = asyncio.get_running_loop().time() - order.sent_at
+            written = math.ceil(seconds * MOST_TOKENS_PER_S) + AFTER_HANG_UP_TOKENS
+            return {**usage, name: max(least, min(written, MOST_OUTPUT_TOKENS if order.limit is None else order.limit))}
         return {**usage, name: max(least, min(most, came * 2 + AFTER_HANG_UP_TOKENS))}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 from collections.abc import Mapping
@@ -84,7 +85,7 @@ class Order:
         members: what is exchanged in the body whatever the conversation is.
         repaired: what was repaired of it.
         held: its worst case in the books; None = it costs nothing, yet or at all.
-        begun: a provider may have begun to answer, and bill.
+        begun: a provider may have begun to answer, and bill; sent_at: since when, by the event loop's clock.
     """
 
     tenant: str
@@ -101,6 +102,7 @@ class Order:
     held: Held | None = None
     repaired: list[Repair] = field(default_factory=list)
     begun: bool = False
+    sent_at: float = 0.0
 
 
 class Gateway:
@@ -245,7 +247,7 @@ class Gateway:
         url = order.upstream.address(PATHS[order.call.api], order.model, order.query)
         while True:
             body = self._body(order)
-            order.begun = True
+            order.begun, order.sent_at = True, asyncio.get_running_loop().time()
             try:
                 reply = await self._connections.post(url, order.headers, body)
             except Unavailable as error:
