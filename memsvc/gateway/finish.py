@@ -50,7 +50,6 @@ class Finish:
         self._books = books
         self._counter = counter
         self._tell = tell
-        self._releasing: set[asyncio.Task[None]] = set()
 
     async def heard(self, order: Order, heard: Heard) -> Done:
         """A reply, as far as it has come. Raises nothing on purpose: the client gets it whatever becomes of it."""
@@ -61,11 +60,6 @@ class Finish:
     async def unstored(self, order: Order, heard: Heard) -> None:
         """A reply that is asked for anew: it is booked, and that is all."""
         await self._booked(order, self._report(order, heard))
-
-    async def settled(self) -> None:
-        """Wait until the books have no worst case of a call whose cost is known."""
-        while self._releasing:
-            await asyncio.wait(self._releasing)
 
     async def _stored(self, order: Order, heard: Heard) -> Key | None:
         turn = order.turn
@@ -90,7 +84,6 @@ class Finish:
             report = report if usd is None else replace(report, model=order.model)
         if not await self._taken(order, held, report, used):
             return held.usd  # the worst case stays: too much, never too little
-        self._release(held)
         return usd
 
     async def _taken(self, order: Order, held: Held, report: UsageRequest, used: Usage) -> bool:
@@ -103,12 +96,7 @@ class Finish:
                 pass  # the session was deleted meanwhile
             except MemsvcError:
                 return False
-        return await self._books.book(held, report.id, report.model, used)
-
-    def _release(self, held: Held) -> None:
-        task = asyncio.create_task(self._books.drop(held))
-        self._releasing.add(task)
-        task.add_done_callback(self._releasing.discard)
+        return await self._books.settle(held, report.id, report.model, used)
 
     async def headers(self, order: Order, done: Done | None) -> dict[str, str]:
         """What the reply's headers say; `done` None = it is still to come, or was refused."""
@@ -166,6 +154,7 @@ class Finish:
             model=heard.model if order.upstream.own else _priced(heard.model, order.model),
             revision=order.turn.revision if order.turn is not None and heard.complete else None,
             feature=order.wishes.feature,
+            held=order.held.line.id,
         )
 
     def _rounded_up(self, order: Order, heard: Heard, usage: dict[str, Any]) -> dict[str, Any]:

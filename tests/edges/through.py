@@ -67,7 +67,6 @@ class Through:
 
     async def spent(self) -> list[Json]:
         """The books, by day, feature and model."""
-        await self.gateway.settled()
         found: list[Json] = (await self.api.ok("GET", "/v1/spend"))["rows"]
         return found
 

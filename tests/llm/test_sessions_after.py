@@ -27,7 +27,7 @@ from tests.service.audit import check
 from tests.service.world import KEY, SMALL, Clock, World, build, chat, request, the_counter
 
 POLICY = replace(SMALL, threshold_tokens=2_400, keep_tokens=200, summary_tokens=600, max_tokens=20_000)
-TURNS = chat(24, tokens=60)
+TURNS = chat(16, tokens=60)
 CAP_MICROS = 50_000
 CALL_S = 5.0
 
