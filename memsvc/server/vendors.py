@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from memsvc.core.access import Caller
-from memsvc.core.vendor_calls import Api
+from memsvc.core.vendor_calls import LISTS, Api
 from memsvc.errors import InvalidRequest, MemsvcError
 from memsvc.gateway import Asker, Gateway
 from memsvc.gateway.refusals import body_of
@@ -84,12 +84,16 @@ class Doors:
 
 
 def _members(raw: bytes) -> dict[str, bytes]:
-    """The members of a body. Of a whole history each message is parsed once, not once a turn: only what is wrong is
-    looked at closely here. Raises InvalidRequest."""
+    """The members of a body. Of a whole history each message is parsed once, not once a turn: it is cut up here, and
+    only what stands beside it is parsed. Raises InvalidRequest."""
     try:
-        return members(raw)
-    except (msgspec.DecodeError, RecursionError):
-        pass
+        found = members(raw)
+        for name, part in found.items():
+            if name not in LISTS.values():
+                parse(part)
+        return found
+    except (msgspec.DecodeError, RecursionError, InvalidRequest):
+        pass  # what is wrong is said by its place in the whole
     if not isinstance(parse(raw), dict):
         raise InvalidRequest("The body must be a JSON object, as the vendor's API takes it.", field="body")
     return members(raw)

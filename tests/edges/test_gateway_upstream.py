@@ -153,6 +153,30 @@ async def test_a_body_that_is_too_long_is_not_asked_for() -> None:
         writer.close()
 
 
+@pytest.mark.parametrize(
+    "member",
+    [
+        rb'"tools":[{"name":"%b","input_schema":{"type":"object"}}]' % b"\xff",
+        rb'"system":"%b"' % b"\xff",
+        rb'"metadata":{"user_id":"\ud800"}',
+        rb'"metadata":{"x":1e999}',
+        rb'"max_tokens":1e999',
+        b'"tools":[{"name":"a","input_schema":{"x":' + b"[" * 400 + b"]" * 400 + b"}}]",
+        b'"stream_options":' + b"[" * 5_000 + b"]" * 5_000,
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+async def test_what_no_reader_takes_is_refused_and_costs_nothing(path: str, member: bytes) -> None:
+    seen: list[web.Request] = []
+    async with answering(echo(seen)) as url, through(upstream=url) as t:
+        body = b'{"model":"claude-opus-4-8",%b,"messages":[{"role":"user","content":"x"}]}' % member
+        headers = {"x-memsvc-session": "s", "authorization": "Bearer k"}
+        answer = await t.api.call("POST", path, raw=body, headers=headers)
+        assert answer.status == 400, answer.body
+        assert seen == []
+        assert await t.spent() == []
+
+
 # --- money --------------------------------------------------------------------------------------
 
 
