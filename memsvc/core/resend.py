@@ -169,11 +169,11 @@ def _only_new(log: _Run, sent: _Run) -> Plan:
 def _once_more(live: Live, log: _Run, sent: _Run) -> Plan | None:
     """What is new was sent already, and its answer broke off: the same attempt again takes the answer's place."""
     place = len(log.prints)
-    while place and not speakers(log.prints[place - 1]).strip(ASSISTANT):
+    while place and not speakers(log.prints[place - 1]).strip(ASSISTANT + CALL):
         place -= 1
     asked = log.ends[place - 1] if place else 0
     same = bool(sent.end) and log.text.endswith(sent.text, 0, asked) and asked - sent.end in log.edges
-    if not same or ASSISTANT in speakers(sent.text):
+    if not same or has_answer(sent.text):
         return None
     return Plan("regenerated", len(sent.prints), live.seqs[place - 1], sent.end // SIZE)
 

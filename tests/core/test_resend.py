@@ -145,6 +145,8 @@ def test_a_client_that_resends(log: str, sent: str, expected: tuple[str, int, in
         ("u1 a1 u2 a2", "u2", "auto", ("regenerated", 1, 30)),
         ("u1 a1 u2 u3 _ a2", "u2 u3", "auto", ("regenerated", 2, 40)),
         ("u1 a1 t1 a2", "t1", "new", ("regenerated", 1, 30)),
+        ("u1 a1 u2 a2+c2", "u2", "auto", ("regenerated", 1, 30)),
+        ("u1 c1 t1 c2 a3", "t1", "new", ("regenerated", 1, 30)),
         ("u1 a1", "u1", "new", ("regenerated", 1, 10)),
         ("u1 a1 u2 a2", "u3", "new", ("new", 0, None)),
         ("u1 a1 u2 a2", "u1", "auto", ("new", 0, None)),
