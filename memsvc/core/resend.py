@@ -32,12 +32,14 @@ class Live:
         seqs, prints: seq and fingerprint of each; b"" where one was redacted.
         erased: places of those that were redacted: a client may still send them.
         superseded: (seq, fingerprint) of the messages that edits cut off, in order.
+        broke_off: the newest one is a reply that did not come to its end.
     """
 
     seqs: Sequence[int] = ()
     prints: Sequence[bytes] = ()
     erased: Sequence[int] = ()
     superseded: Sequence[tuple[int, bytes]] = ()
+    broke_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ def plan(
     begins like the log but has no answer in it, and, where the session is `busy` with a call, what one means that has
     nothing of it: that client would not go on before it has its answer."""
     log, sent = _Run(live.prints), _Run(_forgiven(live, incoming))
+    if live.broke_off and mode != "full" and (again := _once_more(live, log, sent)):
+        return again
     if mode == "new":
         return _only_new(log, sent)
     front = _edge(log, sent, 0, _common(log.text, sent.text))
@@ -160,6 +164,18 @@ def _only_new(log: _Run, sent: _Run) -> Plan:
     if again:
         return _onward(log, sent, start, "new")
     return Plan("new" if sent.prints else "nothing", 0)
+
+
+def _once_more(live: Live, log: _Run, sent: _Run) -> Plan | None:
+    """What is new was sent already, and its answer broke off: the same attempt again takes the answer's place."""
+    place = len(log.prints)
+    while place and not speakers(log.prints[place - 1]).strip(ASSISTANT + CALL):
+        place -= 1
+    asked = log.ends[place - 1] if place else 0
+    same = bool(sent.end) and log.text.endswith(sent.text, 0, asked) and asked - sent.end in log.edges
+    if not same or has_answer(sent.text):
+        return None
+    return Plan("regenerated", len(sent.prints), live.seqs[place - 1], sent.end // SIZE)
 
 
 def _onward(log: _Run, sent: _Run, start: int, kind: Kind) -> Plan:

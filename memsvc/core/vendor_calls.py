@@ -26,6 +26,8 @@ LIMITS: Mapping[Api, tuple[str, ...]] = {
 """What limits a reply, the name to use first."""
 STATEFUL = ("previous_response_id", "conversation")
 """Members by which the Responses API continues what the vendor keeps; the service keeps the conversation itself."""
+MOST_CHOICES = 128
+"""Replies that one call may ask for."""
 AUTO = "auto"
 """Name of the model that the service is to choose."""
 MARKS = frozenset({"cache_control", "prompt_cache_breakpoint"})
@@ -73,6 +75,12 @@ class VendorCall:
         return isinstance(options, dict) and options.get("include_usage") is True
 
     @property
+    def choices(self) -> int:
+        """How many replies it asks for, each of which may be as long as the limit says."""
+        number = _value(self.parts, "n") if self.api == "chat" else None
+        return number if isinstance(number, int) and 1 <= number <= MOST_CHOICES else 1
+
+    @property
     def long_marks(self) -> bool:
         """Whether the caller marks its prompt for the longer of the cache's lifetimes."""
         return self.api == "messages" and any(
@@ -95,6 +103,8 @@ def read(api: Api, parts: Mapping[str, bytes]) -> VendorCall:
     told = system is not None
     if own is not None:
         system = own if system is None else array([*_blocks(own), *_blocks(system)])
+    if api == "chat" and not isinstance(_value(parts, "stream_options"), dict | None):
+        raise InvalidRequest("`stream_options` must be an object.", field="stream_options")
     tools = parts.get("tools")
     follows = next((v for name in STATEFUL if (v := _value(parts, name)) is not None), None)
     return VendorCall(
@@ -190,6 +200,8 @@ def _unthought(raw: bytes) -> bytes | None:
 def _conversation(api: Api, parts: Mapping[str, bytes]) -> list[bytes]:
     name = LISTS[api]
     raw = parts.get(name)
+    if api == "responses" and raw in (None, b"null"):
+        return []  # a stored prompt may say all there is to say
     if api == "responses" and raw is not None and raw.startswith(b'"'):
         return [obj([("role", b'"user"'), ("content", raw)])]
     if raw is None:

@@ -1,7 +1,7 @@
 """The vendors' own APIs, with a memory behind them: an SDK's `base_url` and one header are all that changes."""
 
 from memsvc.gateway.opening import Outside, open_gateway
-from memsvc.gateway.proxy import Gateway, Ways
+from memsvc.gateway.proxy import Asker, Gateway, Ways
 from memsvc.gateway.upstream import Upstream
 
-__all__ = ["Gateway", "Outside", "Upstream", "Ways", "open_gateway"]
+__all__ = ["Asker", "Gateway", "Outside", "Upstream", "Ways", "open_gateway"]

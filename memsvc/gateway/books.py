@@ -26,6 +26,8 @@ BYTES_PER_TOKEN = 3
 IMAGE_TOKENS = 5_000
 AFTER_HANG_UP_TOKENS = 1_024
 """What a provider may go on to write, and bill, before it notices that nobody listens."""
+MOST_TOKENS_PER_S = 1_000
+"""No provider that bills writes faster: what may have been written in a time, where that is not shown."""
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{2000,}={0,2}")
 
 
@@ -96,10 +98,13 @@ class Books:
         return found
 
 
-def worst(input_tokens: int, output_tokens: int | None, *, long: bool) -> Usage:
-    """The most that a call may use: all of its input written to the cache, all the output it may have."""
+def worst(input_tokens: int, output_tokens: int | None, *, choices: int = 1, long: bool) -> Usage:
+    """The most that a call may use: all of its input written to the cache, all the output that each of its `choices`
+    may have."""
     output = MOST_OUTPUT_TOKENS if output_tokens is None else min(output_tokens, MOST_OUTPUT_TOKENS)
-    return Usage(input_tokens, output, cache_write=input_tokens, cache_write_long=input_tokens if long else None)
+    return Usage(
+        input_tokens, output * choices, cache_write=input_tokens, cache_write_long=input_tokens if long else None
+    )
 
 
 def guessed_tokens(body: bytes) -> int:

@@ -17,10 +17,11 @@ from memsvc.core.model import Key, Session
 from memsvc.core.render.splice import edit, string
 from memsvc.core.stream import Heard
 from memsvc.core.vendor_calls import VendorCall
-from memsvc.errors import CannotFit, Conflict, NotFound
+from memsvc.errors import CannotFit, Conflict, InvalidRequest, NotFound
 from memsvc.gateway.wishes import History
 from memsvc.ports import Store
 from memsvc.service import Memory
+from memsvc.service.known import INCOMPLETE
 from memsvc.service.lines import Lines, Taken
 from memsvc.service.requests import CompactRequest, ContextRequest, PutRequest, UsageRequest
 
@@ -28,8 +29,6 @@ REPAIR_WAIT_MS = 30_000
 """So long a call waits for the compaction without which the provider would not take it."""
 SHORT_S, LONG_S = 300.0, 3_600.0
 """Lifetimes of Anthropic's caches."""
-INCOMPLETE = "incomplete"
-"""What stands as `stop_reason` in a stored reply that broke off; no context shows it."""
 T = TypeVar("T")
 _DOCUMENT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -111,6 +110,9 @@ class Conversations:
     async def begin(self, start: Start, call: VendorCall, model: str) -> Turn:
         """Bring a session up to date with a call. Raises what an append and a fetch raise."""
         head, key = start.head, start.key
+        if not call.messages:
+            name = vendor_calls.LISTS[call.api]
+            raise InvalidRequest(f"`{name}` has no message: a turn of a session needs one.", field=name)
         if head is None:
             await self._memory.put(key, PutRequest(_of_new(call, model), call.system_role))
         mode: History = "new" if start.history == "auto" and call.follows is not None else start.history
@@ -140,11 +142,6 @@ class Conversations:
         await self._memory.put(turn.key, PutRequest({"model": string(model)}))
         return await self._turn(turn.taken, call, turn.broken)
 
-    async def regenerated(self, turn: Turn, call: VendorCall) -> Turn:
-        """The same turn without the reply that it has got, and with less before it if that can be had."""
-        await self._memory.truncate(turn.key, turn.taken.last_seq)
-        return await self.again(turn, call) or await self._turn(turn.taken, call, turn.broken)
-
     async def take_back(self, turn: Turn) -> None:
         """The same for a turn that the provider has refused."""
         await self._take_back(turn.taken)
@@ -158,11 +155,13 @@ class Conversations:
             before = taken.last_seq - taken.appended
             await self._memory.truncate(taken.key, before, if_log_revision=taken.log_revision)
 
-    async def store(self, turn: Turn, call: VendorCall, heard: Heard) -> None:
-        """Append a reply to the session. Raises NotFound where that is gone."""
+    async def store(self, turn: Turn, call: VendorCall, heard: Heard) -> Key:
+        """Append a reply to the session; gives the session where it is now, a branch where the turn's own went on
+        without it. Raises NotFound where that is gone."""
         messages = heard.messages if heard.complete else tuple(_marked(raw, call) for raw in heard.messages)
-        if messages:
-            await self.lines.reply(turn.taken, call.format, messages)
+        if not messages:
+            return turn.key
+        return (await self.lines.reply(turn.taken, call.format, messages)).key
 
     async def book(self, turn: Turn, report: UsageRequest) -> None:
         """Book a report, and let the session learn from it. Raises NotFound where that is gone."""
@@ -170,7 +169,8 @@ class Conversations:
 
     async def _head(self, key: Key) -> Session:
         head = await self._store.head(key)
-        assert head is not None, "it was there a moment ago"
+        if head is None:
+            raise NotFound(f"no session {key.session!r}: it was deleted meanwhile")
         return head
 
     async def _changed(self, head: Session | None, taken: Taken, call: VendorCall, model: str) -> Break | None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from memsvc.core import usage as reports
+from memsvc.core.model import Key
 from memsvc.core.money import Usage
-from memsvc.core.stream import Heard, whole
+from memsvc.core.stream import Heard
 from memsvc.errors import MemsvcError, NotFound
-from memsvc.gateway.books import AFTER_HANG_UP_TOKENS, Books, Held
+from memsvc.gateway.books import AFTER_HANG_UP_TOKENS, MOST_OUTPUT_TOKENS, MOST_TOKENS_PER_S, Books, Held
 from memsvc.gateway.conversation import Conversations
 from memsvc.gateway.wishes import PREFIX, SESSION
 from memsvc.observe import CacheBroken, ReplyNotStored, Sink
@@ -29,12 +31,11 @@ class Done:
 
     Attributes:
         usd: what it cost; None = unknown.
-        stop: why the model stopped, in the vendor's words.
+        stored: the session that has it; None = none, though one should.
     """
 
     usd: float | None
-    stored: bool
-    stop: str | None
+    stored: Key | None
 
 
 class Finish:
@@ -50,26 +51,25 @@ class Finish:
         self._counter = counter
         self._tell = tell
 
-    async def whole(self, order: Order, body: bytes) -> Done:
-        """A reply that came in one piece."""
-        return await self.heard(order, whole(order.call.api, body))
-
     async def heard(self, order: Order, heard: Heard) -> Done:
         """A reply, as far as it has come. Raises nothing on purpose: the client gets it whatever becomes of it."""
         report = self._report(order, heard)
         stored, usd = await asyncio.gather(self._stored(order, heard), self._booked(order, report))
-        return Done(usd, stored, heard.stop)
+        return Done(usd, stored)
 
-    async def _stored(self, order: Order, heard: Heard) -> bool:
+    async def unstored(self, order: Order, heard: Heard) -> None:
+        """A reply that is asked for anew: it is booked, and that is all."""
+        await self._booked(order, self._report(order, heard))
+
+    async def _stored(self, order: Order, heard: Heard) -> Key | None:
         turn = order.turn
         if turn is None:
-            return True
+            return Key(order.tenant, "")
         try:
-            await self._conversations.store(turn, order.call, heard)
+            return await self._conversations.store(turn, order.call, heard)
         except MemsvcError as error:
             self._tell(ReplyNotStored(turn.key.tenant, turn.key.session, error.code))
-            return False
-        return True
+            return None
 
     async def _booked(self, order: Order, report: UsageRequest | None) -> float | None:
         """Book a report in the place of the worst case; gives the cost in dollars, None = unknown."""
@@ -78,9 +78,13 @@ class Finish:
         if report is None:
             return held.usd  # nobody knows: the worst case stays
         used = reports.read(report.usage, report.provider).usage
+        usd = await self._books.price(order.upstream.provider, report.model or order.model, used)
+        if usd is None:  # a name that the list does not have, for what was asked by one that it may have
+            usd = await self._books.price(order.upstream.provider, order.model, used)
+            report = report if usd is None else replace(report, model=order.model)
         if not await self._taken(order, held, report, used):
             return held.usd  # the worst case stays: too much, never too little
-        return await self._books.price(order.upstream.provider, report.model or order.model, used)
+        return usd
 
     async def _taken(self, order: Order, held: Held, report: UsageRequest, used: Usage) -> bool:
         """Whether a report stands in the books."""
@@ -105,13 +109,14 @@ class Finish:
             found[f"{PREFIX}output-cap"] = str(order.limit)
         if order.repaired:
             found[f"{PREFIX}repaired"] = ", ".join(order.repaired)
-        if done is not None and not done.stored:
+        if done is not None and done.stored is None:
             found[f"{PREFIX}warning"] = "reply_not_stored"
         if turn is None:
             return found
         found[f"{PREFIX}epoch"] = str(turn.epoch)
         found[f"{PREFIX}tokens-saved"] = str(turn.saved)
-        found[SESSION] = quote(turn.key.session, safe=" !#$&'()*+,/:;=?@[]~")
+        place = turn.key if done is None or done.stored is None else done.stored
+        found[SESSION] = quote(place.session, safe=" !#$&'()*+,/:;=?@[]~")
         if turn.broken is not None:
             found[f"{PREFIX}cache-break"] = await self._told(order)
         return found
@@ -153,12 +158,17 @@ class Finish:
         )
 
     def _rounded_up(self, order: Order, heard: Heard, usage: dict[str, Any]) -> dict[str, Any]:
-        """A reply that broke off: what it used is what was said of its input, and at least what came of its output."""
+        """A reply that broke off: what it used is what was said of its input, and at least what came of its output;
+        where it has parts that are not shown, all that can have been written since it was asked for."""
         name = "output_tokens" if "output_tokens" in usage else "completion_tokens"
         came = self._counter.count(b"".join(heard.messages).decode("utf-8", "replace"))
         most = order.limit if order.limit is not None else came * 2 + AFTER_HANG_UP_TOKENS
         said = usage.get(name)
         least = said if isinstance(said, int) else 0
+        if heard.unseen:
+            seconds = asyncio.get_running_loop().time() - order.sent_at
+            written = math.ceil(seconds * MOST_TOKENS_PER_S) + AFTER_HANG_UP_TOKENS
+            return {**usage, name: max(least, min(written, MOST_OUTPUT_TOKENS if order.limit is None else order.limit))}
         return {**usage, name: max(least, min(most, came * 2 + AFTER_HANG_UP_TOKENS))}
 
 

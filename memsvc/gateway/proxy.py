@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import unquote
 
 from memsvc.core import vendor_calls
 from memsvc.core.model import Key
 from memsvc.core.render.context import needs_breakpoints
 from memsvc.core.render.splice import edit, string
+from memsvc.core.stream import Heard, whole
 from memsvc.core.vendor_calls import AUTO, Api, VendorCall
-from memsvc.errors import BudgetExceeded, InvalidRequest, MemsvcError, NotFound
+from memsvc.errors import BudgetExceeded, InvalidRequest, NotFound, Unavailable
 from memsvc.gateway import relay
 from memsvc.gateway.auto import Router
 from memsvc.gateway.books import Books, Held, guessed_before, guessed_tokens, worst
@@ -36,8 +37,8 @@ INVALID = (400, 413, 422)
 """Statuses of requests that would be refused again and again."""
 WINDOW = "model_context_window_exceeded"
 MOST_ERROR_BYTES = 1_000_000
-MOST_REMEMBERED = 10_000
-"""Sessions whose thinking a provider has refused; of one that is forgotten it is refused once more."""
+MOST_THOUGHTLESS = 10_000
+"""Sessions of which is remembered that their thinking is refused; of one that is forgotten it is found out anew."""
 NOBODY = ""
 
 
@@ -62,6 +63,20 @@ class Ways:
         return self.caps.get(feature, self.caps.get("*"))
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks.
+
+    Attributes:
+        request_id: the request's name in the log.
+        ours: the credential in the vendors' own headers is one of this service, and goes no further.
+    """
+
+    tenant: str
+    request_id: str
+    ours: bool
+
+
 @dataclass(slots=True)
 class Order:
     """A call in the making.
@@ -72,6 +87,8 @@ class Order:
         long: what it writes to the provider's cache may have the longer lifetime.
         members: what is exchanged in the body whatever the conversation is.
         repaired: what was repaired of it.
+        held: its worst case in the books; None = it costs nothing, yet or at all.
+        begun: a provider may have begun to answer, and bill; sent_at: since when, by the event loop's clock.
         refused: by a budget, the last time that it was asked.
     """
 
@@ -82,12 +99,15 @@ class Order:
     headers: CIMultiDict[str]
     model: str
     query: str = ""
+    request_id: str = ""
     limit: int | None = None
     long: bool = False
     members: dict[str, bytes | None] = field(default_factory=dict)
     turn: Turn | None = None
     held: Held | None = None
     repaired: list[Repair] = field(default_factory=list)
+    begun: bool = False
+    sent_at: float = 0.0
     refused: BudgetExceeded | None = None
 
 
@@ -115,30 +135,29 @@ class Gateway:
         self._connections = connections
         self._finish = finish
         self._vault = vault
-        self._thoughtless: OrderedDict[Key, int] = OrderedDict()
+        self._thoughtless: dict[Key, int] = {}
 
-    async def answer(
-        self, request: web.Request, api: Api, tenant: str, raw: Mapping[str, bytes], *, ours: bool
-    ) -> web.StreamResponse:
-        """Answer a model call. `ours`: the credential in the vendors' own headers is one of this service, and goes no
-        further. Raises MemsvcError."""
-        if VIA in request.headers.getall("Via", ()):
-            raise InvalidRequest("This call comes from this service: its upstream address is its own.", code="loop")
+    async def answer(self, request: web.Request, api: Api, who: Asker, raw: Mapping[str, bytes]) -> web.StreamResponse:
+        """Answer a model call. Raises MemsvcError."""
+        _check_way(request)
         call = vendor_calls.read(api, raw)
         upstream = self._ways.of(api)
-        headers = onward(request.headers, upstream, await self._key(request, upstream, tenant, ours=ours))
-        order = Order(
-            tenant, call, wishes(request.headers), upstream, headers, call.model, request.rel_url.raw_query_string
-        )
+        headers = onward(request.headers, upstream, await self._key(request, upstream, who))
+        asked, query = wishes(request.headers), request.rel_url.raw_query_string
+        order = Order(who.tenant, call, asked, upstream, headers, call.model, query, who.request_id)
         with contextlib.ExitStack() as flight:
             await self._prepare(order, flight)
             return await self._call(order, request)
 
-    async def passed(self, request: web.Request, path: str, tenant: str, body: bytes, *, ours: bool) -> web.Response:
+    async def passed(self, request: web.Request, path: str, who: Asker, body: bytes) -> web.Response:
         """Pass a request on that is no call of a model: lists of models, token counts."""
-        vendor: Vendor = "anthropic" if "anthropic-version" in request.headers else "openai"
+        _check_way(request)
+        if ".." in unquote(path).split("/"):
+            raise InvalidRequest("This path leads elsewhere.", field="path")
+        theirs = path.startswith("/v1/messages") or "anthropic-version" in request.headers
+        vendor: Vendor = "anthropic" if theirs else "openai"
         upstream = self._ways.anthropic if vendor == "anthropic" else self._ways.openai
-        headers = onward(request.headers, upstream, await self._key(request, upstream, tenant, ours=ours))
+        headers = onward(request.headers, upstream, await self._key(request, upstream, who))
         below = path if vendor == "anthropic" else path.removeprefix("/v1")
         url = upstream.address(below, "", request.rel_url.raw_query_string)
         if request.method == "GET":
@@ -151,14 +170,14 @@ class Gateway:
         """Let go of connections."""
         await self._connections.close()
 
-    async def _key(self, request: web.Request, upstream: Upstream, tenant: str, *, ours: bool) -> str | None:
+    async def _key(self, request: web.Request, upstream: Upstream, who: Asker) -> str | None:
         """The stored key to call with; None = the caller's own goes on."""
-        sent = "" if ours else sent_key(request.headers)
+        sent = "" if who.ours else sent_key(request.headers)
         if sent and sent != STORED:
             return None
         if self._vault is not None:
             try:
-                return await self._vault.read(tenant, upstream.provider)
+                return await self._vault.read(who.tenant, upstream.provider)
             except NotFound:
                 pass
         if upstream.own:
@@ -177,7 +196,7 @@ class Gateway:
         order.members, order.limit = vendor_calls.capped(call, cap, older=order.upstream.old_names)
         order.model = models[0]
         if asked.session is None:
-            held = await self._tried(order, guessed_tokens(b"".join(call.parts.values())))
+            held = await self._tried(order, self._size(order))
         else:
             held = await self._begun(order, Start(key, head, asked.history, flight))
         for model in models[1:]:
@@ -214,7 +233,7 @@ class Gateway:
         """The held call; None where a budget refuses it (which `order.refused` says)."""
         turn = order.turn
         key = key or (turn.key if turn is not None else Key(order.tenant, NOBODY))
-        most = worst(size, order.limit, long=order.long)
+        most = worst(size, order.limit, choices=order.call.choices, long=order.long)
         try:
             held = await self._books.hold(key, order.wishes.feature, order.upstream.provider, order.model, most)
         except BudgetExceeded as refused:
@@ -224,35 +243,37 @@ class Gateway:
         return held
 
     def _size(self, order: Order) -> int:
-        assert order.turn is not None or not order.call.messages
-        return order.turn.size if order.turn is not None else 0
+        if order.turn is not None:
+            return order.turn.size
+        return guessed_tokens(b"".join(order.call.parts.values()))
 
     async def _call(self, order: Order, request: web.Request) -> web.StreamResponse:
         assert order.held is not None, "no call is made that is not held"
         try:
             reply, refused = await self._sent(order)
-        except MemsvcError as error:
-            if error.code in ("upstream_unreachable", "invalid_request"):  # nothing was sent
+        finally:
+            if not order.begun:
                 await self._books.drop(order.held)
-            raise
+                order.held = None
         if refused is not None:
-            await self._books.drop(order.held)
             if reply.status in INVALID and order.turn is not None:
                 await self._conversations.take_back(order.turn)
             return await relay.copied(reply, refused, await self._finish.headers(order, None))
         if reply.content_type == "text/event-stream":
             return await relay.streamed(order, request, reply, self._finish)
         body = await relay.read_all(reply)
-        done = await self._finish.whole(order, body)
-        if done.stop == WINDOW and order.turn is not None and not order.repaired:
-            return await self._called_again(order, request)
+        heard = whole(order.call.api, body)
+        if heard.stop == WINDOW and not order.repaired and await self._repaired(order, "context_overflow"):
+            return await self._called_again(order, request, heard)
+        done = await self._finish.heard(order, heard)
         return await relay.copied(reply, body, await self._finish.headers(order, done))
 
-    async def _called_again(self, order: Order, request: web.Request) -> web.StreamResponse:
-        """The window was full before the reply was: once more, with less in it."""
-        assert order.turn is not None
+    async def _called_again(self, order: Order, request: web.Request, heard: Heard) -> web.StreamResponse:
+        """The window was full before the reply was: once more, with less in it. `heard`: what is billed, and no part
+        of the conversation."""
+        await self._finish.unstored(order, heard)
         order.repaired.append("context_overflow")
-        order.turn = await self._conversations.regenerated(order.turn, order.call)
+        order.begun = False
         if await self._tried(order, self._size(order)) is None:
             raise order.refused or BudgetExceeded("the tenant's budget is used up")
         return await self._call(order, request)
@@ -261,9 +282,16 @@ class Gateway:
         """The reply that has begun; or what a refusal said, after one repair at most."""
         url = order.upstream.address(PATHS[order.call.api], order.model, order.query)
         while True:
-            reply = await self._connections.post(url, order.headers, self._body(order))
-            if reply.status < 400:
+            body = self._body(order)
+            order.begun, order.sent_at = True, asyncio.get_running_loop().time()
+            try:
+                reply = await self._connections.post(url, order.headers, body)
+            except Unavailable as error:
+                order.begun = error.code != "upstream_unreachable"
+                raise
+            if reply.status < 300:
                 return reply, None
+            order.begun = False
             refused = await relay.read_all(reply, MOST_ERROR_BYTES)
             kind = repair_for(reply.status, refused)
             if kind is None or order.repaired or not await self._repaired(order, kind):
@@ -275,9 +303,9 @@ class Gateway:
         if order.turn is None:
             return False
         if kind == "thinking":
+            if len(self._thoughtless) >= MOST_THOUGHTLESS:
+                self._thoughtless.pop(next(iter(self._thoughtless)))
             self._thoughtless[order.turn.key] = order.turn.epoch
-            if len(self._thoughtless) > MOST_REMEMBERED:
-                self._thoughtless.popitem(last=False)
             return True
         again = await self._conversations.again(order.turn, order.call)
         if again is None:
@@ -303,8 +331,16 @@ class Gateway:
         if call.api == "messages":
             new["cache_control"] = None  # the context has marks of its own, four at most
         elif order.upstream.caches_by_key and "prompt_cache_key" not in call.parts:
-            new["prompt_cache_key"] = vendor_calls.cache_key(_digest(turn.key))
+            # A branch has its beginning from the session, and so its cache.
+            named = Key(order.tenant, order.wishes.session or NOBODY)
+            new["prompt_cache_key"] = vendor_calls.cache_key(_digest(named))
         return vendor_calls.rewritten(call, new)
+
+
+def _check_way(request: web.Request) -> None:
+    """Raise for a call that this service made itself."""
+    if any(way.strip() == VIA for line in request.headers.getall("Via", ()) for way in line.split(",")):
+        raise InvalidRequest("This call comes from this service: its upstream address is its own.", code="loop")
 
 
 def _digest(key: Key) -> bytes:

@@ -10,6 +10,7 @@ from memsvc.core import stream
 from memsvc.errors import Unavailable
 from memsvc.gateway.conversation import shielded
 from memsvc.gateway.upstream import backward
+from memsvc.gateway.wishes import REQUEST_ID
 
 if TYPE_CHECKING:
     import aiohttp
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 LOOK_S = 2.0
 """So often a stream that is silent looks whether its client is still there."""
-_LAST = (b"message_stop", b"[DONE]", b'"response.completed"', b'"response.incomplete"', b'"response.failed"')
-"""What the last event of a stream has in it."""
 
 
 class ClientLeft(Exception):
@@ -70,6 +69,8 @@ async def streamed(
 
     headers = backward(reply.headers)
     headers.update(await finish.headers(order, None))
+    if order.request_id:  # on a stream nobody can add it later
+        headers[REQUEST_ID] = order.request_id
     response = web.StreamResponse(status=reply.status, reason=reply.reason, headers=headers)
     call = order.call
     tap = stream.tap(call.api)
@@ -79,20 +80,20 @@ async def streamed(
         await response.prepare(request)
         async for chunk in _chunks(reply, request):
             tap.feed(chunk)
-            if not ended and any(mark in chunk for mark in _LAST) and (heard := tap.heard()).complete:
+            if tap.ended and not ended:
                 ended = True
-                await shielded(finish.heard(order, heard))
+                await shielded(finish.heard(order, tap.heard()))
             if out := chunk if sieve is None else sieve.feed(chunk):
                 await response.write(out)
+        if sieve is not None and (rest := sieve.rest()):
+            await response.write(rest)
         whole = True
-    except (ClientLeft, ConnectionResetError):
+    except (ClientLeft, ConnectionError):
         pass
     finally:
         if not ended:
             await shielded(finish.heard(order, tap.heard()))
         reply.close()
-    if whole and sieve is not None and (rest := sieve.rest()):
-        await response.write(rest)
     if not whole and request.transport is not None:
         request.transport.abort()  # as the provider's own connection broke: no end that looks like one
     return response

@@ -13,6 +13,8 @@ from memsvc.wire import check_name
 
 SESSION, FEATURE, HISTORY, KEY = "x-memsvc-session", "x-memsvc-feature", "x-memsvc-history", "x-memsvc-key"
 PREFIX = "x-memsvc-"
+REQUEST_ID = "x-memsvc-request-id"
+"""Header that names a request in the log."""
 History = Literal["auto", "full", "new"]
 _HISTORIES = get_args(History)
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")

@@ -94,7 +94,7 @@ class Border:
         path = re.sub(r"\{(\w+)\}", r"{\1:[^/]*}", call.path)
         entrance = self.guarded(handler, call)
         for method in ("GET", "HEAD") if call.method == "GET" else (call.method,):
-            app.router.add_route(method, path, entrance, expect_handler=self._expected)
+            app.router.add_route(method, path, entrance, expect_handler=self.expected)
 
     def guarded(self, handler: Handler, call: Call | None) -> Entrance:
         """`handler` behind the border; None = for whatever matches no row. A wrapper, no middleware: the hot
@@ -152,7 +152,7 @@ class Border:
             return Key(caller.tenant, "")
         return self._key(caller.tenant, name_in_path(request, "sid", "session"))
 
-    async def _expected(self, request: web.Request) -> web.StreamResponse | None:
+    async def expected(self, request: web.Request) -> web.StreamResponse | None:
         """`Expect: 100-continue`: refuse before the body is sent, or ask for it."""
         try:
             self._bodies.refuse_early(request)

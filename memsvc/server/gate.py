@@ -28,7 +28,7 @@ OWN_KEY = "x-memsvc-key"
 
 def taken(headers: Headers, caller: Caller) -> bool:
     """Whether the credential in a request's usual headers is this service's own, and so nobody else's business."""
-    return caller is not _HERE and OWN_KEY not in headers
+    return caller is not _HERE and not headers.get(OWN_KEY)
 
 
 class Gate:

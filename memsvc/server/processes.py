@@ -61,6 +61,7 @@ def reserve(host: str, port: int) -> socket.socket:
         if not hasattr(socket, "SO_REUSEPORT"):
             raise CannotBind("this system cannot share a port among processes; use --workers 1")
         _check_free(family, host, port)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of a service before it that have ended
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         held.bind((host, port))
     except OSError as taken:

@@ -9,10 +9,11 @@ import msgspec
 from aiohttp import web
 
 from memsvc.core.access import Caller
-from memsvc.core.vendor_calls import Api
+from memsvc.core.vendor_calls import LISTS, Api
 from memsvc.errors import InvalidRequest, MemsvcError
-from memsvc.gateway import Gateway
+from memsvc.gateway import Asker, Gateway
 from memsvc.gateway.refusals import body_of, status_of
+from memsvc.gateway.wishes import REQUEST_ID
 from memsvc.server import reply
 from memsvc.server.body import Bodies, members, parse
 from memsvc.server.gate import taken
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from memsvc.server.border import Border
 
 Entrance = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Work = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
+Work = Callable[[web.Request, Caller, str], Awaitable[web.StreamResponse]]
+"""What answers a request, given who asks and the request's id."""
 CALLS: tuple[tuple[str, Api], ...] = (
     ("/v1/messages", "messages"),
     ("/v1/chat/completions", "chat"),
@@ -48,28 +50,31 @@ class Doors:
     def mount(self, app: web.Application) -> None:
         """Add the routes."""
         for path, api in CALLS:
-            app.router.add_post(path, self._guarded(path, api, self._called(api)))
+            entrance = self._guarded(path, api, self._called(api))
+            app.router.add_route("POST", path, entrance, expect_handler=self._border.expected)
         for method, path, api in PASSED:
-            app.router.add_route(method, path, self._guarded(path, api, self._passed))
+            entrance = self._guarded(path, api, self._passed)
+            app.router.add_route(method, path, entrance, expect_handler=self._border.expected)
 
     def _called(self, api: Api) -> Work:
-        async def work(request: web.Request, caller: Caller) -> web.StreamResponse:
+        async def work(request: web.Request, caller: Caller, request_id: str) -> web.StreamResponse:
             raw = await self._bodies.read(request)
             ours = taken(request.headers, caller)
-            return await self._gateway.answer(request, api, caller.tenant, _members(raw), ours=ours)
+            who = Asker(caller.tenant, request_id, ours)
+            return await self._gateway.answer(request, api, who, _members(raw))
 
         return work
 
-    async def _passed(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+    async def _passed(self, request: web.Request, caller: Caller, request_id: str) -> web.StreamResponse:
         body = b"" if request.method == "GET" else await self._bodies.read(request)
-        ours = taken(request.headers, caller)
-        return await self._gateway.passed(request, request.rel_url.raw_path, caller.tenant, body, ours=ours)
+        who = Asker(caller.tenant, request_id, taken(request.headers, caller))
+        return await self._gateway.passed(request, request.rel_url.raw_path, who, body)
 
     def _guarded(self, path: str, api: Api, work: Work) -> Entrance:
         async def named(request: web.Request, request_id: str) -> web.StreamResponse:
-            response = await work(request, await self._border.writer(request))
+            response = await work(request, await self._border.writer(request), request_id)
             if not response.prepared:
-                response.headers["x-memsvc-request-id"] = request_id
+                response.headers[REQUEST_ID] = request_id
             return response
 
         def refuse(failure: MemsvcError, request_id: str) -> web.StreamResponse:
@@ -79,12 +84,16 @@ class Doors:
 
 
 def _members(raw: bytes) -> dict[str, bytes]:
-    """The members of a body. Of a whole history each message is parsed once, not once a turn: only what is wrong is
-    looked at closely here. Raises InvalidRequest."""
+    """The members of a body. Of a whole history each message is parsed once, not once a turn: it is cut up here, and
+    only what stands beside it is parsed. Raises InvalidRequest."""
     try:
-        return members(raw)
-    except (msgspec.DecodeError, RecursionError):
-        pass
+        found = members(raw)
+        for name, part in found.items():
+            if name not in LISTS.values():
+                parse(part)
+        return found
+    except (msgspec.DecodeError, RecursionError, InvalidRequest):
+        pass  # what is wrong is said by its place in the whole
     if not isinstance(parse(raw), dict):
         raise InvalidRequest("The body must be a JSON object, as the vendor's API takes it.", field="body")
     return members(raw)
@@ -94,7 +103,7 @@ def _refused(failure: MemsvcError, api: Api, request_id: str) -> web.Response:
     headers = {
         "Content-Type": reply.JSON,
         "request-id" if api == "messages" else "x-request-id": request_id,
-        "x-memsvc-request-id": request_id,
+        REQUEST_ID: request_id,
         "x-memsvc-error": failure.code,
         "x-should-retry": "true" if failure.extra.get("retryable", failure.retryable) else "false",
         **reply.headers_of(failure),

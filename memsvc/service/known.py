@@ -23,6 +23,9 @@ from memsvc.ports import Log
 from memsvc.service.copies import entries
 from memsvc.service.inbox import off_loop
 
+INCOMPLETE = "incomplete"
+"""What stands as `stop_reason` in a stored reply that broke off (in the Responses format as `status`); no context
+shows it."""
 MOST_MESSAGES = 300_000
 """Messages whose fingerprints are kept, over all sessions: about 60 MB."""
 
@@ -36,6 +39,7 @@ class Line:
         log_revision, last_seq: what the rest is up to date with.
         tokens: of the live messages; None = not known.
         live, superseded: seqs and fingerprints; redacted messages are among the live ones, as b"" (`erased`).
+        broke_off: the newest live message is a reply that did not come to its end.
         resends: whoever writes to it was seen sending the whole conversation.
         sent: fingerprints of the messages of the last request, by their digests; in format `sent_format`.
     """
@@ -49,6 +53,7 @@ class Line:
     prints: list[bytes] = field(default_factory=list)
     erased: list[int] = field(default_factory=list)
     superseded: list[tuple[int, bytes]] = field(default_factory=list)
+    broke_off: bool = False
     resends: bool = False
     sent: dict[bytes, bytes] = field(default_factory=dict)
     sent_format: Format | None = None
@@ -56,7 +61,7 @@ class Line:
     @property
     def live(self) -> Live:
         """For `core.resend`. The system prompt, where it is also a message, says nothing to compare."""
-        return Live(self.seqs, self.unsystem(self.prints), self.erased, self.superseded)
+        return Live(self.seqs, self.unsystem(self.prints), self.erased, self.superseded, self.broke_off)
 
     @property
     def size(self) -> int:
@@ -79,6 +84,7 @@ class Line:
             else:
                 self.seqs.append(entry.seq)
                 self.prints.append(b"" if entry.redacted else print_)
+                self.broke_off = is_broken(entry.raw)
                 self.tokens = self.tokens and self.tokens + entry.tokens
             self.last_seq = entry.seq
 
@@ -90,12 +96,16 @@ class Line:
                 self.erased.pop()
             self.superseded.append((seq, print_))
         self.superseded.sort()
+        self.broke_off = False
         self.log_revision, self.tokens = log_revision, None
 
-    def appended(self, seqs: Sequence[int], prints: Sequence[bytes], made: Mapping[str, Any]) -> None:
-        """Messages were appended, right behind what is known; `made` is the reply to that."""
+    def appended(
+        self, seqs: Sequence[int], prints: Sequence[bytes], made: Mapping[str, Any], newest: bytes = b""
+    ) -> None:
+        """Messages were appended, right behind what is known; `made` is the reply to that, `newest` the last one."""
         self.seqs += seqs
         self.prints += prints
+        self.broke_off = is_broken(newest)
         self.last_seq = max(self.last_seq, *seqs) if seqs else self.last_seq
         self.log_revision = made["log_revision"]
         self.tokens = self.tokens and self.tokens + made["tokens"]
@@ -175,6 +185,14 @@ class Known:
             line.add(found, prints)
             line.last_seq, line.log_revision = head.last_seq, head.log_revision
         return len(line.seqs) - len(line.erased) == head.messages and line.is_of(head)
+
+
+def is_broken(raw: bytes) -> bool:
+    """Whether a message is a reply that the gateway heard break off."""
+    if b'"incomplete"' not in raw:
+        return False
+    message = orjson.loads(raw)
+    return INCOMPLETE in (message.get("stop_reason"), message.get("status"))
 
 
 def _system_print(system: System) -> bytes:

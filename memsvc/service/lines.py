@@ -264,7 +264,7 @@ class Lines:
             request = AppendRequest(rest, format=asked.format, if_log_revision=line.log_revision, usage=asked.usage)
             made = await self._memory.append(line.key, request)
             appended = len(made["seqs"])  # less than were given where the first is the system prompt again
-            line.appended(made["seqs"], asked.prints[len(asked.prints) - appended :], made)
+            line.appended(made["seqs"], asked.prints[len(asked.prints) - appended :], made, rest[-1])
         elif asked.usage is not None:
             await self._memory.usage(line.key, asked.usage)
         self._known.keep(line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -135,6 +135,32 @@ def test_cases(log: str, sent: str, mode: Mode, expected: tuple[str, int, int | 
 )
 def test_a_client_that_resends(log: str, sent: str, expected: tuple[str, int, int | None]) -> None:
     found = plan(live(log), run(sent), resends=True)
+    assert (found.kind, found.kept, found.truncate) == expected
+
+
+@pytest.mark.parametrize(
+    ("log", "sent", "mode", "expected"),
+    [
+        ("u1 a1 u2 a2", "u2", "new", ("regenerated", 1, 30)),
+        ("u1 a1 u2 a2", "u2", "auto", ("regenerated", 1, 30)),
+        ("u1 a1 u2 u3 _ a2", "u2 u3", "auto", ("regenerated", 2, 40)),
+        ("u1 a1 t1 a2", "t1", "new", ("regenerated", 1, 30)),
+        ("u1 a1 u2 a2+c2", "u2", "auto", ("regenerated", 1, 30)),
+        ("u1 c1 t1 c2 a3", "t1", "new", ("regenerated", 1, 30)),
+        ("u1 a1", "u1", "new", ("regenerated", 1, 10)),
+        ("u1 a1 u2 a2", "u3", "new", ("new", 0, None)),
+        ("u1 a1 u2 a2", "u1", "auto", ("new", 0, None)),
+        ("u1 a1 u2+u3 a2", "u3", "new", ("new", 0, None)),
+        ("u1 a1 u2 a2", "u1 a1 u2", "auto", ("regenerated", 3, 30)),
+        ("u1 a1 u2 a2", "u1 a1 u2 a2 u3", "auto", ("resent", 4, None)),
+        ("a1", "u1", "new", ("new", 0, None)),
+        ("u1 a1", "_", "new", ("new", 0, None)),
+    ],
+)
+def test_a_second_attempt_where_the_answer_broke_off(
+    log: str, sent: str, mode: Mode, expected: tuple[str, int, int | None]
+) -> None:
+    found = plan(replace(live(log), broke_off=True), run(sent), mode)
     assert (found.kind, found.kept, found.truncate) == expected
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from dataclasses import replace
 from typing import Any
 
 import anthropic
@@ -18,6 +18,7 @@ from memsvc.service.holders import Holders
 from memsvc.service.keyring import Keyring
 from memsvc.service.vault import Vault
 from memsvc.testing.provider import Answer
+from memsvc.testing.provider.outcome import Fault
 from tests.edges.through import GPT, MODEL, Json, Through, sent, text_of, through
 from tests.service.world import SMALL, words, world
 
@@ -171,6 +172,22 @@ async def test_two_clients_of_one_name_get_a_line_each() -> None:
         assert [text_of(m) for m in await t.said("s~2")] == [text_of(m) for m in a]
 
 
+async def test_a_branch_has_the_cache_of_its_session() -> None:
+    async with through() as t:
+        start: list[Json] = [{"role": "user", "content": "start"}]
+
+        async def say(*messages: Json) -> list[Json]:
+            answer = await t.post("/v1/chat/completions", {"model": GPT, "messages": list(messages)})
+            return [*messages, answer.json["choices"][0]["message"]]
+
+        begun = await say(*start)
+        a = await say(*begun, {"role": "user", "content": "left"})
+        await say(*begun, {"role": "user", "content": "right"})
+        await say(*a, {"role": "user", "content": "left again"})
+        assert len(await t.said("s~2")) == 6
+        assert len({call.body["prompt_cache_key"] for call in t.provider.calls}) == 1
+
+
 async def test_without_a_session_a_call_goes_through_and_is_booked() -> None:
     async with through() as t:
         body = {"model": MODEL, "max_tokens": 50, "messages": [{"role": "user", "content": "hello"}], "metadata": {}}
@@ -211,11 +228,12 @@ async def test_the_providers_errors_are_the_providers(behaviour: str, status: in
 
 
 async def test_an_invalid_message_of_a_client_that_sends_only_news_does_not_spoil_its_session() -> None:
-    async with through(replace(SMALL, max_tokens=20_000)) as t:
+    async with through() as t:
         await ask(t, [{"role": "user", "content": "one"}])
-        picture = {"type": "image", "source": {"type": "nonsense"}}
-        with pytest.raises(anthropic.BadRequestError):
-            await ask(t, [{"role": "user", "content": [picture]}])
+        t.provider.behave(lambda asked: Fault("invalid", "messages.2.content.0.image: Could not process image"))
+        with pytest.raises(anthropic.BadRequestError, match="Could not process"):
+            await ask(t, [{"role": "user", "content": "a broken picture"}])
+        t.provider.behave(None)
         await ask(t, [{"role": "user", "content": "two"}])
         assert [text_of(m) for m in await t.said()][::2] == ["one", "two"]
         assert len(await t.api.messages()) == 5, "history keeps it"
@@ -432,3 +450,52 @@ async def test_a_reply_that_answers_a_full_window_is_asked_for_again() -> None:
         assert raw.headers["x-memsvc-repaired"] == "context_overflow"
         assert (await raw.parse()).stop_reason == "end_turn"
         assert len(await t.said()) == 10
+
+
+async def test_what_is_deleted_or_erased_goes_from_the_branches_too() -> None:
+    async with through() as t:
+        start: list[Json] = [{"role": "user", "content": "a secret"}]
+        begun = dump(await ask(t, start))
+        a = [*start, begun, {"role": "user", "content": "left"}]
+        b = [*start, begun, {"role": "user", "content": "right"}]
+        a.append(dump(await ask(t, a)))
+        await ask(t, b)
+        await ask(t, [*a, {"role": "user", "content": "left again"}])
+        assert "a secret" in str(await t.said("s~2"))
+        await t.api.ok("DELETE", "/v1/sessions/s/messages/1")
+        assert "a secret" not in [text_of(m) for s in ("s", "s~2") for m in await t.said(s)]
+        assert "left again" in [text_of(m) for m in await t.said("s~2")]
+        await t.api.ok("DELETE", "/v1/sessions/s")
+        assert (await t.api.ok("GET", "/v1/sessions"))["sessions"] == []
+
+
+async def test_a_turn_without_a_message_is_refused_and_a_prompt_of_the_vendors_goes_through() -> None:
+    async with through() as t:
+        await ask(t, [{"role": "user", "content": "hello"}])
+        empty: Json = {"model": MODEL, "max_tokens": 9, "messages": []}
+        system: Json = {"model": GPT, "messages": [{"role": "system", "content": "Be brief."}]}
+        for session in ("s", "fresh"):
+            for path, body in (("messages", empty), ("chat/completions", system), ("responses", {"model": GPT})):
+                answer = await t.post(f"/v1/{path}", body, session)
+                assert answer.status == 400, "nothing is answered twice"
+        assert len(t.provider.calls) == 1
+        assert [s["session"] for s in (await t.api.ok("GET", "/v1/sessions"))["sessions"]] == ["s"]
+        await t.post("/v1/responses", {"model": GPT, "prompt": {"id": "pmpt_1"}}, session=None)
+        assert sent(t.provider) == {"model": GPT, "prompt": {"id": "pmpt_1"}}
+
+
+async def test_a_reply_that_went_to_a_branch_says_so() -> None:
+    async with through() as t:
+        t.provider.script(["slow"])
+        body = {"model": MODEL, "max_tokens": 99, "messages": [{"role": "user", "content": "slow"}]}
+        call = asyncio.create_task(t.post("/v1/messages", body))
+        async with asyncio.timeout(10):
+            while not t.provider.calls:  # noqa: ASYNC110 nothing tells when
+                await asyncio.sleep(0.01)
+        more = {"messages": [{"role": "user", "content": "meanwhile"}], "format": "anthropic"}
+        await t.api.ok("POST", "/v1/sessions/s/messages", more)
+        t.provider.release()
+        answer = await call
+        assert answer.headers["x-memsvc-session"] == "s~2"
+        assert [m["role"] for m in await t.said("s~2")] == ["user", "assistant"]
+        assert [text_of(m) for m in await t.said()] == ["slow", "meanwhile"]

@@ -32,6 +32,20 @@ def test_a_port_that_another_group_of_servers_shares_is_taken() -> None:
             reserve("127.0.0.1", held.getsockname()[1])
 
 
+def test_connections_of_a_service_that_has_ended_hold_no_port() -> None:
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as a single process binds
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            accepted, _ = server.accept()
+            accepted.close()  # whoever closes first waits a minute
+            assert client.recv(1) == b""
+    with reserve("127.0.0.1", port) as held:
+        assert held.getsockname()[1] == port
+
+
 async def test_a_stop_is_obeyed_while_processes_come_up() -> None:
     stopped, told = asyncio.Event(), list[int]()
     running = asyncio.create_task(run(plan("import time; time.sleep(600)"), stopped, told.append))

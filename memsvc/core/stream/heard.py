@@ -23,6 +23,7 @@ class Heard:
         stop: `stop_reason`, `finish_reason` or `status`, `incomplete:<reason>` where Responses gives one.
         complete: the end of the reply came, and no error; False for what broke off or cannot be read.
         error: what the reply, or an event in it, says went wrong: its `error` member, else the event itself.
+        unseen: it broke off, and the model thought what it does not show: what came does not tell what was written.
     """
 
     id: str | None = None
@@ -32,6 +33,7 @@ class Heard:
     stop: str | None = None
     complete: bool = False
     error: dict[str, Any] | None = None
+    unseen: bool = False
 
 
 class Reader(Protocol):

@@ -30,6 +30,11 @@ class _Block:
     def kind(self) -> str:
         return text(self.start.get("type"))
 
+    @property
+    def unseen(self) -> bool:
+        """Whether it is thinking of which no text came."""
+        return self.kind == "redacted_thinking" or (self.kind == "thinking" and not self._grown("thinking"))
+
     def grow(self, delta: Json) -> None:
         """Take in a delta; what is of no known type is taken member by member."""
         kind = delta.get("type")
@@ -178,6 +183,7 @@ class Messages:
             self._stop,
             complete,
             self._error,
+            not complete and any(block.unseen for block in self._blocks.values()),
         )
 
     def _content(self, complete: bool) -> list[bytes]:

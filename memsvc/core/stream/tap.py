@@ -16,15 +16,26 @@ from memsvc.core.stream.values import parse
 from memsvc.errors import InvalidRequest
 
 _MARK = b"\xef\xbb\xbf"
+_LAST: Mapping[Api, tuple[str, ...]] = {
+    "messages": ("message_stop",),
+    "chat": (),
+    "responses": ("response.completed", "response.incomplete", "response.failed"),
+}
+"""Types of the last event; Chat Completions ends with `[DONE]`."""
 _FORMATS: Mapping[Api, Format] = {"messages": "anthropic", "chat": "openai", "responses": "responses"}
 
 
 class Tap:
-    """Listens to one streamed reply. Takes any bytes and raises nothing."""
+    """Listens to one streamed reply. Takes any bytes and raises nothing.
 
-    __slots__ = ("_api", "_blocks", "_reader")
+    Attributes:
+        ended: the event came after which there is none.
+    """
+
+    __slots__ = ("_api", "_blocks", "_reader", "ended")
 
     def __init__(self, api: Api) -> None:
+        self.ended = False
         self._api: Api = api
         self._reader = _reader(api)
         self._blocks = Blocks()
@@ -37,6 +48,7 @@ class Tap:
                 continue
             if data.startswith(b"[DONE]"):
                 self._reader.finish()
+                self.ended = True
                 continue
             found = parse(data)
             if found is None:
@@ -47,6 +59,7 @@ class Tap:
                 if name and "type" not in event:
                     event["type"] = name.decode("utf-8", "replace")
                 self._reader.hear(event, raw)
+                self.ended = self.ended or event.get("type") in _LAST[self._api]
 
     def heard(self) -> Heard:
         """What has come so far; an event that has not ended counts for nothing, as in the vendors' SDKs."""
