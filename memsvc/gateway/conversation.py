@@ -116,7 +116,8 @@ class Conversations:
         if head is None:
             await self._memory.put(key, PutRequest(_of_new(call, model), call.system_role))
         mode: History = "new" if start.history == "auto" and call.follows is not None else start.history
-        taken = await self.lines.take(key, call.format, call.messages, mode=mode)
+        aside = head is not None and _other_system(head, call)
+        taken = await self.lines.take(key, call.format, call.messages, mode=mode, aside=aside)
         start.flight.enter_context(self.lines.flying(taken.key))
         broken = None
         if head is not None:
@@ -240,6 +241,12 @@ def _differences(settings: Any, call: VendorCall, model: str) -> tuple[dict[str,
         fields["system"] = call.system
         causes.append("system_changed")
     return fields, causes
+
+
+def _other_system(head: Session, call: VendorCall) -> bool:
+    """Whether a call brings another system prompt than its session has."""
+    stored = head.settings.system
+    return call.system is not None and stored is not None and not vendor_calls.same_system(stored.content, call.system)
 
 
 def _marked(raw: bytes, call: VendorCall) -> bytes:

@@ -138,10 +138,14 @@ class Finish:
     def _report(self, order: Order, heard: Heard) -> UsageRequest | None:
         """The usage report of a reply; None where it has none that makes sense."""
         usage = heard.usage
-        if usage is None or order.held is None:
+        if order.held is None:
             return None
-        if not heard.complete:
+        if usage is None and not heard.complete and heard.id is not None:
+            usage = self._at_most(order, order.held)
+        elif usage is not None and not heard.complete:
             usage = self._rounded_up(order, heard, usage)
+        if usage is None:
+            return None
         provider = order.upstream.provider
         try:
             reports.read(usage, provider)
@@ -157,6 +161,17 @@ class Finish:
             held=order.held.line.id,
         )
 
+    def _at_most(self, order: Order, held: Held) -> dict[str, Any]:
+        """A stream that had begun and broke off before it told what it used: all of its input, written to the cache,
+        and all that can have been written since it was asked for."""
+        size = held.line.usage.input
+        details = {"cached_tokens": 0, "cache_write_tokens": size}
+        return {
+            "prompt_tokens": size,
+            "completion_tokens": _writable(order),
+            "prompt_tokens_details": details,
+        }
+
     def _rounded_up(self, order: Order, heard: Heard, usage: dict[str, Any]) -> dict[str, Any]:
         """A reply that broke off: what it used is what was said of its input, and at least what came of its output;
         where it has parts that are not shown, all that can have been written since it was asked for."""
@@ -166,10 +181,15 @@ class Finish:
         said = usage.get(name)
         least = said if isinstance(said, int) else 0
         if heard.unseen:
-            seconds = asyncio.get_running_loop().time() - order.sent_at
-            written = math.ceil(seconds * MOST_TOKENS_PER_S) + AFTER_HANG_UP_TOKENS
-            return {**usage, name: max(least, min(written, MOST_OUTPUT_TOKENS if order.limit is None else order.limit))}
+            return {**usage, name: max(least, _writable(order))}
         return {**usage, name: max(least, min(most, came * 2 + AFTER_HANG_UP_TOKENS))}
+
+
+def _writable(order: Order) -> int:
+    """Tokens that a model can have written since it was asked."""
+    seconds = asyncio.get_running_loop().time() - order.sent_at
+    written = math.ceil(seconds * MOST_TOKENS_PER_S) + AFTER_HANG_UP_TOKENS
+    return min(written, MOST_OUTPUT_TOKENS if order.limit is None else order.limit)
 
 
 def _priced(answered: str | None, asked: str) -> str:

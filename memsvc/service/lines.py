@@ -41,7 +41,8 @@ _MOVED = ("log_revision_mismatch", "session_exists", "lost_race")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request: its messages, their fingerprints, and what the call that they answer has cost."""
+    """A request: its messages, their fingerprints, and what the call that they answer has cost; `aside`: its system
+    prompt is another one than the session's."""
 
     key: Key
     format: Format
@@ -49,6 +50,7 @@ class Asked:
     prints: Sequence[bytes]
     mode: Mode = "auto"
     usage: UsageRequest | None = None
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +115,14 @@ class Lines:
         self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
         self._families: OrderedDict[Key, _Family] = OrderedDict()
 
-    async def take(self, key: Key, format: Format, messages: Sequence[bytes], *, mode: Mode = "auto") -> Taken:
+    async def take(
+        self, key: Key, format: Format, messages: Sequence[bytes], *, mode: Mode = "auto", aside: bool = False
+    ) -> Taken:
         """Store what is new of `messages`, the client's list without a leading system message; durable when it
-        returns. Raises InvalidRequest, and Conflict where others write to the session all the time."""
+        returns. `aside`: they came with another system prompt than the session's, as an agent's side calls do. Raises
+        InvalidRequest, and Conflict where others write to the session all the time."""
         prints = await self._known.fingerprints(key, format, messages)
-        asked = Asked(key, format, messages, prints, mode)
+        asked = Asked(key, format, messages, prints, mode, aside=aside)
         return await self._alone(key, lambda: self._take(asked))
 
     async def reply(
@@ -190,8 +195,10 @@ class Lines:
     # --- which line ------------------------------------------------------------
 
     def _plan(self, line: Line, asked: Asked) -> Plan:
-        busy = self._flying[line.key] > 0
-        return plan(line.live, line.unsystem(asked.prints), asked.mode, resends=line.resends, busy=busy)
+        flying = self._flying[line.key] > 0
+        resends = line.resends or (flying and asked.aside)  # nobody changes the prompt while he waits for an answer
+        busy = flying or asked.aside
+        return plan(line.live, line.unsystem(asked.prints), asked.mode, resends=resends, busy=busy)
 
     async def _choose(self, main: Line, asked: Asked) -> _Choice:
         """The line that the messages agree with furthest; one that they have all of comes before all others."""

@@ -499,3 +499,41 @@ async def test_a_reply_that_went_to_a_branch_says_so() -> None:
         assert answer.headers["x-memsvc-session"] == "s~2"
         assert [m["role"] for m in await t.said("s~2")] == ["user", "assistant"]
         assert [text_of(m) for m in await t.said()] == ["slow", "meanwhile"]
+
+
+async def test_an_agents_side_calls_are_no_turns_of_its_conversation() -> None:
+    async with through() as t:
+        history: list[Json] = []
+        for n in range(2):
+            history.append({"role": "user", "content": f"turn {n}"})
+            history.append(dump(await ask(t, history, system="You are a coder.", tools=[TOOL])))
+        side: list[Json] = [{"role": "user", "content": "Write a title for: turn 0"}]
+        raw = await t.anthropic().messages.with_raw_response.create(
+            model="claude-haiku-5-5", max_tokens=20, messages=side, system="You write titles."
+        )
+        assert raw.headers["x-memsvc-session"] == "s~2"
+        assert [text_of(m) for m in sent(t.provider)["messages"]] == ["Write a title for: turn 0"]
+        history.append({"role": "user", "content": "turn 2"})
+        raw = await t.anthropic().messages.with_raw_response.create(
+            model=MODEL, max_tokens=200, messages=history, system="You are a coder.", tools=[TOOL]
+        )
+        assert raw.headers["x-memsvc-session"] == "s"
+        assert "x-memsvc-cache-break" not in raw.headers
+        assert len(await t.said()) == 6
+
+
+async def test_a_stop_is_not_booked_as_all_that_a_model_could_ever_write() -> None:
+    async with through() as t:
+        stream = await t.openai().chat.completions.create(
+            model="gpt-6-astra", messages=[{"role": "user", "content": "tell me " * 400}], stream=True
+        )
+        async for _ in stream:
+            break
+        await stream.close()
+        t.provider.release()
+        for _ in range(500):
+            rows = await t.spent()
+            if rows and not any(row["held_calls"] for row in rows):
+                break
+            await asyncio.sleep(0.01)
+        assert 0 < sum(row["cost_usd"] for row in rows) < 0.5
