@@ -73,8 +73,8 @@ def _type(item: Mapping[str, Any]) -> Any:
 def _tools(tools: Any) -> Iterator[str]:
     if tools is None:
         return
-    if not isinstance(tools, list) or not tools:
-        yield "tools: must be a list of at least one tool, or absent"
+    if not isinstance(tools, list):  # an empty one is taken here: OpenAI's own agents send it
+        yield "tools: must be a list of tools, or absent"
         return
     for i, tool in enumerate(tools):
         place = f"tools[{i}]"

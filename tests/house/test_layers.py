@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "gateway": {"gateway", "wire", "service", "core", "ports", "errors", "observe"},
     "server": {"server", "gateway", "wire", "service", "observe", "core", "errors"},
     "client": {"client", "wire", "core", "errors"},
-    "integrations": {"integrations", "core", "errors"},
+    "integrations": {"integrations", "client", "core", "errors"},
     "mcp": {"mcp", "client", "integrations", "wire", "server", "core", "errors"},
     "testing": {"testing"},
 }
@@ -43,6 +43,12 @@ LAZY = {
 """Heavy or optional: may be imported inside functions (so may the package's own edges in cli)."""
 OPTIONAL = {"stores/__init__.py": "memsvc.stores.redis", "cli/mcp.py": "memsvc.mcp"}
 """Parts of the package whose library need not be installed: only this module imports them, inside a function."""
+FRAMEWORKS = {
+    "integrations/openai_agents": {"agents"},
+    "integrations/langchain": {"langchain", "langchain_core", "langgraph"},
+    "integrations/pydantic_ai": {"pydantic_ai"},
+}
+"""Adapter -> what it alone imports, at its top; no other module imports the adapter."""
 
 
 def _layer(path: str) -> str:
@@ -103,3 +109,18 @@ def test_what_is_optional_is_imported_by_nobody_else() -> None:
         for path, tree in modules().items():
             if path != keeper and not path.startswith(folder):
                 assert not {n for n, _ in imports(tree) if n.startswith(part)}, path
+
+
+@pytest.mark.parametrize("adapter", FRAMEWORKS)
+def test_a_framework_is_imported_by_its_adapter_alone(adapter: str) -> None:
+    name = "memsvc." + adapter.replace("/", ".")
+    named: set[str] = set()
+    for path, tree in modules().items():
+        found = {n for n, _ in imports(tree)}
+        roots = {n.split(".")[0] for n in found} & FRAMEWORKS[adapter]
+        if path.removesuffix(".py").startswith(adapter):
+            named |= roots
+        else:
+            assert not roots, path
+            assert not {n for n in found if n == name or n.startswith(f"{name}.")}, path
+    assert named == FRAMEWORKS[adapter]
