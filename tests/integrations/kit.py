@@ -11,13 +11,13 @@ from memsvc.testing import prefix_breaks, violations
 from memsvc.testing.provider import Provider
 from memsvc.wire.replies import HistoryItem
 
-SMALL: dict[str, Any] = {"mode": "threshold", "threshold_tokens": 700, "keep_tokens": 150, "summary_tokens": 150}
+SMALL: dict[str, Any] = {"mode": "threshold", "threshold_tokens": 500, "keep_tokens": 120, "summary_tokens": 150}
 FERRY = "Order 4711: the ferry to Vila Nova de Gaia leaves at 09:40 and costs 12.50 EUR. " * 4
 TURNS = [
     f"Turn {i}: please use the tool for Porto."
     if i % 2 == 0
     else f"Turn {i}: I was born in {1960 + i}. " + "So be it. " * 20
-    for i in range(10)
+    for i in range(8)
 ]
 SUMMARY = "<conversation_summary>"
 

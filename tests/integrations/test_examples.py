@@ -6,46 +6,54 @@ import asyncio
 import os
 import re
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 import memsvc
+from memsvc.client import Client
 from memsvc.testing.provider import Provider
 
-for _name in ("agents", "langchain", "pydantic_ai"):
-    pytest.importorskip(_name, reason="needs the frameworks of requirements-dev.in")
+MISSING = [name for name in ("agents", "langchain_openai", "pydantic_ai") if find_spec(name) is None]
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"needs what requirements-dev.in names: {MISSING}")
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 PAGE = (ROOT / "docs" / "integrations.md").read_text(encoding="utf-8")
-ALL = "import runpy, sys\nfor path in sys.argv[1:]: runpy.run_path(path, run_name='__main__')"
-"""One process for all: most of what each takes is its imports."""
+ALL = """
+import os, runpy, sys
+for path in sys.argv[1:]:
+    if path == sys.argv[-1]:
+        del os.environ["MEMSVC_URL"]
+    runpy.run_path(path, run_name="__main__")
+"""
+"""One process for all, because most of what each takes is its imports; the last without a service."""
 
 
-async def test_examples_run(provider: Provider, tmp_path: Path) -> None:
+async def test_examples_run(provider: Provider, client: Client, address: str, tmp_path: Path) -> None:
     settings = {
         "OPENAI_BASE_URL": provider.openai_url,
         "OPENAI_API_KEY": "any",
         "OPENAI_AGENTS_DISABLE_TRACING": "1",
         "LANGSMITH_TRACING": "false",
+        "MEMSVC_URL": address,
         "PYTHONPATH": str(ROOT),
     }
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", ALL, *map(str, EXAMPLES)),
         cwd=tmp_path,
-        env={name: value for name, value in os.environ.items() if name != "MEMSVC_URL"} | settings,
+        env=os.environ | settings,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     out, wrong = await process.communicate()
     assert process.returncode == 0, wrong.decode()
     assert out.decode().count('You wrote "And by train?"') == len(EXAMPLES)
-    async with memsvc.open(f"sqlite:///{tmp_path}/memory.db") as client:
-        sessions = (await client.list_sessions()).sessions
-        assert len(sessions) == len(EXAMPLES)
-        for session in sessions:
-            assert session.messages == 4, session.session
+    async with memsvc.open(f"sqlite:///{tmp_path}/memory.db") as own:
+        for name in ("chat-agents", "chat-langchain", "chat-pydantic"):
+            session = (own if name == "chat-pydantic" else client).session(name)
+            assert (await session.get()).messages == 4, name
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

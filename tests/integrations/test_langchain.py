@@ -121,6 +121,28 @@ async def test_without_await(blocking: BlockingClient, client: Client, provider:
         wrong.invoke({"messages": [("user", "hello")]}, thread("langchain-sync"))
 
 
+async def test_agents_within_agents_and_other_models(client: Client, provider: Provider, models: Models) -> None:
+    inner = create_agent(models.openai(), middleware=[MemsvcMiddleware(client)])
+
+    @tool
+    async def ask(city: str) -> str:
+        """Ask another agent."""
+        return str((await inner.ainvoke({"messages": [("user", "A question within.")]}))["messages"][-1].text)
+
+    kept, memory = InMemorySaver(), MemsvcMiddleware(client)
+    for model in (models.openai(), models.anthropic()):
+        agent = create_agent(model, [ask], middleware=[memory], checkpointer=kept)
+        state = await agent.ainvoke({"messages": [("user", "Please use the tool.")]}, thread("langchain-nested"))
+    names = [s.session for s in (await client.list_sessions(prefix="langchain-nested")).sessions]
+    assert len(names) == 3, "the thread, and a conversation for each call of the tool"
+    rows = (await client.session("langchain-nested").history()).messages
+    assert [row.id for row in rows] == [m.id for m in state["messages"]]
+    assert {row.format for row in rows} == {"openai", "anthropic"}
+    assert {call.status for call in provider.calls} == {200}
+    with pytest.raises(ValueError, match="thread_id"):
+        await inner.ainvoke({"messages": [("user", "hello")]})
+
+
 async def test_what_an_edit_takes_out_is_cut_off_and_may_come_back(
     client: Client, provider: Provider, models: Models
 ) -> None:
@@ -155,7 +177,7 @@ async def test_what_is_new_alone_is_enough(client: Client, provider: Provider, m
 @pytest.mark.filterwarnings("ignore:RunnableWithMessageHistory")
 async def test_history_in_a_runnable(blocking: BlockingClient, client: Client) -> None:
     kept = MemsvcChatMessageHistory(blocking, "langchain-history")
-    said = RunnableLambda(lambda messages: AIMessage(f"{len(messages)} messages"))
+    said = RunnableLambda(lambda messages: AIMessage(f"Heard: {messages[-1].text[:8]}"))
     chain = RunnableWithMessageHistory(said, lambda: kept)
     for turn in range(12):
         config: Any = {"configurable": {}}

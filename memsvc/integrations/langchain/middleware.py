@@ -61,13 +61,7 @@ class MemsvcMiddleware(AgentMiddleware[Any, Any, Any]):
         return response
 
     def _mirror(self, request: ModelRequest[Any], *, here: bool) -> Mirror:
-        name = self._session_id
-        if name is None and not hasattr(self._source, "session"):
-            name = self._source.id
-        if name is None:
-            name = get_config().get("configurable", {}).get("thread_id")
-        if name is None:
-            raise ValueError("the run has no `thread_id`: give one in its config, or a session_id to MemsvcMiddleware")
+        name = self._session_id or (None if hasattr(self._source, "session") else self._source.id) or _thread()
         format: Format = "anthropic" if request.model._llm_type.startswith("anthropic") else "openai"
         key = (name, format, here)
         if key not in self._mirrors:
@@ -81,7 +75,7 @@ class MemsvcMiddleware(AgentMiddleware[Any, Any, Any]):
         given = request.messages
         said = next((i for i, m in enumerate(given) if not isinstance(m, SystemMessage)), len(given))
         system = [*([request.system_message] if request.system_message else []), *given[:said]]
-        tools = [convert_to_openai_tool(t) for t in request.tools]
+        tools = [t if isinstance(t, dict) else convert_to_openai_tool(t) for t in request.tools]
         units, owner = _units(given[said:], mirror.format)
         front = Front("\n\n".join(m.text for m in system) or None, tools)
         sent = await mirror.send(units, front)
@@ -95,6 +89,16 @@ class MemsvcMiddleware(AgentMiddleware[Any, Any, Any]):
             await mirror.add(_units(response.result, mirror.format)[0])
             for call in filter(None, map(usage_of, response.result)):
                 await mirror.report(sent, call)
+
+
+def _thread() -> str:
+    """The name for a run: its thread. An agent that a tool or a node of another runs has a conversation of its own."""
+    about = get_config().get("configurable", {})
+    thread: str | None = about.get("thread_id")
+    if thread is None:
+        raise ValueError("the run has no `thread_id`: give one in its config, or a session_id to MemsvcMiddleware")
+    within = about.get("checkpoint_ns", "").rpartition("|")[0]
+    return f"{thread}/{hashlib.sha256(within.encode()).hexdigest()[:20]}" if within else thread
 
 
 def _units(messages: Sequence[BaseMessage], format: Format) -> tuple[list[Unit], list[int]]:
