@@ -72,7 +72,7 @@ demo: $(VENV)/.run
 	@$(PY) -m memsvc demo $(ARGS)
 
 test: $(VENV)/.dev
-	@$(PY) -m pytest -n auto --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 frameworks: $(FRAMEWORKS)/.made
 	@$(FRAMEWORKS)/bin/python -m pytest tests/integrations $(ARGS)

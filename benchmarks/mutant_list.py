@@ -232,6 +232,20 @@ MUTANTS = (
         f"{SQLITE} -k hold",
     ),
     Mutant(
+        "what was held under another id stays held",
+        "stores/redis/lua/settle.lua",
+        "if ARGV[8] and let_go(KEYS, s, ARGV[8], ARGV[9]) then released = 2 end\n",
+        "",
+        f"{VALKEY} -k not_known_when",
+    ),
+    Mutant(
+        "a call that another has counted is counted again",
+        "service/budgets.py",
+        "            cost = (line.micros or 0) if booked or held is None else 0\n",
+        "            cost = line.micros or 0\n",
+        "tests/service/test_budgets.py -k reported_first",
+    ),
+    Mutant(
         "a call that may be billed is written off",
         "llm/paid.py",
         "            if failed.kind in UNSURE:\n",

@@ -12,11 +12,12 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 from anthropic import APIError, AsyncAnthropic
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from memsvc.client import Client
-from memsvc.errors import MemsvcError
+from memsvc.errors import MemsvcError, NotFound
 
 MODEL = "claude-haiku-5-5"
 SYSTEM = "You are the assistant of a small shop."
@@ -41,19 +42,23 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 app = FastAPI(lifespan=lifespan)
 
 
+@app.exception_handler(MemsvcError)
+@app.exception_handler(APIError)
+async def trouble(request: Request, wrong: MemsvcError | APIError) -> JSONResponse:
+    """What was stored stays: the next question goes on from there."""
+    unknown = isinstance(wrong, NotFound)
+    return JSONResponse(
+        {"detail": "There is no such chat." if unknown else "Try again later."}, 404 if unknown else 503
+    )
+
+
 @app.post("/chats/{chat}")
 async def say(chat: str, said: Said) -> Answer:
     session = app.state.memory.session(chat)
-    try:
-        # A session without the system prompt gets it here; with it, nothing changes.
-        await session.put(system=SYSTEM, model=MODEL)
-        stored = await session.append({"role": "user", "content": said.text}, context="anthropic")
-        reply = await app.state.claude.messages.create(model=MODEL, max_tokens=1024, **stored.context.request)
-        await session.append({"role": "assistant", "content": reply.content})
-    except MemsvcError as wrong:
-        raise HTTPException(503 if wrong.retryable else 500, wrong.detail) from wrong
-    except APIError as wrong:
-        raise HTTPException(502, wrong.message) from wrong
+    await session.put(system=SYSTEM, model=MODEL)  # gives a new session its system prompt, else changes nothing
+    stored = await session.append({"role": "user", "content": said.text}, context="anthropic")
+    reply = await app.state.claude.messages.create(model=MODEL, max_tokens=1024, **stored.context.request)
+    await session.append({"role": "assistant", "content": reply.content})
     return Answer(text="".join(block.text for block in reply.content if block.type == "text"))
 
 

@@ -29,6 +29,11 @@ settings.load_profile(os.environ.get("MEMSVC_TEST_PROFILE", "ci" if os.environ.g
 # No setting of the machine that runs the tests may reach them, nor the processes they start.
 for _name in [n for n in os.environ if n.startswith("MEMSVC_") and not n.startswith("MEMSVC_TEST_")]:
     del os.environ[_name]
+# Dozens of processes of the service are started: that each compiles all of it again would be half of their time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Hundreds of clients are made and none leaves this machine: none needs to read its certificates.
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ["SSL_CERT_DIR"] = os.path.dirname(__file__)
 
 
 def _is_near(host: object) -> bool:

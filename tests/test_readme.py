@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import json
 import os
+import queue
 import re
 import shlex
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from memsvc.config import load_config
 from memsvc.testing.provider import Provider
 
 ROOT = Path(__file__).parents[1]
@@ -29,11 +32,36 @@ def snippets(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
 
 
+@pytest.fixture(scope="module")
+def provider_url() -> Iterator[str]:
+    """The stand-in for both vendors, in a thread of its own: the snippets wait for what they call."""
+    told: queue.Queue[str] = queue.Queue()
+    over = threading.Event()
+
+    async def play() -> None:
+        async with Provider() as provider:
+            told.put(provider.url)
+            await asyncio.to_thread(over.wait)
+
+    thread = threading.Thread(target=asyncio.run, args=(play(),))
+    thread.start()
+    try:
+        yield told.get(timeout=30)
+    finally:
+        over.set()
+        thread.join()
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    """A `memsvc serve` of its own; gives its address."""
+def server(tmp_path: Path, provider_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A `memsvc serve` of its own, before that provider; gives its address."""
+    for vendor in ("ANTHROPIC", "OPENAI"):
+        monkeypatch.setenv(f"{vendor}_API_KEY", "any")
+        monkeypatch.delenv(f"{vendor}_BASE_URL", raising=False)
+    ways = {"ANTHROPIC": provider_url, "OPENAI": f"{provider_url}/v1"}
+    env = {**os.environ, **{f"MEMSVC_GATEWAY_{vendor}_URL": url for vendor, url in ways.items()}}
     command = [sys.executable, "-m", "memsvc", "serve", "--port", "0", "--store", f"sqlite:///{tmp_path}/readme.db"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         yield line.split(" serves on ")[1].split(",")[0]
@@ -41,20 +69,63 @@ def server(tmp_path: Path) -> Iterator[str]:
         assert process.wait(20) == 0
 
 
-def test_python_snippets_run(
-    server: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)  # one of them keeps a file
-    names: dict[str, object] = {}
-    blocks = snippets("python")
-    assert len(blocks) >= 5
+def run(page: str, server: str) -> dict[str, Any]:
+    """Run a page's Python snippets in order; gives the names they leave behind."""
+    names: dict[str, Any] = {}
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.M | re.S)
+    assert blocks
     for block in blocks:
-        exec(compile(block.replace(ADDRESS, server), "README.md", "exec"), names)
+        exec(compile(block.replace(ADDRESS, server), page, "exec"), names)
+    return names
+
+
+def live(server: str, session: str) -> list[str]:
+    """Who speaks in a session, in order."""
+    with urllib.request.urlopen(f"{server}/v1/sessions/{session}/history") as reply:
+        return [row["message"]["role"] for row in json.load(reply)["messages"] if not row["superseded"]]
+
+
+def test_python_snippets_run(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # one of them keeps a file
+    names = run("README.md", server)
+    assert names["reply"].content
+    names["client"].close()
+    assert live(server, "chat-1") == ["user", "assistant"]
+    assert names["turn"].context.request["messages"]
+
+
+def test_the_two_lines_are_all_that_an_sdks_quickstart_changes(
+    provider_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)[0]
+    changed = [line for line in code.splitlines() if "base_url" in line or "x-memsvc" in line]
+    assert len(changed) == 2
+    plain = "\n".join(line for line in code.splitlines() if line not in changed)
+    names: dict[str, Any] = {}
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", provider_url)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "any")
+    exec(compile(plain, "quickstart", "exec"), names)
+    names["client"].close()
+    assert names["reply"].content
+
+
+def test_the_steps_over_http_run(server: str, capsys: pytest.CaptureFixture[str]) -> None:
+    context = run("docs/http.md", server)["context"]
     assert "'ratio'" in capsys.readouterr().out
-    context = names["context"]
-    assert isinstance(context, dict)
     assert context["epoch"] >= 1
     assert "<conversation_summary>" in context["messages"][1]["content"]
+
+
+def test_the_snippets_of_the_gateway_page_run(server: str) -> None:
+    names = run("docs/gateway.md", server)
+    names["client"].close()
+    assert live(server, "chat-1") == ["user", "assistant"]
+    assert live(server, "chat-2") == ["user", "assistant", "user", "assistant"]
+    page = (ROOT / "docs" / "gateway.md").read_text(encoding="utf-8")
+    lines = [line for line in page.splitlines() if line.startswith("MEMSVC_")]
+    assert len(lines) >= 4
+    for line in lines:
+        load_config(env=dict(word.split("=", 1) for word in shlex.split(line)))
 
 
 def test_the_snippet_of_the_recall_page_runs(server: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,7 +205,7 @@ async def serving(folder: Path, env: dict[str, str]) -> AsyncIterator[tuple[str,
 
 def test_quickstart_is_short() -> None:
     code = [line for line in snippets("python")[0].splitlines() if line.strip()]
-    assert len(code) <= 9  # eight, and the import
+    assert len(code) <= 8
 
 
 def test_shell_snippets_name_real_targets(server: str) -> None:

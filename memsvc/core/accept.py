@@ -330,7 +330,8 @@ def _with_directives(draft: _Draft, parts: Parts, budget: int, count: Count) -> 
 
 
 def _clean(found: Sequence[Artifact]) -> list[Artifact]:
-    return [replace(a, text=neutralise(a.text)) for a in found]
+    cleaned = ((a, neutralise(a.text)) for a in found)
+    return [a if text == a.text else replace(a, text=text) for a, text in cleaned]
 
 
 def body_of(block: str) -> str:

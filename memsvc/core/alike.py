@@ -25,8 +25,9 @@ from memsvc.errors import InvalidRequest
 
 SIZE = 16
 """Bytes of one part of a fingerprint."""
-ASSISTANT, USER, RESULT, SYSTEM, UNKNOWN = b"a", b"u", b"t", b"s", b"?"
-"""First byte of a part: whose it is. A tool's result is the caller's, but nothing that a person said."""
+ASSISTANT, CALL, USER, RESULT, SYSTEM, UNKNOWN = b"a", b"c", b"u", b"t", b"s", b"?"
+"""First byte of a part: whose it is. A call is the assistant's and waits for a result; a tool's result is the caller's,
+but nothing that a person said."""
 
 _SPEAKERS = {"assistant": ASSISTANT, "user": USER, "system": SYSTEM}
 _PLAIN = ("function", "custom")
@@ -50,6 +51,12 @@ def fingerprint(format: Format, raw: bytes) -> bytes:
 def speakers(fingerprint: bytes) -> bytes:
     """Who speaks in a message, a byte for each of its parts."""
     return fingerprint[::SIZE]
+
+
+def has_answer(fingerprint: bytes) -> bool:
+    """Whether an assistant says or calls anything in it."""
+    said = speakers(fingerprint)
+    return ASSISTANT in said or CALL in said
 
 
 def _part(speaker: bytes, kind: bytes, *values: bytes) -> bytes:
@@ -80,7 +87,7 @@ def _parts(message: Decoded) -> Iterable[bytes]:
 def _block(block: Block, speaker: bytes) -> bytes:
     match block:
         case Call():
-            return _part(speaker, b"call", _utf8(block.id), _utf8(block.name), _arguments(block))
+            return _part(CALL, b"call", _utf8(block.id), _utf8(block.name), _arguments(block))
         case Result(kind=kind) if kind in _PLAIN:
             return _part(RESULT, b"result", _utf8(block.call_id), b"!" if block.is_error else b"", _content(block))
         case Result():

@@ -17,7 +17,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Literal
 
-from memsvc.core.alike import ASSISTANT, RESULT, SIZE, USER, speakers
+from memsvc.core.alike import ASSISTANT, CALL, RESULT, SIZE, USER, has_answer, speakers
 
 Mode = Literal["auto", "full", "new"]
 """`full`: a list is the whole conversation. `new`: it is what is new. `auto`: whatever fits."""
@@ -48,19 +48,24 @@ class Plan:
         kept: so many of its messages are in the log (or say nothing); those after them are to be appended.
         truncate: supersede what is live after this seq (0 = all); None = nothing.
         matched: parts of the list, from its first on, that the log has where the list continues.
+        apart: it is another conversation that has begun: nothing of the log is proven to be given up for it.
     """
 
     kind: Kind
     kept: int
     truncate: int | None = None
     matched: int = 0
+    apart: bool = False
 
 
-def plan(live: Live, incoming: Sequence[bytes], mode: Mode = "auto", *, resends: bool = False) -> Plan:
+def plan(
+    live: Live, incoming: Sequence[bytes], mode: Mode = "auto", *, resends: bool = False, busy: bool = False
+) -> Plan:
     """Align `incoming` (fingerprints) with a session's live messages.
 
     `resends`: who writes to this session is known to send the whole conversation. It settles what a list means that
-    begins like the log but has no answer in it."""
+    begins like the log but has no answer in it, and, where the session is `busy` with a call, what one means that has
+    nothing of it: that client would not go on before it has its answer."""
     log, sent = _Run(live.prints), _Run(_forgiven(live, incoming))
     if mode == "new":
         return _only_new(log, sent)
@@ -71,7 +76,7 @@ def plan(live: Live, incoming: Sequence[bytes], mode: Mode = "auto", *, resends:
         return _cut(live, log, sent, 0, front)
     if front and resends:
         return _cut(live, log, sent, 0, front)
-    return _best(live, log, sent, front)
+    return _best(live, log, sent, front, resends and busy)
 
 
 def superseded_again(live: Live, incoming: Sequence[bytes], found: Plan, beyond: int = 0) -> bool:
@@ -82,13 +87,13 @@ def superseded_again(live: Live, incoming: Sequence[bytes], found: Plan, beyond:
     for seq, print_ in live.superseded:
         if seq > (found.truncate or 0) and print_ and text.startswith(print_, at):
             at += len(print_)
-    return ASSISTANT in speakers(text[begin:at])
+    return has_answer(text[begin:at])
 
 
 def answered_only(live: Live, seq: int) -> bool:
     """Whether nothing but what an assistant said is live after a message."""
     after = live.prints[bisect_right(live.seqs, seq) :]
-    return not speakers(b"".join(after)).strip(ASSISTANT)
+    return not speakers(b"".join(after)).strip(ASSISTANT + CALL)
 
 
 class _Run:
@@ -151,7 +156,7 @@ def _edge(log: _Run, sent: _Run, start: int, length: int) -> int:
 
 def _only_new(log: _Run, sent: _Run) -> Plan:
     start = log.end - sent.end
-    again = start in log.edges and log.text.endswith(sent.text) and ASSISTANT not in speakers(sent.text[-SIZE:])
+    again = start in log.edges and log.text.endswith(sent.text) and not has_answer(sent.text[-SIZE:])
     if again:
         return _onward(log, sent, start, "new")
     return Plan("new" if sent.prints else "nothing", 0)
@@ -169,18 +174,20 @@ def _cut(live: Live, log: _Run, sent: _Run, start: int, edge: int) -> Plan:
     """The list has the log from `start` on, parts from it after `edge` bytes, and what the log has then goes."""
     last = log.upto(start + edge)
     rest = speakers(log.text[start + edge :])
-    again = edge == sent.end and not rest.strip(ASSISTANT + RESULT)
+    again = edge == sent.end and not rest.strip(ASSISTANT + CALL + RESULT)
     truncate = live.seqs[last - 1] if last else 0
     return Plan("regenerated" if again else "edited", sent.upto(edge), truncate, edge // SIZE)
 
 
-def _best(live: Live, log: _Run, sent: _Run, front: int) -> Plan:
+def _best(live: Live, log: _Run, sent: _Run, front: int, busy: bool) -> Plan:
     """Without knowing what kind of client it is: the reading that more of the list speaks for."""
-    asks = ASSISTANT not in speakers(sent.text)
+    asks = not has_answer(sent.text)
     runs = _runs(log, sent)
     ending = max((edge for start, edge in runs if start + edge == log.end), default=0)
     if ending and ending >= front:
         return _onward(log, sent, log.end - ending, "window")
+    if asks and not front and (busy or _waits(log, sent)):
+        return Plan("edited", 0, 0, 0, apart=True)
     if asks and (not front or USER in speakers(log.text[front:])):
         return Plan("new", 0)  # it has nothing of what the log has, or no more than how it begins
     proven = [(edge, start) for start, edge in runs if edge > front and _is_talk(sent.text[:edge])]
@@ -188,10 +195,14 @@ def _best(live: Live, log: _Run, sent: _Run, front: int) -> Plan:
     return _cut(live, log, sent, start, edge)
 
 
+def _waits(log: _Run, sent: _Run) -> bool:
+    """Whether the log ends with a call, and the list has no result: nobody goes on with it like that."""
+    return log.text[-SIZE:][:1] == CALL and RESULT not in speakers(sent.text)
+
+
 def _is_talk(text: bytes) -> bool:
     """Whether there is more than a word that may have been said twice: an answer, and what it answers."""
-    said = speakers(text)
-    return ASSISTANT in said and len(said) > said.count(ASSISTANT)
+    return has_answer(text) and bool(speakers(text).strip(ASSISTANT + CALL))
 
 
 def _runs(log: _Run, sent: _Run) -> list[tuple[int, int]]:

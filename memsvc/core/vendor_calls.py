@@ -194,7 +194,9 @@ def _conversation(api: Api, parts: Mapping[str, bytes]) -> list[bytes]:
         return [obj([("role", b'"user"'), ("content", raw)])]
     if raw is None:
         raise InvalidRequest(f"`{name}` is missing; send the messages as the vendor's API takes them.", field=name)
-    return items_or_refuse(raw, name)
+    if not raw.startswith(b"["):
+        raise InvalidRequest(f"`{name}` must be a list, as the vendor's API takes it.", field=name)
+    return items(raw)  # what is no message is noticed when it is read as one
 
 
 def items_or_refuse(raw: bytes, name: str) -> list[bytes]:
@@ -214,6 +216,8 @@ def _parted(api: Api, listed: Sequence[bytes]) -> tuple[list[bytes], Sequence[by
         if b'"system"' not in raw and b'"developer"' not in raw:
             break
         message = orjson.loads(raw)
+        if not isinstance(message, dict):
+            break
         plain = isinstance(message.get("content"), str | list) and message.get("type", "message") == "message"
         if message.get("role") not in _SYSTEM_ROLES or not plain:
             break

@@ -37,11 +37,11 @@ class Router:
         self._models = {vendor: _of(vendor, models) or DEFAULTS[vendor] for vendor in DEFAULTS}
         self._clock = clock
 
-    def order(self, call: VendorCall, vendor: Vendor, head: Session | None) -> list[str]:
+    def order(self, call: VendorCall, vendor: Vendor, head: Session | None, ttl_s: float) -> list[str]:
         """Models to be asked, the best fit first and cheaper ones after it, for budgets that do not reach.
 
         In a session a dearer model is chosen where a request asks for it; a cheaper one only once the provider's
-        cache, which no other model reads, has expired."""
+        cache, which no other model reads, has expired: after `ttl_s`."""
         if call.model != AUTO:
             return [call.model]
         models = self._models[vendor]
@@ -50,7 +50,6 @@ class Router:
         held = next((t for t in TIERS if present in models.get(t, ())), None)
         if present is None or held is None or head is None:
             return chain(tier, models)
-        ttl_s = 3600 if head.settings.policy and b'"1h"' in head.settings.policy else 300
         warm = self._clock() - head.updated_at < ttl_s
         if TIERS.index(held) == TIERS.index(tier) or (warm and TIERS.index(held) > TIERS.index(tier)):
             return list(dict.fromkeys([present, *chain(held, models)]))

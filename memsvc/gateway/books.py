@@ -10,8 +10,10 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from memsvc.core.model import Key
+from memsvc.core import policy as rules
+from memsvc.core.model import Key, Session
 from memsvc.core.money import OWN, Line, Usage
+from memsvc.core.vendor_calls import VendorCall
 from memsvc.errors import InvalidRequest, MemsvcError
 from memsvc.ports import Prices
 from memsvc.service.budgets import Purse
@@ -63,23 +65,23 @@ class Books:
         await self._purse.hold(line, most_micros=None, since=now)
         return Held(line, None if micros is None else micros / MICROS)
 
-    async def book(self, held: Held, id: str | None, model: str | None, usage: Usage) -> bool:
-        """Book what a held call came to, beside its worst case: too much for a moment, never too little. False where
-        that failed, so that the worst case must stay."""
+    async def settle(self, held: Held, id: str | None, model: str | None, usage: Usage) -> bool:
+        """Let what a call came to take the place of its worst case; False where that failed, and it stays: too much,
+        never too little."""
         line = held.line
         name = model or line.model
         micros = await self._micros(line.provider, name, usage, line.at)
         done = replace(line, id=id or line.id, model=name, usage=usage, micros=micros, held=False)
         try:
-            await self._purse.book(done)
+            await self._purse.settle(done, held=line.id)
         except MemsvcError:
             return False
         return True
 
     async def drop(self, held: Held) -> None:
-        """Take a worst case out: the call was refused and nobody bills for it, or it is booked as what it was."""
-        with contextlib.suppress(MemsvcError):  # else it stays
-            await self._purse.release(held.line)
+        """The call was refused, and nobody bills for it."""
+        with contextlib.suppress(MemsvcError):  # else the worst case stays
+            await self._purse.release(held.line.key, held.line.id)
 
     async def price(self, provider: str, model: str, usage: Usage) -> float | None:
         """What a call costs, in dollars; None = unknown."""
@@ -104,3 +106,13 @@ def guessed_tokens(body: bytes) -> int:
     """Provider tokens that a body may come to at most."""
     images = _BASE64.findall(body)
     return math.ceil((len(body) - sum(map(len, images))) / BYTES_PER_TOKEN) + IMAGE_TOKENS * len(images)
+
+
+def guessed_before(head: Session, call: VendorCall) -> int:
+    """Provider tokens of a session's next context before it is known what of a call's messages is new: those beyond
+    what is there, or all where they are fewer."""
+    there = head.messages if len(call.messages) > head.messages else 0
+    front = (call.system or b"") + (call.tools or b"")
+    new = guessed_tokens(b"".join(call.messages[there:]))
+    told = guessed_tokens(front) if len(front) > 3 * head.fixed_tokens else 0
+    return rules.expected(head) + new + told

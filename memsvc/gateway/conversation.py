@@ -26,6 +26,8 @@ from memsvc.service.requests import CompactRequest, ContextRequest, PutRequest, 
 
 REPAIR_WAIT_MS = 30_000
 """So long a call waits for the compaction without which the provider would not take it."""
+SHORT_S, LONG_S = 300.0, 3_600.0
+"""Lifetimes of Anthropic's caches."""
 INCOMPLETE = "incomplete"
 """What stands as `stop_reason` in a stored reply that broke off; no context shows it."""
 T = TypeVar("T")
@@ -102,6 +104,10 @@ class Conversations:
         """The session's header, if there is one."""
         return await self._store.head(key)
 
+    def ttl_s(self, head: Session) -> float:
+        """Seconds for which a provider keeps a session's prompt in its cache."""
+        return LONG_S if self._memory.limits(head).cache_ttl == "1h" else SHORT_S
+
     async def begin(self, start: Start, call: VendorCall, model: str) -> Turn:
         """Bring a session up to date with a call. Raises what an append and a fetch raise."""
         head, key = start.head, start.key
@@ -165,14 +171,13 @@ class Conversations:
         if causes[0] == "edited":
             kept = head.fixed_tokens
         lost = max(0, rules.expected(head) - rules.provider_tokens(kept, head.factor))
-        ttl = 3600 if head.settings.policy and b'"1h"' in head.settings.policy else 300
-        warm = self._clock() - head.updated_at < ttl
+        warm = self._clock() - head.updated_at < self.ttl_s(head)
         return Break(causes[0], lost if warm else 0)
 
     async def _turn(self, taken: Taken, call: VendorCall, broken: Break | None) -> Turn:
         key = taken.key
         rendered = await self._memory.context(key, ContextRequest(call.format))
-        head = await self._head(key)
+        head = rendered.session
         context = {k: bytes(v) for k, v in _DOCUMENT.decode(rendered.body).items()}
         tokens = orjson.loads(context["tokens"])
         return Turn(
@@ -184,7 +189,7 @@ class Conversations:
             size=max(rules.expected(head), rules.provider_tokens(tokens["context"], head.factor)),
             saved=max(0, tokens["full"] - tokens["context"]),
             broken=broken,
-            long=head.settings.policy is not None and b'"1h"' in head.settings.policy,
+            long=self.ttl_s(head) > SHORT_S,
         )
 
 

@@ -49,7 +49,6 @@ class Finish:
         self._books = books
         self._counter = counter
         self._tell = tell
-        self._releasing: set[asyncio.Task[None]] = set()
 
     async def whole(self, order: Order, body: bytes) -> Done:
         """A reply that came in one piece."""
@@ -60,11 +59,6 @@ class Finish:
         report = self._report(order, heard)
         stored, usd = await asyncio.gather(self._stored(order, heard), self._booked(order, report))
         return Done(usd, stored, heard.stop)
-
-    async def settled(self) -> None:
-        """Wait until the books have no worst case of a call whose cost is known."""
-        while self._releasing:
-            await asyncio.wait(self._releasing)
 
     async def _stored(self, order: Order, heard: Heard) -> bool:
         turn = order.turn
@@ -86,7 +80,6 @@ class Finish:
         used = reports.read(report.usage, report.provider).usage
         if not await self._taken(order, held, report, used):
             return held.usd  # the worst case stays: too much, never too little
-        self._release(held)
         return await self._books.price(order.upstream.provider, report.model or order.model, used)
 
     async def _taken(self, order: Order, held: Held, report: UsageRequest, used: Usage) -> bool:
@@ -99,12 +92,7 @@ class Finish:
                 pass  # the session was deleted meanwhile
             except MemsvcError:
                 return False
-        return await self._books.book(held, report.id, report.model, used)
-
-    def _release(self, held: Held) -> None:
-        task = asyncio.create_task(self._books.drop(held))
-        self._releasing.add(task)
-        task.add_done_callback(self._releasing.discard)
+        return await self._books.settle(held, report.id, report.model, used)
 
     async def headers(self, order: Order, done: Done | None) -> dict[str, str]:
         """What the reply's headers say; `done` None = it is still to come, or was refused."""
@@ -161,6 +149,7 @@ class Finish:
             model=heard.model if order.upstream.own else _priced(heard.model, order.model),
             revision=order.turn.revision if order.turn is not None and heard.complete else None,
             feature=order.wishes.feature,
+            held=order.held.line.id,
         )
 
     def _rounded_up(self, order: Order, heard: Heard, usage: dict[str, Any]) -> dict[str, Any]:

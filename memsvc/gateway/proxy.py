@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 from collections.abc import Mapping
@@ -16,8 +17,8 @@ from memsvc.core.vendor_calls import AUTO, Api, VendorCall
 from memsvc.errors import BudgetExceeded, InvalidRequest, MemsvcError, NotFound
 from memsvc.gateway import relay
 from memsvc.gateway.auto import Router
-from memsvc.gateway.books import Books, Held, guessed_tokens, worst
-from memsvc.gateway.conversation import Conversations, Start, Turn
+from memsvc.gateway.books import Books, Held, guessed_before, guessed_tokens, worst
+from memsvc.gateway.conversation import SHORT_S, Conversations, Start, Turn
 from memsvc.gateway.finish import Finish
 from memsvc.gateway.refusals import Repair, repair_for
 from memsvc.gateway.upstream import PATHS, STORED, VIA, Connections, Upstream, no_key, onward, sent_key
@@ -63,8 +64,10 @@ class Order:
     Attributes:
         model: that it goes to.
         limit: the most tokens of its reply; None = the model's own limit.
+        long: what it writes to the provider's cache may have the longer lifetime.
         members: what is exchanged in the body whatever the conversation is.
         repaired: what was repaired of it.
+        refused: by a budget, the last time that it was asked.
     """
 
     tenant: str
@@ -75,10 +78,12 @@ class Order:
     model: str
     query: str = ""
     limit: int | None = None
+    long: bool = False
     members: dict[str, bytes | None] = field(default_factory=dict)
     turn: Turn | None = None
     held: Held | None = None
     repaired: list[Repair] = field(default_factory=list)
+    refused: BudgetExceeded | None = None
 
 
 class Gateway:
@@ -140,11 +145,6 @@ class Gateway:
     async def close(self) -> None:
         """Let go of connections."""
         await self._connections.close()
-        await self._finish.settled()
-
-    async def settled(self) -> None:
-        """Wait until every call that has ended stands in the books as what it was."""
-        await self._finish.settled()
 
     async def _key(self, request: web.Request, upstream: Upstream, tenant: str, *, ours: bool) -> str | None:
         """The stored key to call with; None = the caller's own goes on."""
@@ -165,31 +165,62 @@ class Gateway:
         call, asked = order.call, order.wishes
         key = Key(order.tenant, asked.session or NOBODY)
         head = await self._conversations.head(key) if asked.session is not None else None
-        models = self._router.order(call, order.upstream.vendor, head)
+        ttl_s = self._conversations.ttl_s(head) if head is not None else SHORT_S
+        models = self._router.order(call, order.upstream.vendor, head, ttl_s)
+        order.long = ttl_s > SHORT_S or call.long_marks
         cap = self._ways.cap(asked.feature)
         order.members, order.limit = vendor_calls.capped(call, cap, older=order.upstream.old_names)
         order.model = models[0]
-        if asked.session is not None:
-            start = Start(key, head, asked.history, flight)
-            order.turn = await self._conversations.begin(start, call, order.model)
-        for model in models:
-            if model != order.model and order.turn is not None:
-                order.turn = await self._conversations.moved(order.turn, call, model)
+        if asked.session is None:
+            held = await self._tried(order, guessed_tokens(b"".join(call.parts.values())))
+        else:
+            held = await self._begun(order, Start(key, head, asked.history, flight))
+        for model in models[1:]:
+            if held is not None:
+                break
             order.model = model
-            try:
-                await self._hold(order)
-                return
-            except BudgetExceeded:
-                if model == models[-1]:
-                    raise
+            if order.turn is not None:
+                order.turn = await self._conversations.moved(order.turn, call, model)
+            held = await self._tried(order, self._size(order))
+        if held is None:
+            raise order.refused or BudgetExceeded("the tenant's budget is used up")
 
-    async def _hold(self, order: Order) -> None:
+    async def _begun(self, order: Order, start: Start) -> Held | None:
+        """Bring the session up to date, and hold the call beside it where its size can be told before."""
+        begin = self._conversations.begin(start, order.call, order.model)
+        if start.head is None:
+            order.turn = await begin
+            return await self._tried(order, self._size(order))
+        before = guessed_before(start.head, order.call)
+        turn, held = await asyncio.gather(begin, self._tried(order, before, start.key), return_exceptions=True)
+        for failed in (turn, held):
+            if isinstance(failed, BaseException):
+                if isinstance(held, Held):
+                    await self._books.drop(held)
+                raise failed
+        assert isinstance(turn, Turn)
+        order.turn = turn
+        if isinstance(held, Held) and (turn.size > before or turn.key != start.key):
+            await self._books.drop(held)  # another line of the conversation, or more than was seen
+            held = await self._tried(order, turn.size)
+        return held if isinstance(held, Held) else None
+
+    async def _tried(self, order: Order, size: int, key: Key | None = None) -> Held | None:
+        """The held call; None where a budget refuses it (which `order.refused` says)."""
         turn = order.turn
-        size = turn.size if turn is not None else guessed_tokens(b"".join(order.call.parts.values()))
-        most = worst(size, order.limit, long=turn is not None and turn.long)
-        key = turn.key if turn is not None else Key(order.tenant, NOBODY)
-        provider = order.upstream.provider
-        order.held = await self._books.hold(key, order.wishes.feature, provider, order.model, most)
+        key = key or (turn.key if turn is not None else Key(order.tenant, NOBODY))
+        most = worst(size, order.limit, long=order.long)
+        try:
+            held = await self._books.hold(key, order.wishes.feature, order.upstream.provider, order.model, most)
+        except BudgetExceeded as refused:
+            order.refused = refused
+            return None
+        order.held = held
+        return held
+
+    def _size(self, order: Order) -> int:
+        assert order.turn is not None or not order.call.messages
+        return order.turn.size if order.turn is not None else 0
 
     async def _call(self, order: Order, request: web.Request) -> web.StreamResponse:
         assert order.held is not None, "no call is made that is not held"
@@ -215,7 +246,8 @@ class Gateway:
         assert order.turn is not None
         order.repaired.append("context_overflow")
         order.turn = await self._conversations.regenerated(order.turn, order.call)
-        await self._hold(order)
+        if await self._tried(order, self._size(order)) is None:
+            raise order.refused or BudgetExceeded("the tenant's budget is used up")
         return await self._call(order, request)
 
     async def _sent(self, order: Order) -> tuple[aiohttp.ClientResponse, bytes | None]:

@@ -215,13 +215,15 @@ class Holds(Protocol):
         booked already. NotFound where the key names a session (it is not empty) that is gone."""
         ...
 
-    async def settle(self, line: Line) -> None:
-        """What a held call came to takes the place of its worst case; booked too where no such line is held."""
+    async def settle(self, line: Line, *, held: str | None = None) -> bool:
+        """What a held call came to takes the place of its worst case; booked too where no such line is held.
+        `held` is the id under which the worst case was booked, where the call got `line.id` only after: that
+        line goes, in the same step where both lie together, else after the booking. False, and nothing is
+        booked, where `line.id` is in the books already and not held."""
         ...
 
-    async def release(self, line: Line) -> None:
-        """Take a held line out of the books: its call was not billed, or is booked under another id. Nothing where no
-        such line is held: a settled one stays."""
+    async def release(self, key: Key, id: str) -> bool:
+        """Take the line of a held call that was not billed off the books. False, and no change, if none is held."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+import msgspec
 from aiohttp import web
 
 from memsvc.core.access import Caller
@@ -54,10 +55,8 @@ class Doors:
     def _called(self, api: Api) -> Work:
         async def work(request: web.Request, caller: Caller) -> web.StreamResponse:
             raw = await self._bodies.read(request)
-            if not isinstance(parse(raw), dict):
-                raise InvalidRequest("The body must be a JSON object, as the vendor's API takes it.", field="body")
             ours = taken(request.headers, caller)
-            return await self._gateway.answer(request, api, caller.tenant, members(raw), ours=ours)
+            return await self._gateway.answer(request, api, caller.tenant, _members(raw), ours=ours)
 
         return work
 
@@ -77,6 +76,18 @@ class Doors:
             return _refused(failure, api, request_id)
 
         return self._border.watched(path, named, refuse)
+
+
+def _members(raw: bytes) -> dict[str, bytes]:
+    """The members of a body. Of a whole history each message is parsed once, not once a turn: only what is wrong is
+    looked at closely here. Raises InvalidRequest."""
+    try:
+        return members(raw)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    if not isinstance(parse(raw), dict):
+        raise InvalidRequest("The body must be a JSON object, as the vendor's API takes it.", field="body")
+    return members(raw)
 
 
 def _refused(failure: MemsvcError, api: Api, request_id: str) -> web.Response:

@@ -23,7 +23,9 @@ from memsvc.ports import Log
 MARK = "memsvc_branch"
 """Member of a branch's metadata."""
 
-_FIRST = 2
+FIRST = 2
+"""Number of the first branch: the session itself counts as one."""
+
 _AT_ONCE, _MOST_AT_ONCE = 4, 64
 """Names that are tried at once. Some may be free, where a branch was deleted; after so many in a row there are none."""
 _LONGEST_NAME = 200
@@ -53,10 +55,11 @@ def is_branch(session: Session, main: Session) -> bool:
     return bool(_metadata(session).get(MARK) == _mark(main, session.key.session))
 
 
-async def branches(log: Log, main: Session) -> tuple[list[Session], int]:
-    """A session's branches, newest activity first; and a number that is free for the next one."""
+async def branches(log: Log, main: Session, number: int = FIRST) -> tuple[list[Session], int]:
+    """A session's branches from a number on; and one that is free for the next. First those that came to more than a
+    question and its answer, each kind by its newest activity."""
     found: list[Session] = []
-    number, count, free = _FIRST, _AT_ONCE, 0
+    count, free = _AT_ONCE, 0
     while True:
         keys = [branch_key(main.key, n) for n in range(number, number + count)]
         heads = await asyncio.gather(*(log.head(key) for key in keys))
@@ -64,7 +67,7 @@ async def branches(log: Log, main: Session) -> tuple[list[Session], int]:
         if not free and None in heads:
             free = number + heads.index(None)
         if heads.count(None) == count:
-            return sorted(found, key=lambda s: (s.updated_at, s.uid), reverse=True), free
+            return sorted(found, key=lambda s: (s.messages > 2, s.updated_at, s.uid), reverse=True), free
         number, count = number + count, min(count * 2, _MOST_AT_ONCE)
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from memsvc.core.budgets import Budget, Counted, Reached, Spending, concerning, in_force, passed, renews_at
+from memsvc.core.model import Key
 from memsvc.core.money import Line
 from memsvc.errors import BudgetExceeded, NotFound
 from memsvc.observe import BudgetReached, Sink, Unpriced
@@ -70,19 +71,25 @@ class Purse:
             await self._store.count(back)
         return booked
 
-    async def settle(self, line: Line) -> None:
-        """`Ledger.settle`."""
-        await self._store.settle(line)
-        held = self._held.pop((line.key.tenant, line.id), None)
-        if held is not None:
-            await self._store.count(replace(held, micros=(line.micros or 0) - held.micros))
+    async def settle(self, line: Line, *, held: str | None = None) -> bool:
+        """`Ledger.settle`. Of a call that somebody else has booked, and counted, the whole worst case is given back;
+        of one whose settling failed nothing is: it may be in the books, where a repetition finds it as another's."""
+        worst = self._held.pop((line.key.tenant, held or line.id), None)
+        booked = await self._store.settle(line, held=held)
+        if booked and line.micros is None:
+            self._unpriced(line)
+        if worst is not None:
+            cost = (line.micros or 0) if booked or held is None else 0
+            await self._store.count(replace(worst, micros=cost - worst.micros))
+        return booked
 
-    async def release(self, line: Line) -> None:
+    async def release(self, key: Key, id: str) -> bool:
         """`Ledger.release`."""
-        await self._store.release(line)
-        held = self._held.pop((line.key.tenant, line.id), None)
-        if held is not None:
-            await self._store.count(replace(held, micros=-held.micros))
+        released = await self._store.release(key, id)
+        worst = self._held.pop((key.tenant, id), None) if released else None
+        if worst is not None:
+            await self._store.count(replace(worst, micros=-worst.micros))
+        return released
 
     async def book(self, line: Line) -> bool:
         """`Ledger.book`: a call that was made is booked whatever the budgets say."""

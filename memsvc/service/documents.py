@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -22,16 +23,25 @@ NO_SAVING: Saving = (None, None)
 
 def overrides(session: Session) -> dict[str, Any]:
     """The policy members that the caller set."""
-    raw = session.settings.policy
-    value = orjson.loads(raw) if raw else {}
+    return _overrides(session.settings.policy)
+
+
+def _overrides(policy: bytes | None) -> dict[str, Any]:
+    value = orjson.loads(policy) if policy else {}
     assert isinstance(value, dict), "checked when it was set"
     return value
 
 
 def limits(session: Session, defaults: Policy) -> Policy:
     """The policy as it applies to a session: its own values over the service's, clamped."""
-    policy = rules.resolve(defaults, overrides(session), session.settings.model)
-    return rules.effective(policy, session, session.settings.model)
+    settings = session.settings
+    return rules.effective(_resolved(defaults, settings.policy, settings.model), session, settings.model)
+
+
+@lru_cache(1_024)
+def _resolved(defaults: Policy, policy: bytes | None, model: str | None) -> Policy:
+    """Asked several times for each call of the API; few policies and models occur."""
+    return rules.resolve(defaults, _overrides(policy), model)
 
 
 def session_document(session: Session, defaults: Policy, saving: Saving = NO_SAVING) -> dict[str, Any]:

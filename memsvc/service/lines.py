@@ -19,13 +19,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakValueDictionary
 
-from memsvc.core.alike import ASSISTANT, UNKNOWN, fingerprint, speakers
+from memsvc.core.alike import UNKNOWN, fingerprint, has_answer, speakers
 from memsvc.core.model import Format, Key, Session
 from memsvc.core.render import decode
 from memsvc.core.resend import Kind, Live, Mode, Plan, answered_only, plan, superseded_again
 from memsvc.errors import Conflict, NotFound
 from memsvc.ports import Store
-from memsvc.service.branches import branch_key, branches, is_branch, marker
+from memsvc.service.branches import FIRST, branch_key, branches, is_branch, marker
 from memsvc.service.known import Known, Line
 from memsvc.service.memory import Memory
 from memsvc.service.requests import AppendRequest, UsageRequest
@@ -33,7 +33,7 @@ from memsvc.service.requests import AppendRequest, UsageRequest
 TRIES = 12
 """Attempts while others write to the same session."""
 MOST_BRANCHES = 30
-"""Branches of a session that are looked at, those with the newest activity first."""
+"""Branches of a session that are looked at."""
 MOST_FAMILIES = 10_000
 """Sessions whose branches are remembered."""
 
@@ -90,6 +90,14 @@ class _Choice:
     number: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """Branches of a session that were seen, and a number behind all of them."""
+
+    known: tuple[Key, ...] = ()
+    number: int = FIRST
+
+
 class Lines:
     """Takes what clients send.
 
@@ -104,7 +112,7 @@ class Lines:
         self._known = Known(store)
         self._flying: Counter[Key] = Counter()
         self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
-        self._branches: OrderedDict[Key, list[Key]] = OrderedDict()
+        self._families: OrderedDict[Key, _Family] = OrderedDict()
 
     async def take(self, key: Key, format: Format, messages: Sequence[bytes], *, mode: Mode = "auto") -> Taken:
         """Store what is new of `messages`, the client's list without a leading system message; durable when it
@@ -136,7 +144,7 @@ class Lines:
                 del self._flying[key]
 
     async def branches(self, key: Key) -> list[Key]:
-        """The branches of a session, newest activity first. Raises NotFound."""
+        """The branches of a session. Raises NotFound."""
         return [s.key for s in (await branches(self._store, await self._main(key)))[0]]
 
     async def delete(self, key: Key) -> None:
@@ -201,7 +209,8 @@ class Lines:
     # --- which line ------------------------------------------------------------
 
     def _plan(self, line: Line, asked: Asked) -> Plan:
-        return plan(line.live, line.unsystem(asked.prints), asked.mode, resends=line.resends)
+        busy = self._flying[line.key] > 0
+        return plan(line.live, line.unsystem(asked.prints), asked.mode, resends=line.resends, busy=busy)
 
     async def _choose(self, main: Line, asked: Asked) -> _Choice:
         """The line that the messages agree with furthest; one that they have all of comes before all others."""
@@ -209,15 +218,19 @@ class Lines:
         _learn(main, found, asked)
         if found.truncate is None or main.session is None:
             return _Choice(main, found, [main])
-        choice = await self._best(main.session, self._branches.get(main.key, ()), asked)
+        family = self._families.get(main.key, _Family())
+        choice = await self._best(main.session, family.known, asked)
         if choice.plan.truncate is None:
             return choice
-        known, number = await branches(self._store, main.session)
-        self._remember(main.key, [s.key for s in known[:MOST_BRANCHES]])
-        return replace(await self._best(main.session, self._branches[main.key], asked), number=number)
+        # What has just begun is in no branch that was seen already; anything else may be in any.
+        start = family.number if choice.plan.apart else FIRST
+        found_now, number = await branches(self._store, main.session, start)
+        keys = (*(s.key for s in found_now), *(family.known if choice.plan.apart else ()))
+        family = self._remember(main.key, keys, number)
+        return replace(await self._best(main.session, family.known, asked), number=number)
 
     async def _best(self, main: Session, keys: Sequence[Key], asked: Asked) -> _Choice:
-        lines = [await self._known.get(key) for key in (main.key, *keys)]
+        lines = await asyncio.gather(*(self._known.get(key) for key in (main.key, *keys)))
         lines[1:] = [line for line in lines[1:] if line.session is not None and is_branch(line.session, main)]
         ranked = [(_rank(line, found := self._plan(line, asked), not i), i, found) for i, line in enumerate(lines)]
         _, i, found = max(ranked, key=lambda one: one[0])
@@ -226,7 +239,7 @@ class Lines:
     def _to_be_spared(self, choice: _Choice, asked: Asked) -> bool:
         """Whether others go on with what would be cut off: a call in flight, or the client whose messages had taken
         the place of those that this one goes on from."""
-        if self._flying[choice.line.key]:
+        if choice.plan.apart or self._flying[choice.line.key]:
             return True
         prints = choice.line.unsystem(asked.prints)
         known = choice.plan.matched
@@ -235,14 +248,16 @@ class Lines:
     async def _fork(self, main: Session, source: Key, after: int, number: int) -> Line:
         key = branch_key(main.key, number)
         await self._memory.fork(source, key.session, after, dress=marker(main, key.session))
-        self._remember(main.key, [key, *self._branches.get(main.key, ())])
+        family = self._families.get(main.key, _Family())
+        self._remember(main.key, (key, *family.known), number + 1)
         return await self._known.get(key)
 
-    def _remember(self, main: Key, found: list[Key]) -> None:
-        self._branches[main] = found
-        self._branches.move_to_end(main)
-        while len(self._branches) > MOST_FAMILIES:
-            self._branches.popitem(last=False)
+    def _remember(self, main: Key, known: Sequence[Key], number: int) -> _Family:
+        family = self._families[main] = _Family(tuple(known[:MOST_BRANCHES]), number)
+        self._families.move_to_end(main)
+        while len(self._families) > MOST_FAMILIES:
+            self._families.popitem(last=False)
+        return family
 
     async def _main(self, key: Key) -> Session:
         head = await self._store.head(key)
@@ -286,7 +301,7 @@ def _learn(line: Line, found: Plan, asked: Asked) -> None:
     """What a request tells of how its client goes about it."""
     if asked.mode != "auto" or not line.seqs:
         return
-    if found.kind in ("resent", "nothing") and ASSISTANT in speakers(b"".join(asked.prints)):
+    if found.kind in ("resent", "nothing") and has_answer(b"".join(asked.prints)):
         line.resends = True
     elif found.kind in ("new", "window"):
         line.resends = False

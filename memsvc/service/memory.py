@@ -266,6 +266,10 @@ class Memory:
         forget = self._views.forget
         return {"deleted": await purge(self._store, tenant, since, now=self._clock(), forget=forget)}
 
+    def limits(self, session: Session) -> Policy:
+        """The policy as it applies to a session."""
+        return self._views.limits(session)
+
     async def count(self, request: CountRequest) -> dict[str, Any]:
         """Raw tokens of messages, system prompt and tools, and what the provider may count."""
         return await self._inbox.count(request)
@@ -309,7 +313,7 @@ class Memory:
         limits = held.limits  # the service's defaults may differ from those of its last start
         style = f"{held.view.style.target}.{request.marks}.{limits.cache_ttl}.{limits.placement}"
         asked = f"{style}.{request.max_tokens or 0}"
-        held.answer = Rendered(held.render(), f'"{born}.{session.revision}.{asked}.{RENDERER}"')
+        held.answer = Rendered(held.render(), f'"{born}.{session.revision}.{asked}.{RENDERER}"', session)
         held.answered = (session.revision, request.max_tokens)
         return held.answer
 

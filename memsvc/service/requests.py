@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from memsvc.core.model import Format
+from memsvc.core.model import Format, Session
 
 Marks = Literal["auto", "none"]
 """`auto` = the cache marks the format can carry; `none` = the plain lists."""
@@ -38,6 +38,7 @@ class UsageRequest:
         revision: of the context that was sent; None = nothing is learnt from the report.
         feature: what the call was for.
         at: when it was made; None = now.
+        held: id under which the call's worst case was held; it is settled with this. None = nothing was held.
         where: path of `usage` in the caller's request, for errors.
     """
 
@@ -48,6 +49,7 @@ class UsageRequest:
     revision: int | None = None
     feature: str = "chat"
     at: float | None = None
+    held: str | None = None
     where: str = "usage"
 
 
@@ -88,10 +90,17 @@ class ContextRequest:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A finished context: JSON bytes and the strong ETag (with quotes) that names them."""
+    """A finished context.
+
+    Attributes:
+        body: JSON.
+        etag: the strong ETag that names it, with quotes.
+        session: the header that it was rendered from.
+    """
 
     body: bytes
     etag: str
+    session: Session = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,10 @@ class Reports:
         if name.startswith(OWN):
             raise InvalidRequest(f"`id` begins with {OWN!r}: the service names its own calls so.", field="id")
         line = await asyncio.to_thread(self._line, session, request, report, name)  # the first loads the price list
-        booked = await self._purse.book(line)
+        if request.held is None:
+            booked = await self._purse.book(line)
+        else:
+            booked = await self._purse.settle(line, held=request.held)
         if booked and request.revision is not None and report.size is not None:
             session = await self._calibrated(session, request.revision, report.size, report.usage.cache_read)
         return {

@@ -24,6 +24,13 @@ async def check_spent(store: Store, micros: int, *, key: Key = KEY, feature: str
         assert await store.hold(probe, most_micros=most, since=0.0) is fits
 
 
+async def books(store: Store) -> tuple[int, int, int]:
+    """Of the tenant: calls, micros, calls that are held."""
+    found = await store.spent(KEY.tenant, since=0, until=10**6)
+    calls = sum(s.calls for s in found)
+    return calls, sum(s.micros for s in found), sum(s.held for s in found)
+
+
 class LedgerContract:
     """Booked once, held at the worst, never less than the bill."""
 
@@ -58,19 +65,6 @@ class LedgerContract:
         assert await store.hold(line("h", 5, key=OTHER), most_micros=75, since=0.0)
         await store.settle(line("h", 1))  # another tenant's id says nothing
         await check_spent(store, 75, key=OTHER)
-
-    async def test_law8_a_held_line_that_is_released_is_gone(self, store: Store) -> None:
-        await say(store)
-        assert await store.hold(line("h", 60), most_micros=100, since=0.0)
-        await store.release(line("h"))
-        await store.release(line("h"))
-        await store.release(line("never"))
-        await check_spent(store, 0)
-        assert sum(row.micros for row in await store.spent(KEY.tenant, since=0, until=10**6)) == 0
-        assert await store.hold(line("h", 60), most_micros=100, since=0.0), "its id is free again"
-        await store.settle(line("h", 20))
-        await store.release(line("h"))
-        await check_spent(store, 20)
 
     async def test_law8_what_is_held_counts_at_its_worst_until_it_is_settled(self, store: Store) -> None:
         await say(store)
@@ -160,6 +154,78 @@ class LedgerContract:
         for name in ("r", OWN[:-1], OWN.upper() + "x", "n" + OWN):
             assert await store.book(replace(line(), id=name, micros=1_000))
         await check_spent(store, 0)
+
+    @pytest.mark.parametrize("session", [KEY.session, ""])
+    async def test_law8_a_call_whose_id_was_not_known_when_it_was_held(self, store: Store, session: str) -> None:
+        await say(store)
+        key = Key(KEY.tenant, session)
+        call = replace(line(micros=20, key=key), id="msg_1")
+        assert await store.hold(line("h", 60, key=key), most_micros=100, since=0.0)
+        assert await books(store) == (1, 60, 1)
+        assert await store.settle(call, held=OWN + "h")
+        assert await books(store) == (1, 20, 0)
+        for report in (call, replace(call, key=Key(KEY.tenant, "second"))):
+            assert not await store.book(report), "booked once, whichever way it arrives"
+        assert not await store.settle(call, held=OWN + "h")
+        assert await books(store) == (1, 20, 0)
+        assert [one.id for one in (await store.lines(tenant=KEY.tenant))[0]] == ["msg_1"]
+        assert await store.hold(line("h", 60, key=key), most_micros=100, since=0.0), "that id is free"
+
+    async def test_law8_a_call_that_was_reported_before_it_is_settled_is_booked_once(self, store: Store) -> None:
+        await say(store)
+        for n in range(8):  # in a cluster some lie elsewhere than what is held
+            call = replace(line(micros=20), id=f"msg_{n}")
+            assert await store.hold(line(f"h{n}", 60), most_micros=None, since=0.0)
+            assert await store.book(replace(call, key=Key(KEY.tenant, f"other {n}")))
+            assert not await store.settle(call, held=f"{OWN}h{n}")
+            assert await books(store) == (n + 1, 20 * (n + 1), 0)
+        await check_spent(store, 0)
+
+    async def test_law8_of_a_report_and_a_settling_at_once_one_books_it(self, store: Store) -> None:
+        await say(store)
+        for n in range(8):
+            await store.hold(line(f"h{n}", 60), most_micros=None, since=0.0)
+        calls = [replace(line(micros=20), id=f"msg_{n}") for n in range(8)]
+        settling = [store.settle(call, held=f"{OWN}h{n}") for n, call in enumerate(calls)]
+        reports = [store.book(replace(call, key=Key(KEY.tenant, "other"))) for call in calls]
+        answers = await asyncio.gather(*settling, *reports)
+        assert [a + b for a, b in zip(answers[:8], answers[8:], strict=True)] == [1] * 8
+        assert await books(store) == (8, 160, 0)
+
+    async def test_what_was_held_under_an_id_that_nobody_knows_is_booked_all_the_same(self, store: Store) -> None:
+        assert await store.settle(replace(line(micros=20), id="msg_1"), held=OWN + "h")
+        assert await books(store) == (1, 20, 0)
+
+    @pytest.mark.parametrize("session", [KEY.session, ""])
+    async def test_a_call_that_was_not_billed_leaves_no_line(self, store: Store, session: str) -> None:
+        await say(store)
+        key = Key(KEY.tenant, session)
+        assert not await store.release(key, OWN + "h")
+        assert await store.hold(line("h", 60, key=key), most_micros=100, since=0.0)
+        assert await store.release(key, OWN + "h")
+        assert not await store.release(key, OWN + "h")
+        assert await books(store) == (0, 0, 0)
+        assert await store.lines(tenant=KEY.tenant) == ([], None)
+        await check_spent(store, 0)
+
+    async def test_law8_what_is_settled_cannot_be_released(self, store: Store) -> None:
+        await say(store)
+        assert await store.hold(line("h", 60), most_micros=None, since=0.0)
+        await store.settle(line("h", 20))
+        assert not await store.release(KEY, OWN + "h")
+        assert await store.settle(replace(line(micros=5), id="msg_1"), held=OWN + "h")
+        assert not await store.book(line("h", 20)), "its id is still taken"
+        assert await books(store) == (2, 25, 0)
+
+    async def test_what_was_held_is_released_when_its_session_is_gone(self, store: Store) -> None:
+        await say(store)
+        for name in ("a", "b"):
+            assert await store.hold(line(name, 60), most_micros=None, since=0.0)
+        await store.delete(KEY)
+        await say(store)
+        assert await store.settle(replace(line(micros=5), id="msg_1"), held=OWN + "a")
+        assert await store.release(KEY, OWN + "b")
+        assert await books(store) == (1, 5, 0)
 
     async def test_figures_of_any_size(self, store: Store) -> None:
         await say(store)

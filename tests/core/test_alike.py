@@ -11,7 +11,7 @@ from anthropic.types import Message
 from openai.types.chat import ChatCompletion
 from openai.types.responses import Response
 
-from memsvc.core.alike import SIZE, fingerprint, speakers
+from memsvc.core.alike import SIZE, fingerprint, has_answer, speakers
 from memsvc.core.model import Format
 
 Json = dict[str, Any]
@@ -169,7 +169,9 @@ def test_a_message_says_as_much_as_its_parts_in_messages_of_their_own() -> None:
     turn = of("anthropic", assistant([text("let me see"), USE]))
     assert turn == of("responses", assistant("let me see")) + of("responses", ITEM)
     assert turn == of("openai", assistant("let me see", tool_calls=[CALL]))
-    assert speakers(turn) == b"aa"
+    assert speakers(turn) == b"ac"
+    assert has_answer(turn)
+    assert not has_answer(whole)
     assert len(turn) == 2 * SIZE
 
 
@@ -234,7 +236,7 @@ DUMPS: dict[str, Callable[[Any], Json]] = {
 @pytest.mark.parametrize("dump", DUMPS)
 def test_anthropic_replies(dump: str) -> None:
     stored = of("anthropic", REPLY)
-    assert speakers(stored) == b"aaaa"
+    assert speakers(stored) == b"aaac"
     dumped = DUMPS[dump](Message.model_validate(REPLY))
     assert of("anthropic", dumped) == stored
     assert of("anthropic", assistant(dumped["content"])) == stored

@@ -93,7 +93,7 @@ def batched(market: Market, grown: int, calls: int, batch: int) -> float:
 @pytest.mark.parametrize("name", MARKETS)
 def test_a_long_conversation_costs_little_more_than_with_the_best_batches(name: str, grown: int) -> None:
     market = MARKETS[name]
-    best = min(batched(market, grown, 600, grown * n) for n in range(1, 120))
+    best = min(batched(market, grown, 600, grown * n) for n in [*range(1, 30), *range(30, 120, 4)])
     mine = metered(market, grown, 600)
     assert mine.bill <= 1.08 * best
     assert mine.compactions > 3

@@ -62,6 +62,13 @@ CASES: list[tuple[str, str, Mode, tuple[str, int, int | None]]] = [
     ("u1 a1 u2", "u2", "auto", ("nothing", 1, None)),
     ("u1 a1 u2", "u2 u3", "auto", ("window", 1, None)),
     ("u1 a1 u2 a2", "u2", "auto", ("new", 0, None)),
+    # another one's question while the log waits for a result
+    ("u1 a1+c1", "u2", "auto", ("edited", 0, 0)),
+    ("u1 c1", "t1", "auto", ("new", 0, None)),
+    ("u1 c1", "t1+u2", "auto", ("new", 0, None)),
+    ("u1 c1 c2 t1", "t2", "auto", ("new", 0, None)),
+    ("u1 c1", "u2", "new", ("new", 0, None)),
+    ("u1 a1+c1 t1", "u1", "auto", ("regenerated", 1, 10)),
     ("u1 a1", "u1", "new", ("new", 0, None)),
     ("u1 a1", "u1 a1", "new", ("new", 0, None)),
     ("u1 a1 u2", "u2", "new", ("nothing", 1, None)),
@@ -123,6 +130,7 @@ def test_cases(log: str, sent: str, mode: Mode, expected: tuple[str, int, int | 
         ("u1 a1 u1 a3", "u1 a3 u2", ("edited", 1, 10)),
         ("u1 a1 u2 a2", "u9", ("new", 0, None)),
         ("u1 a1 u2 a2", "u2 a2 u3", ("window", 2, None)),
+        ("u1 a1 u2", "u2", ("nothing", 1, None)),
     ],
 )
 def test_a_client_that_resends(log: str, sent: str, expected: tuple[str, int, int | None]) -> None:
@@ -168,6 +176,15 @@ def test_going_on_from_what_was_superseded(log: str, superseded: str, sent: str,
     found = plan(line, incoming)
     assert found.truncate is not None
     assert superseded_again(line, incoming, found) is expected
+
+
+def test_a_busy_session() -> None:
+    """A client that resends would wait for its answer: a question that has nothing of the log is another's."""
+    line = live("u1 a1 u2")
+    assert plan(line, run("u9"), resends=True, busy=True) == Plan("edited", 0, 0, 0, apart=True)
+    assert plan(line, run("u2 u9"), resends=True, busy=True).kind == "window"
+    assert plan(line, run("u9"), busy=True).kind == "new"
+    assert plan(line, run("u9"), "new", resends=True, busy=True).kind == "new"
 
 
 def test_answered_only() -> None:

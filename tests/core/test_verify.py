@@ -307,17 +307,17 @@ def test_numbers_without_one_reading_do_not_stand_in_the_way(listed: str) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["1" * 100_000, "1 " * 50_000, "a1 " * 35_000, "\"'" * 50_000, "[1 " * 35_000, "ignore " * 15_000, "- " * 50_000]
-    + ["aB" * 50_000, "a." * 50_000, "/a" * 50_000, "12:" * 35_000, "output exactly " * 7_000, "千" * 100_000]
-    + ["march 1 " * 12_000, "a is a is 1 " * 8_000, "<system " * 12_000, "“" * 100_000, "next a" * 15_000],
+    ["1" * 50_000, "1 " * 25_000, "a1 " * 17_500, "\"'" * 25_000, "[1 " * 17_500, "ignore " * 7_500, "- " * 25_000]
+    + ["aB" * 25_000, "a." * 25_000, "/a" * 25_000, "12:" * 17_500, "output exactly " * 3_500, "千" * 50_000]
+    + ["march 1 " * 6_000, "a is a is 1 " * 4_000, "<system " * 6_000, "“" * 50_000, "next a" * 7_500],
 )
 def test_the_time_grows_with_the_text_alone(text: str) -> None:
     talk = [{"role": "user", "content": text}, {"role": "assistant", "content": "Fine."}]
-    notes = GOOD.replace("- None", f"- {text[:20_000]}")
+    notes = GOOD.replace("- None", f"- {text[:10_000]}")
     start = time.process_time()
-    for body in (notes, GOOD.replace("- None", "- " + text[:20_000].replace(" ", "\n- "))):
+    for body in (notes, GOOD.replace("- None", "- " + text[:10_000].replace(" ", "\n- "))):
         try:
             verified(body, record(talk))
         except SummarizerError:
             continue
-    assert time.process_time() - start < 8.0
+    assert time.process_time() - start < 4.0

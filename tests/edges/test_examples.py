@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -20,7 +21,7 @@ import pytest_asyncio
 from memsvc.app import build
 from memsvc.config import Config
 from memsvc.testing.provider import Provider
-from tests.edges.api import serving
+from tests.edges.api import Api, serving
 from tests.processes.running import ROOT
 
 SCRIPTS = {
@@ -29,6 +30,7 @@ SCRIPTS = {
     "openai_responses": "> My order number is 4711.\nYou wrote",
     "streaming": '> Tell me about Porto.\nYou wrote "Tell me about Porto.". Noted as ',
     "tools": "get_weather({'city': ",
+    "gateway": 'GPT: You wrote "What is my order number?"',
     "mcp_client": "[1 user] The release is on 12 May; the branch is release/4.2.\n",
 }
 """What each prints, among other things."""
@@ -59,9 +61,10 @@ async def ran(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ran]:
     command = folder / "memsvc"  # as an installed package would have it
     command.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m memsvc "$@"\n', encoding="utf-8")
     command.chmod(command.stat().st_mode | stat.S_IXUSR)
-    app = build(Config(store="sqlite://:memory:"))
-    await app.open()
-    async with Provider() as provider, serving(app.memory) as api:
+    async with contextlib.AsyncExitStack() as stack:
+        provider = await stack.enter_async_context(Provider())
+        ways = {"gateway_anthropic_url": provider.url, "gateway_openai_url": provider.openai_url}
+        api = await stack.enter_async_context(_service(Config(store="sqlite://:memory:", **ways)))
         env = {
             **{name: value for name, value in os.environ.items() if not name.startswith("MEMSVC_")},
             **{"ANTHROPIC_BASE_URL": provider.anthropic_url, "ANTHROPIC_API_KEY": "any"},
@@ -86,7 +89,17 @@ async def ran(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ran]:
             if process.returncode is None:
                 process.kill()
             await process.wait()
-    await app.close()
+
+
+@contextlib.asynccontextmanager
+async def _service(config: Config) -> AsyncIterator[Api]:
+    app = build(config)
+    await app.open()
+    try:
+        async with serving(app.memory, gateway=app.gateway) as api:
+            yield api
+    finally:
+        await app.close()
 
 
 async def _seen(process: asyncio.subprocess.Process, folder: Path, provider: Provider) -> Ran:
@@ -103,14 +116,14 @@ async def _seen(process: asyncio.subprocess.Process, folder: Path, provider: Pro
             ended = json.loads(line.removeprefix("ended "))
         elif found := re.search(r"(Uvicorn r|= R)unning on (http://[\d.:]+)", line):
             name = BACKENDS[0] if found[1].startswith("Uvicorn") else BACKENDS[1]
-            chats[name] = await _chatted(found[2])
+            chats[name] = await _chatted(name, found[2])
     process.stdin.close()
     rest = (await process.stdout.read()).decode()
     assert rest.splitlines()[-1] == "stopped [0, 0]", "".join(lines) + rest
     return Ran(folder, ended, chats, [call.body for call in provider.calls if isinstance(call.body, dict)])
 
 
-async def _chatted(url: str) -> tuple[list[str], list[Any]]:
+async def _chatted(name: str, url: str) -> tuple[list[str], list[Any]]:
     """Two questions to a backend, and what it then shows."""
     answers = []
     async with aiohttp.ClientSession() as session:
@@ -118,6 +131,9 @@ async def _chatted(url: str) -> tuple[list[str], list[Any]]:
             async with session.post(f"{url}/chats/c-1", json={"text": text}) as reply:
                 assert reply.status == 200, await reply.text()
                 answers.append((await reply.json())["text"])
+        if "fastapi" in name:
+            async with session.get(f"{url}/chats/none") as reply:
+                assert reply.status == 404
         async with session.get(f"{url}/chats/c-1") as reply:
             return answers, await reply.json()
 

@@ -67,7 +67,6 @@ class Through:
 
     async def spent(self) -> list[Json]:
         """The books, by day, feature and model."""
-        await self.gateway.settled()
         found: list[Json] = (await self.api.ok("GET", "/v1/spend"))["rows"]
         return found
 
@@ -85,6 +84,7 @@ async def through(
     caps: Mapping[str, int] | None = None,
     vault_key: bytes | None = None,
     upstream: str | None = None,
+    stand_in: Provider | None = None,
     idle_s: float = 30.0,
     **options: Any,
 ) -> AsyncIterator[Through]:
@@ -92,7 +92,7 @@ async def through(
     address to call instead of the stand-in's."""
     events: list[Event] = []
     async with contextlib.AsyncExitStack() as stack:
-        provider = await stack.enter_async_context(Provider())
+        provider = await stack.enter_async_context(stand_in or Provider())
         more = {} if policy is None else {"policy": policy}
         around = await stack.enter_async_context(world(prices=PRICES, **more))
         ways = Ways(

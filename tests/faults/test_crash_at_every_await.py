@@ -58,9 +58,9 @@ class Faulty:
 
 
 APPENDS: list[AppendRequest] = [
-    request(user("hi"), *chat(10), idempotency_key="k0"),
+    request(user("hi"), *chat(6), idempotency_key="k0"),
     request(*chat(3, tag="x"), ids=tuple(f"m{i}" for i in range(6))),
-    request(*chat(40, tag="y"), idempotency_key="k2"),
+    request(*chat(16, tag="y"), idempotency_key="k2"),
     request(user("z1; last"), idempotency_key="k3"),
 ]
 WRITTEN = [raw for a in APPENDS for raw in a.messages]
@@ -92,7 +92,7 @@ async def shadow_life(w: World, answered: list[int]) -> None:
         await w.put(policy={"mode": mode})
         await w.context()
     await w.compact(to_epoch=0)
-    await w.append(*chat(40, tag="more"))
+    await w.append(*chat(16, tag="more"))
     await w.context()
 
 

@@ -98,7 +98,9 @@ async def test_thinking_of_an_earlier_epoch_is_not_sent(client: Client, provider
     session = client.session("langchain-thinking")
     agent = agent_of(models.anthropic(), MemsvcMiddleware(client, session.id))
     for turn in ("Please use the tool.", "So be it. " * 20):
-        state = await agent.ainvoke({"messages": [("user", turn)]}, thread("any"))
+        async for _ in agent.astream({"messages": [("user", turn)]}, thread("any"), stream_mode="messages"):
+            pass  # a streamed reply is put together before it is appended
+    state = (await agent.aget_state(thread("any"))).values
     assert [b["type"] for b in state["messages"][1].content] == ["thinking", "tool_use"]
     await session.compact(force=True, keep_tokens=20)
     await agent.ainvoke({"messages": [("user", "And now?")]}, thread("any"))
@@ -235,6 +237,15 @@ def test_messages_of_an_odd_kind() -> None:
     assert [m.type for m in from_wire(several, "anthropic")] == ["tool", "human"]
     unknown = HumanMessage([{"type": "image", "source": {"type": "file", "file_id": "f"}}])
     assert to_wire(unknown, "openai") == [{"role": "user", "content": unknown.content}]
+    streamed = {"type": "tool_use", "id": "c1", "name": "f", "input": {}, "partial_json": '{"a": 1}', "index": 1}
+    call: Any = {"type": "tool_call", "id": "c1", "name": "f", "args": {"a": 1}}
+    (wire,) = to_wire(AIMessage(["Well.", streamed], tool_calls=[call]), "anthropic")
+    assert wire["content"] == [
+        {"type": "text", "text": "Well."},
+        {"type": "tool_use", "id": "c1", "name": "f", "input": {"a": 1}},
+    ]
+    item = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": '{"a": 1}'}
+    assert to_wire(AIMessage([item], tool_calls=[call]), "openai")[0]["content"] == ""
     broken = AIMessage(
         "", invalid_tool_calls=[{"type": "invalid_tool_call", "id": "c1", "name": "f", "args": "{", "error": None}]
     )

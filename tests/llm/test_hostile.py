@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import cycle
 
 import pytest
 
@@ -73,8 +74,11 @@ async def sound(w: World, attacks: tuple[Attack, ...]) -> str:
     return text
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda a: a.name)
+def named(value: str | Attack) -> str:
+    return value if isinstance(value, str) else value.name
+
+
+@pytest.mark.parametrize(("vendor", "attack"), [*zip(cycle(VENDORS), ATTACKS, strict=False)], ids=named)
 async def test_a_summarizer_that_obeys_does_no_harm(vendor: str, attack: Attack) -> None:
     async with place(vendor) as p:
         p.provider.script(["obedient"])

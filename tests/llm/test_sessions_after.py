@@ -27,7 +27,7 @@ from tests.service.audit import check
 from tests.service.world import KEY, SMALL, Clock, World, build, chat, request, the_counter
 
 POLICY = replace(SMALL, threshold_tokens=2_400, keep_tokens=200, summary_tokens=600, max_tokens=20_000)
-TURNS = chat(24, tokens=60)
+TURNS = chat(16, tokens=60)
 CAP_MICROS = 50_000
 CALL_S = 5.0
 
@@ -193,7 +193,7 @@ async def test_a_provider_that_stays_away_is_left_alone(behaviour: str) -> None:
         p.provider.script([behaviour])
         made = []
         for turn in range(8):
-            await p.w.append(*chat(24, tokens=60, tag=f"r{turn}x"))
+            await p.w.append(*chat(14, tokens=60, tag=f"r{turn}x"))
             before = p.calls
             await p.w.work()
             made.append(p.calls - before)

@@ -25,7 +25,8 @@ BOUND = ("claude-fable-5-1", "claude-fable-5-2", "claude-mythos-5-2", "claude-op
 UNBOUND = ("claude-opus-4-8", "claude-sonnet-4-6", "claude-haiku-4-5")
 POLICY = replace(SMALL, threshold_tokens=1_500, keep_tokens=300, summary_tokens=300, max_tokens=20_000)
 TOOLS = [{"name": "look", "description": "look something up", "input_schema": {"type": "object"}}]
-COMPACTIONS = 20
+COMPACTIONS = 10
+"""Twice as many as lie between two summaries that are written from the originals."""
 
 
 @dataclass

@@ -443,7 +443,7 @@ async def test_why_the_last_answer_was_refused_is_said() -> None:
 
 async def test_the_store_going_away_between_call_and_booking_loses_no_answer() -> None:
     class Forgetful(SQLiteStore):
-        async def settle(self, line: Line) -> None:
+        async def settle(self, line: Line, *, held: str | None = None) -> bool:
             raise Unavailable("away")
 
     store, model = Forgetful(":memory:"), Scripted([answer()])

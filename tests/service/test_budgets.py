@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from aiohttp import web
@@ -14,7 +14,7 @@ from aiohttp import web
 from memsvc.core.budgets import Budget
 from memsvc.core.model import Key
 from memsvc.core.money import OWN, Line, Usage
-from memsvc.errors import BudgetExceeded
+from memsvc.errors import BudgetExceeded, Unavailable
 from memsvc.llm import LocalSummarizer, OpenAIModel, WrittenSummarizer
 from memsvc.observe import BudgetReached, Event, Unpriced
 from memsvc.prices import FixedPrices
@@ -69,6 +69,57 @@ async def test_the_worst_case_is_held_and_what_was_not_needed_is_given_back(held
     await held.purse.settle(held.line("a", 100_000))
     assert await held.left() == 0.9
     assert (await held.store.spent(TENANT, since=0, until=10**6))[0].micros == 100_000
+
+
+async def test_a_call_whose_id_was_not_known_is_settled_under_it(held: Held) -> None:
+    call = replace(held.line("a", 100_000), id="msg_1")
+    assert await held.hold("a", 600_000)
+    assert await held.purse.settle(call, held=OWN + "a")
+    assert await held.left() == 0.9
+    assert not await held.purse.book(call)
+    assert await held.left() == 0.9
+
+
+async def test_of_a_call_that_was_reported_first_the_worst_case_is_given_back(held: Held) -> None:
+    call = replace(held.line("a", 100_000), id="msg_1")
+    assert await held.hold("a", 600_000)
+    assert await held.purse.book(call)
+    assert await held.left() == 0.3
+    assert not await held.purse.settle(call, held=OWN + "a")
+    assert await held.left() == 0.9
+
+
+async def test_a_call_that_was_not_billed_is_given_back(held: Held) -> None:
+    assert await held.hold("a", 600_000)
+    for released in (True, False):
+        assert await held.purse.release(Key(TENANT, ""), OWN + "a") is released
+        assert await held.left() == 1.0
+    assert await held.store.spent(TENANT, since=0, until=10**6) == []
+
+
+async def test_law8_where_nobody_knows_whether_a_call_was_settled_the_worst_case_stays_counted() -> None:
+    class Forgetful(SQLiteStore):
+        """Does it, and says nothing."""
+
+        away = True
+
+        async def settle(self, line: Line, *, held: str | None = None) -> bool:
+            booked = await super().settle(line, held=held)
+            if self.away:
+                raise Unavailable("away")
+            return booked
+
+    store, clock = Forgetful(":memory:"), Clock()
+    await store.open()
+    h = Held(store, Purse(store, Terms((DAY,)), clock=clock, tell=lambda event: None), clock)
+    call = replace(h.line("a", 100_000), id="msg_1")
+    assert await h.hold("a", 600_000)
+    with pytest.raises(Unavailable):
+        await h.purse.settle(call, held=OWN + "a")
+    store.away = False
+    assert not await h.purse.settle(call, held=OWN + "a"), "it is booked"
+    assert await h.left() == 0.4
+    await store.close()
 
 
 async def test_a_call_that_would_pass_the_budget_is_not_held_and_the_error_says_what_to_do(held: Held) -> None:

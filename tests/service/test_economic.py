@@ -71,8 +71,9 @@ def texts(number: int) -> list[str]:
     return [str(m["content"]) for m in chat(number, 120) if m["role"] == "user"]
 
 
-async def test_a_long_hot_chat_is_compacted_when_its_rent_has_come_to_the_price() -> None:
+async def test_a_long_hot_chat_is_compacted_when_its_rent_has_come_to_the_price_and_the_saving_comes_in() -> None:
     async with economic() as w:
+        assert (await compaction(w))["actual_saving_usd"] is None
         for text in texts(120):
             await turn(w, text)
         made = await w.summaries()
@@ -81,6 +82,15 @@ async def test_a_long_hot_chat_is_compacted_when_its_rent_has_come_to_the_price(
         assert all(s["predicted_saving_usd"] > 0 for s in made)
         assert (await w.memory.get(KEY))["tokens"]["ratio"] < 0.5
         assert len(await w.history()) == 240
+        shown = await compaction(w)
+        assert shown["predicted_saving_usd"] == made[-1]["predicted_saving_usd"]
+        assert shown["actual_saving_usd"] == made[-1]["actual_saving_usd"]
+        assert all(s["actual_saving_usd"] > 0 for s in made[:-1]), "each was compacted again only when it had paid"
+        assert all(s["replaced_tokens"] > s["tokens"] for s in made)
+        before = shown["actual_saving_usd"]
+        for text in texts(3):
+            await turn(w, text)
+        assert (await compaction(w))["actual_saving_usd"] > before
 
 
 async def test_a_short_hot_chat_is_left_alone() -> None:
@@ -149,23 +159,6 @@ async def test_it_costs_less_than_the_price_when_the_model_is_dearer() -> None:
                 await turn(w, text)
             counts.append(len(await w.summaries()))
     assert counts[0] > counts[1]
-
-
-async def test_what_a_compaction_was_to_save_stands_beside_what_it_has_saved() -> None:
-    async with economic() as w:
-        assert (await compaction(w))["actual_saving_usd"] is None
-        for text in texts(120):
-            await turn(w, text)
-        made = await w.summaries()
-        shown = await compaction(w)
-        assert shown["predicted_saving_usd"] == made[-1]["predicted_saving_usd"]
-        assert shown["actual_saving_usd"] == made[-1]["actual_saving_usd"]
-        assert all(s["actual_saving_usd"] > 0 for s in made[:-1]), "each was compacted again only when it had paid"
-        assert all(s["replaced_tokens"] > s["tokens"] for s in made)
-        before = shown["actual_saving_usd"]
-        for text in texts(3):
-            await turn(w, text)
-        assert (await compaction(w))["actual_saving_usd"] > before
 
 
 async def test_a_compaction_that_was_not_worth_it_says_so() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 from typing import Any, cast
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memsvc.core.alike import SIZE, fingerprint
 from memsvc.core.model import Format, Key
 from memsvc.core.resend import Mode
 from memsvc.errors import InvalidRequest, MemsvcError, NotFound
@@ -318,6 +320,88 @@ async def test_a_list_that_is_not_valid_changes_nothing() -> None:
         assert await live(w) == [user("q0"), said("a0")]
 
 
+async def test_other_questions_of_the_same_program() -> None:
+    """While a tool runs, or before it has an answer, a program asks something else under the same name."""
+    async with world() as w:
+        lines = Lines(w.memory, w.store)
+        main, helper = Client(w, lines), Client(w, lines)
+        taken = await main.take(user("do it"))
+        call: Json = {**said("see"), "tool_calls": [FUNCTION]}
+        await lines.reply(taken, "openai", raw([call]))
+        main.said.append(call)
+        for i in range(2):
+            assert (await helper.ask(f"part {i}", f"done {i}")).key == branch(2)
+        main.said.append({"role": "tool", "tool_call_id": "c1", "content": "1"})
+        assert (await main.ask("and?", "all")).key == KEY
+        for i in range(8):
+            taken = await main.take(user(f"q{i}"))
+            assert (taken.key, taken.truncated) == (KEY, 0)
+            with lines.flying(KEY):
+                title = await Client(w, lines).ask(f"a title for {i}", "t")
+                assert (title.key, title.kind, title.branched) == (branch(3 + i), "edited", True)
+                await lines.reply(taken, "openai", raw([said(f"a{i}")]))
+            main.said.append(said(f"a{i}"))
+            if i == 4:
+                main.lines = helper.lines = lines = Lines(w.memory, w.store)
+                assert (await main.take()).kind == "nothing"
+        assert (await helper.ask("more", "so")).key == branch(2)
+        assert await live(w) == main.said
+        assert await live(w, branch(2)) == helper.said
+        found = await lines.branches(KEY)
+        assert (found[0], len(found)) == (branch(2), 9)  # a conversation before single questions
+
+
+async def test_a_title_that_is_wanted_in_between() -> None:
+    """It cannot be told from what is new, and goes with the next request of who had it in his way."""
+    async with world() as w:
+        lines = Lines(w.memory, w.store)
+        main = Client(w, lines)
+        await main.ask("q0", "a0")
+        assert (await Client(w, lines).ask("a title", "t")).kind == "new"
+        assert (await main.ask("q1", "a1")).truncated == 2
+        assert await live(w) == main.said
+        assert await lines.branches(KEY) == []
+
+
+async def test_a_program_that_resent_and_now_sends_what_is_new() -> None:
+    async with world() as w:
+        lines = Lines(w.memory, w.store)
+        client = Client(w, lines)
+        await client.ask("hi", "hello")
+        await client.ask("q1", "a1")
+        for text in ("q2", "hi"):
+            client.said += [user(text), said("so")]
+            taken = await lines.take(KEY, "openai", raw([user(text)]))
+            assert taken.kind == "new"
+            await lines.reply(taken, "openai", raw([said("so")]))
+        assert await live(w) == client.said
+
+
+async def test_what_is_kept_in_memory_is_never_taken_for_the_log() -> None:
+    async with world() as w:
+        lines = Lines(w.memory, w.store)
+        client = Client(w, lines)
+        await client.ask("q0", "a0")
+        await w.memory.delete(KEY)
+        other = Client(w, Lines(w.memory, w.store))
+        await other.ask("x0", "y0")  # as long, and as many revisions
+        client.said = [user("x0"), said("y0")]
+        assert (await client.ask("x1", "y1")).kind == "resent"
+        line = await lines._known.get(KEY)
+        line.prints[-1], line.tokens = b"a" * SIZE, (line.tokens or 0) + 1  # as if the engine had forgotten a write
+        assert (await client.ask("x2", "y2")).truncated == 0
+        assert await live(w) == client.said
+
+
+async def test_the_same_bytes_in_another_format() -> None:
+    async with world() as w:
+        lines = Lines(w.memory, w.store)
+        sent = raw([user("q"), said("a"), {"role": "user", "content": [{"type": "input_text", "text": "hi"}]}])
+        await lines.take(KEY, "responses", sent)
+        assert (await lines.take(KEY, "responses", sent)).kind == "nothing"
+        assert (await lines.take(KEY, "openai", sent)).kind == "edited"  # a part that Chat Completions does not know
+
+
 async def test_sessions_with_names_like_branches_are_left_alone() -> None:
     async with world() as w:
         lines = Lines(w.memory, w.store)
@@ -611,3 +695,65 @@ async def test_an_answer_is_booked_once() -> None:
         books, _ = await w.store.lines()
         assert [line.id for line in books] == ["chatcmpl-1"]
         assert await all_of(w) == [user("q"), said("a")]
+
+
+PROMPT = {"role": "system", "content": "Be brief."}
+FUNCTION = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": ""}}
+ANSWERED = {"type": "tool_result", "tool_use_id": "c1", "content": "1"}
+POOL: list[tuple[Format, Json]] = [
+    ("openai", user("yes")),
+    ("openai", user("no")),
+    ("openai", said("ok")),
+    ("openai", {**said("see"), "tool_calls": [FUNCTION]}),
+    ("openai", {"role": "tool", "tool_call_id": "c1", "content": "1"}),
+    ("openai", PROMPT),
+    ("openai", user("")),
+    ("responses", REASONING),
+    ("responses", call_item("c1")),
+    ("anthropic", {"role": "user", "content": [ANSWERED, {"type": "text", "text": "no"}]}),
+]
+SENT = st.tuples(
+    st.sampled_from(["openai", "responses", "anthropic"]),
+    st.lists(st.integers(0, 99), max_size=6),
+    st.sampled_from(["auto", "auto", "auto", "full", "new"]),
+    st.booleans(),
+)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.lists(SENT, min_size=1, max_size=3), max_size=6), st.booleans())
+def test_whatever_is_sent_is_stored(rounds: list[list[tuple[Format, list[int], Mode, bool]]], prompt: bool) -> None:
+    async def play() -> None:
+        async with world() as w:
+            several = [Lines(w.memory, w.store) for _ in range(2)]
+            if prompt:
+                await w.put(system="Be brief.")
+            needed: set[bytes] = set()
+            for at_once in rounds:
+                await asyncio.gather(*(send(several[i % 2], needed, *sent) for i, sent in enumerate(at_once)))
+            stored = [e for key in await keys(w) for e in await w.store.entries(key, after=0, limit=1000)]
+            found = parts_of([fingerprint(e.format, e.raw) for e in stored])
+            assert needed - found <= prompts  # what is or becomes the session's own is no message
+
+    async def send(lines: Lines, needed: set[bytes], format: Format, places: list[int], mode: Mode, fly: bool) -> None:
+        fitting = [m for f, m in POOL if f == format or (f == "openai" and m["role"] in ("user", "assistant"))]
+        messages = raw([fitting[i % len(fitting)] for i in places])
+        needed |= parts_of([fingerprint(format, m) for m in messages])
+        taken = await lines.take(KEY, format, messages, mode=mode)
+        with lines.flying(taken.key) if fly else contextlib.nullcontext():
+            await asyncio.sleep(0)
+            answer = raw([said(f"answer {len(needed)}")])
+            if taken.last_seq:
+                await lines.reply(taken, "openai", answer)
+                needed |= parts_of([fingerprint("openai", m) for m in answer])
+
+    async def keys(w: World) -> list[Key]:
+        return [s.key for s in (await w.store.sessions("default", limit=1000))[0]]
+
+    the_counter()
+    prompts = parts_of([fingerprint("openai", raw([PROMPT])[0])])
+    asyncio.run(play())
+
+
+def parts_of(prints: Sequence[bytes]) -> set[bytes]:
+    return {p[i : i + SIZE] for p in prints for i in range(0, len(p), SIZE)}

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memsvc.core.model import Key, Session
+from memsvc.core.money import OWN, Line, Usage
 from memsvc.errors import CannotFit, Conflict, InvalidRequest, NotFound, Unavailable
 from memsvc.service.requests import ContextRequest, UsageRequest
 from tests.service.world import KEY, SMALL, Json, World, build, chat, request, said, user, words, world
@@ -393,7 +394,7 @@ async def test_limits_hold_in_tokens_of_a_provider_that_counts_more(working: boo
 
     async with world() as w:
         largest = 0
-        for turn in range(60):
+        for turn in range(40):
             asked = await w.append(user(f"t{turn}q; {words(60, f't{turn}u')}"))
             context = await w.context()
             largest = max(largest, billed(context["tokens"]["context"]))
@@ -417,6 +418,39 @@ async def test_a_session_deleted_meanwhile_is_booked_all_the_same() -> None:
         assert (await both)[0]["booked"]
         await w.append(user("hi"))
         assert not (await w.memory.usage(KEY, counted(300, 1)))["booked"]
+
+
+async def hold(w: World, id: str, micros: int = 900) -> None:
+    line = Line(OWN + id, KEY, w.clock(), "chat", "anthropic", "claude", Usage(10, 5), micros)
+    assert await w.memory.purse.hold(line, most_micros=None, since=0.0)
+
+
+async def test_a_report_that_settles_what_was_held_teaches_the_same_and_is_booked_once() -> None:
+    learnt = []
+    for held in (None, OWN + "h"):
+        async with world() as w:
+            sent = await w.append(user(words(200)))
+            await hold(w, "h")
+            call = counted(2 * (await header(w)).context_tokens, sent["revision"], id="msg_1")
+            told = await w.memory.usage(KEY, replace(call, held=held))
+            assert told["booked"]
+            learnt.append((told, replace(await header(w), uid=0)))
+            assert not (await w.memory.usage(KEY, call))["booked"], "reported as well"
+            lines = (await w.store.lines(tenant=KEY.tenant))[0]
+            assert sorted(line.id for line in lines) == (["msg_1"] if held else [OWN + "h", "msg_1"])
+    assert learnt[0] == learnt[1]
+
+
+async def test_what_was_reported_first_leaves_nothing_held() -> None:
+    async with world() as w:
+        sent = await w.append(user(words(200)))
+        await hold(w, "h")
+        call = counted(300, sent["revision"], id="msg_1")
+        assert (await w.memory.usage(KEY, call))["booked"]
+        before = await header(w)
+        assert not (await w.memory.usage(KEY, replace(call, held=OWN + "h")))["booked"]
+        assert await header(w) == before
+        assert [line.id for line in (await w.store.lines(tenant=KEY.tenant))[0]] == ["msg_1"]
 
 
 # --- law 11: reports are events of the log ----------------------------------------

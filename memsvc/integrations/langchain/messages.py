@@ -16,6 +16,8 @@ from langchain_core.messages import (
 from memsvc.core.model import Format
 
 Json = dict[str, Any]
+_STREAMED = ("index", "partial_json")
+"""Members of blocks that were put together from a stream."""
 
 
 def to_wire(message: BaseMessage, format: Format) -> list[Json]:
@@ -26,6 +28,8 @@ def to_wire(message: BaseMessage, format: Format) -> list[Json]:
         found = convert_to_openai_messages([message])
     except ValueError:  # a block of which LangChain knows no other form: the format keeps it as it is
         found = [{"role": _role(message), "content": message.content}]
+    if isinstance(content := found[0]["content"], list):  # calls stand under `tool_calls`
+        found[0]["content"] = [b for b in content if b.get("type") != "function_call"] or ""
     if isinstance(message, AIMessage) and message.invalid_tool_calls:
         calls = [_call(c["id"], c["name"], c["args"] or "") for c in message.invalid_tool_calls]
         found[0]["tool_calls"] = [*found[0].get("tool_calls", []), *calls]
@@ -96,12 +100,13 @@ def _anthropic(message: BaseMessage) -> Json:
         return {"role": "user", "content": [{**result, **failed}]}
     if not isinstance(message, AIMessage):
         return {"role": _role(message), "content": message.content}
-    parts = [message.content] if isinstance(message.content, str) else message.content
-    blocks = [{"type": "text", "text": p} if isinstance(p, str) else p for p in parts if p]
-    told = {b.get("id") for b in blocks if b.get("type") == "tool_use"}
-    calls = [
-        {"type": "tool_use", "id": c["id"], "name": c["name"], "input": c["args"]}
-        for c in message.tool_calls
-        if c["id"] not in told
-    ]
-    return {"role": "assistant", "content": blocks + calls}
+    calls = {
+        c["id"]: {"type": "tool_use", "id": c["id"], "name": c["name"], "input": c["args"]} for c in message.tool_calls
+    }
+    parts: list[Any] = [message.content] if isinstance(message.content, str) else message.content
+    blocks: list[Json] = []
+    for part in filter(None, parts):
+        block: Json = {"type": "text", "text": part} if isinstance(part, str) else part
+        plain = {name: value for name, value in block.items() if name not in _STREAMED}
+        blocks.append({**plain, **calls.pop(block.get("id"), {})} if block.get("type") == "tool_use" else plain)
+    return {"role": "assistant", "content": blocks + list(calls.values())}

@@ -239,13 +239,13 @@ class RedisStore:
         """Book the worst case of a call; False if it would pass `most_micros`, NotFound for a session that is gone."""
         return await self._books.hold(line, most_micros, since)
 
-    async def settle(self, line: Line) -> None:
-        """Put what a call came to in the place of its worst case."""
-        await self._books.settle(line)
+    async def settle(self, line: Line, *, held: str | None = None) -> bool:
+        """Put what a call came to in the place of its worst case, held under another id perhaps."""
+        return await self._books.settle(line, held)
 
-    async def release(self, line: Line) -> None:
-        """Take a held line out."""
-        await self._books.release(line)
+    async def release(self, key: Key, id: str) -> bool:
+        """Take the line of a held call that was not billed off the books."""
+        return await self._books.release(key, id)
 
     async def book(self, line: Line) -> bool:
         """Book a reported call; False if its id is booked already."""

@@ -26,6 +26,7 @@ _SETTLE = (
     f"UPDATE ledger SET {', '.join(f'{name} = ?' for name in _FIGURES)} "
     "WHERE tenant = ? AND id = ? AND held = 1 RETURNING 1"
 )
+_RELEASE = "DELETE FROM ledger WHERE tenant = ? AND id = ? AND held = 1 RETURNING 1"
 # A sum of integers may overflow and fail for ever; `total` adds up as a float, exact up to 2^53.
 _SPENT = (
     "SELECT total(micros) FROM ledger WHERE tenant = ? AND session = ? AND feature = ? AND at >= ? "
@@ -55,16 +56,17 @@ def hold(db: apsw.Connection, line: Line, most_micros: int | None, since: float)
     return _insert(db, line, held=True)
 
 
-def settle(db: apsw.Connection, line: Line) -> None:
-    """Put what a call came to in the place of its worst case, or book it."""
+def settle(db: apsw.Connection, line: Line, held: str | None) -> bool:
+    """Put what a call came to in the place of its worst case, or book it; False if it is settled already."""
+    if held is not None and held != line.id:
+        release(db, line.key, held)
     row = (*_figures(line, held=False), line.key.tenant, line.id)
-    if db.execute(_SETTLE, row).fetchone() is None:
-        _insert(db, line, held=False)
+    return db.execute(_SETTLE, row).fetchone() is not None or _insert(db, line, held=False)
 
 
-def release(db: apsw.Connection, line: Line) -> None:
-    """Take a held line out; nothing where there is none."""
-    db.execute("DELETE FROM ledger WHERE tenant = ? AND id = ? AND held = 1", (line.key.tenant, line.id))
+def release(db: apsw.Connection, key: Key, id: str) -> bool:
+    """Take a held line off; False if none is held."""
+    return db.execute(_RELEASE, (key.tenant, id)).fetchone() is not None
 
 
 def spent(db: apsw.Connection, tenant: str, since: int, until: int) -> list[Spent]:

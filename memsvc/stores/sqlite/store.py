@@ -285,13 +285,13 @@ class SQLiteStore(AccessKeys):
         """Book the worst case of a call; False if it would pass `most_micros`."""
         return await self._write(lambda db: ledger.hold(db, line, most_micros, since))
 
-    async def settle(self, line: Line) -> None:
-        """Put what a call came to in the place of its worst case."""
-        await self._write(lambda db: ledger.settle(db, line))
+    async def settle(self, line: Line, *, held: str | None = None) -> bool:
+        """Put what a call came to in the place of its worst case, held under another id perhaps."""
+        return await self._write(lambda db: ledger.settle(db, line, held))
 
-    async def release(self, line: Line) -> None:
-        """Take a held line out."""
-        await self._write(lambda db: ledger.release(db, line))
+    async def release(self, key: Key, id: str) -> bool:
+        """Take the line of a held call that was not billed off the books."""
+        return await self._write(lambda db: ledger.release(db, key, id))
 
     async def book(self, line: Line) -> bool:
         """Book a reported call; False if its id is booked already."""

@@ -130,6 +130,25 @@ local function tally(key, line, held, sign)
   end
 end
 
+-- Lines of the books that are held. `keys` are header, ledger, spent, lines, heirs and what all lines come to.
+
+local function unheld(keys, s, line)  -- takes the figures of a held line off: (uid of its session, or nil, as stored)
+  local found = call('HGET', keys[2], line)
+  if not found or string.sub(found, 1, 1) ~= '1' then return nil, found end
+  local owner, size = struct.unpack('>I8I4', found, 2)
+  tally(keys[6], string.sub(found, 14 + size), true, -1)
+  owner = heir(keys[5], owner)
+  if s and owner == s[F.uid] then call('ZREM', keys[3], string.sub(found, 14, 13 + size)) end
+  return owner, found
+end
+
+local function let_go(keys, s, line, name)  -- takes a held line off; whether there was one
+  if not unheld(keys, s, line) then return false end
+  call('HDEL', keys[2], line)
+  call('ZREM', keys[4], name)
+  return true
+end
+
 -- The session's one job, and its place in the queue.
 
 local function queue(due_key, s, name)
