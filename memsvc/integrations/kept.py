@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from memsvc.core.render.out import PLACEHOLDER
 from memsvc.errors import CannotFit, NotFound
 from memsvc.integrations import front
 from memsvc.integrations.handles import Asked
-from memsvc.integrations.parts import Json, Said, Text, Thought, Wire, from_wire, to_wire
+from memsvc.integrations.parts import Json, Result, Said, Text, Thought, Wire, from_wire, to_wire
 
 _PAGE = 1_000
 _UNBOUND = "memsvc_thinking_unbound"
@@ -50,7 +51,7 @@ async def read(ask: Asked, format: Wire) -> Context:
         said.insert(0, Said("system", [Text(_words(context.system))]))
     if system and not metadata.get(front.ADDED):
         said = said[1:]
-    return Context(said, context.epoch)
+    return Context(_without_placeholders(said), context.epoch)
 
 
 async def history(ask: Asked, format: Wire) -> list[Said]:
@@ -127,6 +128,17 @@ def _is_summary(said: Said) -> bool:
 def _without_thinking(said: list[Said]) -> list[Said]:
     kept = [replace(one, parts=[p for p in one.parts if not isinstance(p, Thought)]) for one in said]
     return [one for one in kept if one.parts]
+
+
+def _without_placeholders(said: list[Said]) -> list[Said]:
+    """Calls at the end wait for their results: the framework has these, or will."""
+    made_up = (Text(PLACEHOLDER),)
+    while said and said[-1].role == "tool":
+        parts = [part for part in said[-1].parts if not (isinstance(part, Result) and part.parts == made_up)]
+        if len(parts) == len(said[-1].parts):
+            break
+        said = said[:-1] + ([replace(said[-1], parts=parts)] if parts else [])
+    return said
 
 
 def _words(system: Any) -> str:

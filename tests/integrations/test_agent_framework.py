@@ -32,11 +32,14 @@ async def model(provider: Provider) -> AsyncIterator[OpenAIChatCompletionClient]
         yield OpenAIChatCompletionClient("gpt-5.2", async_client=vendor)
 
 
-@pytest.mark.parametrize("stream", [False, True])
-async def test_runs_with_tools_over_compactions(client: Client, provider: Provider, model: Any, stream: bool) -> None:
-    session = client.session(f"maf-{stream}")
-    history = MemsvcHistory(client)
-    agent = Agent(model, "Be kind.", name="Guide", tools=[look_up], context_providers=[history])
+@pytest.mark.parametrize(("stream", "each_call"), [(False, False), (True, False), (False, True)])
+async def test_runs_with_tools_over_compactions(
+    client: Client, provider: Provider, model: Any, stream: bool, each_call: bool
+) -> None:
+    session = client.session(f"maf-{stream}-{each_call}")
+    history: Any = {"context_providers": [MemsvcHistory(client)]}
+    history["require_per_service_call_history_persistence"] = each_call
+    agent = Agent(model, "Be kind.", name="Guide", tools=[look_up], **history)
     own = AgentSession(session_id=session.id)
     for turn in TURNS:
         if stream:

@@ -129,3 +129,18 @@ def test_a_context_may_be_put_back(blocking: BlockingClient) -> None:
     finished(kept.put_in_place(ask, [*context.said, user("more")], "openai"))
     finished(kept.put_in_place(ask, [*context.said, user("more")], "openai"))
     assert finished(kept.history(ask, "openai")) == [*told, user("more")]
+
+
+async def test_nothing_is_made_up_for_a_call_that_waits(client: Client) -> None:
+    formats: list[Wire] = ["anthropic", "openai"]
+    for format in formats:
+        ask = Asked(client.session(f"kept-waits-{format}"))
+        arguments: Any = {} if format == "anthropic" else "{}"
+        calls = Said("assistant", [Call("c1", "f", arguments), Call("c2", "f", arguments)])
+        result = Said("tool", [Result("c1", (Text("1"),))])
+        await kept.add(ask, [user("hello"), calls], format)
+        assert (await kept.read(ask, format)).said == [user("hello"), calls]
+        await kept.add(ask, [result], format)
+        assert (await kept.read(ask, format)).said == [user("hello"), calls, result]
+        await kept.add(ask, [user("And now?")], format)
+        assert "c2" in str((await kept.read(ask, format)).said[2:]), "nobody will answer it any more"

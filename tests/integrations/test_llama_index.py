@@ -26,7 +26,7 @@ from llama_index.llms.openai import OpenAI
 
 from memsvc.client import BlockingClient, Client
 from memsvc.integrations.llama_index import MemsvcMemory
-from memsvc.integrations.llama_index.messages import message_of, said_of
+from memsvc.integrations.llama_index.messages import messages_of, said_of
 from memsvc.integrations.parts import from_wire, to_wire
 from memsvc.testing.provider import Provider
 from tests.integrations.kit import FERRY, SUMMARY, TURNS, check, log, settled
@@ -47,10 +47,13 @@ async def model(provider: Provider) -> AsyncIterator[OpenAI]:
             yield OpenAI(**about, async_http_client=client, http_client=plain)
 
 
-async def test_runs_with_tools_over_compactions(client: Client, provider: Provider, model: OpenAI) -> None:
-    session = client.session("llama-index")
-    memory = MemsvcMemory(client, "llama-index")
-    agent = FunctionAgent(tools=[look_up], llm=model, system_prompt="Be kind.", streaming=False)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_runs_with_tools_over_compactions(
+    client: Client, provider: Provider, model: OpenAI, stream: bool
+) -> None:
+    session = client.session(f"llama-index-{stream}")
+    memory = MemsvcMemory(client, session.id)
+    agent = FunctionAgent(tools=[look_up], llm=model, system_prompt="Be kind.", streaming=stream)
     for turn in TURNS:
         await agent.run(turn, memory=memory)
         epoch = await settled(session)
@@ -145,14 +148,14 @@ def call(arguments: Any) -> ToolCallBlock:
 def test_messages_there_and_back(format: Any, message: ChatMessage) -> None:
     (wire,) = to_wire(said_of(message), format)
     (said,) = from_wire(json.loads(json.dumps(wire)), format)
-    assert message_of(said) == message
+    assert messages_of([said]) == [message]
 
 
 def test_a_picture_there_and_back() -> None:
     block = ImageBlock(image=PICTURE.partition(",")[2].encode())
     (wire,) = to_wire(said_of(ChatMessage([block])), "openai")
     assert wire["content"] == [{"type": "image_url", "image_url": {"url": PICTURE}}]
-    (back,) = message_of(from_wire(wire, "openai")[0]).blocks
+    (back,) = messages_of(from_wire(wire, "openai"))[0].blocks
     assert back == block
 
 
@@ -162,3 +165,19 @@ def test_what_it_does_not_do(blocking: BlockingClient, client: Client) -> None:
     with pytest.raises(TypeError, match="BlockingClient"):
         MemsvcMemory(client, "llama-wrong").get()
     assert MemsvcMemory(blocking, "llama-none").get() == []
+
+
+async def test_parallel_calls_of_claude(client: Client) -> None:
+    memory = MemsvcMemory(client, "llama-claude", format="anthropic")
+    calls = [ToolCallBlock(tool_call_id=i, tool_name="f", tool_kwargs={"a": i}) for i in ("c1", "c2")]
+    results = [ChatMessage("1", role="tool", additional_kwargs={"tool_call_id": i}) for i in ("c1", "c2")]
+    told = [
+        ChatMessage("hello"),
+        ChatMessage(calls, role="assistant"),
+        *results,
+        ChatMessage("Both.", role="assistant"),
+    ]
+    await memory.aput_messages(told)
+    assert await memory.aget() == await memory.aget_all() == told
+    await memory.aset(told)
+    assert len(await log(client.session("llama-claude"))) == 5

@@ -11,7 +11,7 @@ from pydantic import PrivateAttr
 
 from memsvc.integrations import front, kept
 from memsvc.integrations.handles import Asked, Source, finished, handle_of
-from memsvc.integrations.llama_index.messages import message_of, said_of
+from memsvc.integrations.llama_index.messages import messages_of, said_of
 from memsvc.integrations.parts import Wire
 
 
@@ -55,11 +55,11 @@ class MemsvcMemory(BaseMemory):
 
     def get_all(self) -> list[ChatMessage]:
         """Every message that was put, oldest first."""
-        return [message_of(said) for said in finished(kept.history(self._here(), self._format))]
+        return messages_of(finished(kept.history(self._here(), self._format)))
 
     async def aget_all(self) -> list[ChatMessage]:
         """Every message that was put, oldest first."""
-        return [message_of(said) for said in await kept.history(Asked(self._source), self._format)]
+        return messages_of(await kept.history(Asked(self._source), self._format))
 
     def put(self, message: ChatMessage) -> None:
         """Append a message."""
@@ -101,7 +101,7 @@ class MemsvcMemory(BaseMemory):
     async def _get(self, ask: Asked) -> list[ChatMessage]:
         if self._read is None:
             self._read = await kept.read(ask, self._format)
-        return [message_of(said) for said in self._read.said]  # new ones each time: agents write into them
+        return messages_of(self._read.said)  # new ones each time: agents write into them
 
     async def _put(self, ask: Asked, messages: Iterable[ChatMessage]) -> None:
         epoch = self._read.epoch if self._read is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage, ImageBlock, TextBlock, ThinkingBlock, ToolCallBlock
@@ -21,13 +22,16 @@ def said_of(message: ChatMessage) -> Said:
     return Said(role, parts)
 
 
-def message_of(said: Said) -> ChatMessage:
-    """The message of LlamaIndex that says it."""
-    (result,) = said.parts if said.role == "tool" else (None,)
-    if isinstance(result, Result):
-        blocks = [_block(part) for part in result.parts]
-        return ChatMessage(role="tool", blocks=blocks, additional_kwargs={"tool_call_id": result.id})
-    return ChatMessage(role=said.role, blocks=[_block(part) for part in said.parts])
+def messages_of(said: Iterable[Said]) -> list[ChatMessage]:
+    """The messages of LlamaIndex that say it: one for each result of a tool."""
+    found: list[ChatMessage] = []
+    for one in said:
+        for result in (part for part in one.parts if isinstance(part, Result)):
+            blocks = [_block(part) for part in result.parts]
+            found.append(ChatMessage(role="tool", blocks=blocks, additional_kwargs={"tool_call_id": result.id}))
+        if one.role != "tool":
+            found.append(ChatMessage(role=one.role, blocks=[_block(part) for part in one.parts]))
+    return found
 
 
 def _part(block: Any) -> Any:
