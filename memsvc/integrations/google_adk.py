@@ -99,7 +99,7 @@ def _is_summary(event: Event) -> bool:
 
 
 def _wires(event: Event) -> Iterator[tuple[int, Json]]:
-    calls = [*event.get_function_calls(), *event.get_function_responses()]
+    calls: list[Any] = [*event.get_function_calls(), *event.get_function_responses()]
     parts = event.content.parts if event.content and event.content.parts else []
     if parts and not any(call.name == _SECRET for call in calls):
         role = "user" if event.author == "user" else "tool" if event.get_function_responses() else "assistant"
