@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class Plan:
     streams: int = 500
     events: int = 60
     pause_ms: float = 100.0
+    events_of_calls: int = 10
 
 
 QUICK = Plan(messages=10, calls=3, streams=5, events=3, pause_ms=5.0)
@@ -91,13 +92,15 @@ def history(messages: int, tag: str) -> list[Json]:
 def calls(plan: Plan) -> Json:
     """Turns of a client that resends its whole history, through the gateway and straight, in turn; streamed, so that
     the time of the first byte shows too."""
+    plan = replace(plan, events=plan.events_of_calls)
     with servers(plan) as (provider, memsvc):
         return asyncio.run(_calls(plan, provider, memsvc))
 
 
 async def _calls(plan: Plan, provider: Server, memsvc: Server) -> Json:
     spent: dict[str, list[float]] = {}
-    held = {name: history(plan.messages, name) for name in ("straight", "resend", "new", "nosession")}
+    begun = max(1, plan.messages - plan.calls)  # so that there are `messages` of them at half-time
+    held = {name: history(begun, name) for name in ("straight", "resend", "new", "nosession")}
     async with aiohttp.ClientSession() as client:
         await _turn(client, memsvc, held["resend"], "resend")
         await _turn(client, memsvc, held["new"], "new")
@@ -116,7 +119,7 @@ async def _calls(plan: Plan, provider: Server, memsvc: Server) -> Json:
                 first, whole = await _turn(client, server, said[-1:] if name == "new" else said, session)
                 spent.setdefault(f"{name}_first", []).append(first)
                 spent.setdefault(f"{name}_whole", []).append(whole)
-    found: Json = {"messages": plan.messages, "calls": plan.calls}
+    found: Json = {"messages": plan.messages, "calls": plan.calls, "cpu_ms": await _cpu(memsvc, held)}
     for name, values in spent.items():
         found[f"{name}_p50_ms"] = round(statistics.median(values), 3)
         found[f"{name}_p99_ms"] = round(report.percentile(values, 0.99) or 0.0, 3)
@@ -124,6 +127,24 @@ async def _calls(plan: Plan, provider: Server, memsvc: Server) -> Json:
         for what in ("first", "whole"):
             extra = found[f"{name}_{what}_p50_ms"] - found[f"straight_{what}_p50_ms"]
             found[f"{name}_{what}_added_p50_ms"] = round(extra, 3)
+    return found
+
+
+async def _cpu(memsvc: Server, held: dict[str, list[Json]], calls: int = 40) -> dict[str, float]:
+    """Processor time of the service for one call of each kind: what a busy machine cannot spoil."""
+    found: dict[str, float] = {}
+    async with aiohttp.ClientSession() as client:
+        for name, session in (("resend", "resend"), ("new", "new"), ("nosession", None)):
+            before = cpu_seconds(memsvc.pid) or 0.0
+            for number in range(calls):
+                said = held[name]
+                if session is not None:
+                    said += [
+                        {"role": "assistant", "content": _TEXT * 10},
+                        {"role": "user", "content": f"then {number}?"},
+                    ]
+                await _turn(client, memsvc, said[-1:] if name == "new" else said, session)
+            found[name] = round(((cpu_seconds(memsvc.pid) or 0.0) - before) / calls * 1000, 2)
     return found
 
 

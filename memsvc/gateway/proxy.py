@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 Vendor = Literal["anthropic", "openai"]
 WINDOW = "model_context_window_exceeded"
 MOST_ERROR_BYTES = 1_000_000
+MOST_REMEMBERED = 10_000
+"""Sessions whose thinking a provider has refused; of one that is forgotten it is refused once more."""
 NOBODY = ""
 
 
@@ -110,7 +113,7 @@ class Gateway:
         self._connections = connections
         self._finish = finish
         self._vault = vault
-        self._thoughtless: dict[Key, int] = {}
+        self._thoughtless: OrderedDict[Key, int] = OrderedDict()
 
     async def answer(
         self, request: web.Request, api: Api, tenant: str, raw: Mapping[str, bytes], *, ours: bool
@@ -269,6 +272,8 @@ class Gateway:
             return False
         if kind == "thinking":
             self._thoughtless[order.turn.key] = order.turn.epoch
+            if len(self._thoughtless) > MOST_REMEMBERED:
+                self._thoughtless.popitem(last=False)
             return True
         again = await self._conversations.again(order.turn, order.call)
         if again is None:

@@ -133,8 +133,9 @@ class Border:
         caller = await self._caller(request)
         if self._rates is not None:
             self._rates.take(caller.tenant)
-        if "write" not in caller.scopes:
-            raise _lacks("write")
+        for scope in ("write", "read"):  # a model may be asked what was said
+            if scope not in caller.scopes:
+                raise _lacks(scope)
         return caller
 
     async def _caller(self, request: Asked) -> Caller:

@@ -6,13 +6,41 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from memsvc.core.model import Key
-from memsvc.errors import InvalidRequest
+from memsvc.core.model import Key, Session
+from memsvc.errors import InvalidRequest, NotFound
 from memsvc.ports import Census, Log
+from memsvc.service.branches import branches
 from memsvc.service.views import Views
 
 AT_ONCE = 100
 """Sessions looked up at a time."""
+
+
+async def delete(log: Log, views: Views, key: Key) -> None:
+    """Remove a session and the branches that clients of the gateway have made of it. Raises NotFound."""
+    head = await log.head(key)
+    if head is None:
+        raise NotFound(f"no session {key.session!r}")
+    found = [s.key for s in (await branches(log, head))[0]]
+    for one in sorted(found, key=lambda k: (len(k.session), k.session), reverse=True):  # a crash leaves no gap
+        views.forget(one)
+        await log.delete(one)
+    views.forget(key)
+    if not await log.delete(key):
+        raise NotFound(f"no session {key.session!r}")
+
+
+async def redact(log: Log, views: Views, key: Key, seq: int, at: float) -> Session:
+    """Erase one message for good, in the session and in branches that share it; gives the session. Raises NotFound."""
+    head = await log.head(key)
+    for one in (await branches(log, head))[0] if head is not None else ():
+        mine, its = [await log.entries(k, after=seq - 1, upto=seq, limit=1) for k in (key, one.key)]
+        if mine and its and mine[0].raw == its[0].raw:
+            await log.redact(one.key, seq, at=at)
+            views.forget(one.key)
+    session = await log.redact(key, seq, at=at)
+    views.forget(key)
+    return session
 
 
 async def delete_user(log: Log, views: Views, tenant: str, user: str) -> None:

@@ -16,7 +16,6 @@ import contextlib
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 from weakref import WeakValueDictionary
 
 from memsvc.core.alike import UNKNOWN, fingerprint, has_answer, speakers
@@ -146,24 +145,6 @@ class Lines:
     async def branches(self, key: Key) -> list[Key]:
         """The branches of a session. Raises NotFound."""
         return [s.key for s in (await branches(self._store, await self._main(key)))[0]]
-
-    async def delete(self, key: Key) -> None:
-        """Remove a session and its branches. Raises NotFound."""
-        known = await self.branches(key)
-        for branch in sorted(known, key=lambda one: (len(one.session), one.session), reverse=True):  # leaves no gap
-            with contextlib.suppress(NotFound):
-                await self._memory.delete(branch)
-        await self._memory.delete(key)
-
-    async def redact(self, key: Key, seq: int) -> dict[str, Any]:
-        """Erase one message for good, also where branches share it; gives the session. Raises NotFound."""
-        known = await self.branches(key)
-        shared = await self._store.entries(key, after=seq - 1, upto=seq, limit=1)
-        for branch in known:
-            copies = await self._store.entries(branch, after=seq - 1, upto=seq, limit=1)
-            if copies and shared and copies[0].raw == shared[0].raw:
-                await self._memory.redact(branch, seq)
-        return await self._memory.redact(key, seq)
 
     # --- one attempt -----------------------------------------------------------
 

@@ -20,7 +20,7 @@ from memsvc.service.asked import AskedFor, reverted, settled
 from memsvc.service.budgets import Purse, Terms
 from memsvc.service.compact import Compactor
 from memsvc.service.copies import as_it_is, fork
-from memsvc.service.deletion import delete_user, purge
+from memsvc.service.deletion import delete, delete_user, purge, redact
 from memsvc.service.documents import append_document, history_rows, session_document
 from memsvc.service.drafts import Drafts
 from memsvc.service.economics import Economics
@@ -214,9 +214,9 @@ class Memory:
         return self._document(self._wake_if_queued(cut))
 
     async def redact(self, key: Key, seq: int) -> dict[str, Any]:
-        """Erase one message and all that was made from it, for good; gives the session. Raises NotFound."""
-        session = await self._store.redact(key, seq, at=self._clock())
-        self._views.forget(key)
+        """Erase one message and all that was made from it, for good, also where branches share it; gives the session.
+        Raises NotFound."""
+        session = await redact(self._store, self._views, key, seq, self._clock())
         return self._document(self._wake_if_queued(session))
 
     async def fork(
@@ -252,10 +252,8 @@ class Memory:
         await self._store.pin(key, seq, False)
 
     async def delete(self, key: Key) -> None:
-        """Remove a session and all that was derived from it. Raises NotFound."""
-        self._views.forget(key)
-        if not await self._store.delete(key):
-            raise NotFound(f"no session {key.session!r}")
+        """Remove a session, its branches, and all that was derived from it. Raises NotFound."""
+        await delete(self._store, self._views, key)
 
     async def delete_user(self, tenant: str, user: str) -> None:
         """Remove every session that carries this `user` tag, and all that was derived from them. Idempotent."""

@@ -9,12 +9,16 @@ import anthropic
 import openai
 import pytest
 
+from memsvc.core.access import Access
 from memsvc.core.model import DEFAULT_TENANT, Key
 from memsvc.observe import CacheBroken
+from memsvc.server.gate import Gate
+from memsvc.service.holders import Holders
+from memsvc.service.keyring import Keyring
 from memsvc.service.vault import Vault
 from memsvc.testing.provider import Answer
 from tests.edges.through import GPT, MODEL, Json, Through, sent, text_of, through
-from tests.service.world import SMALL, words
+from tests.service.world import SMALL, words, world
 
 TOOL: Json = {"name": "run", "description": "Runs.", "input_schema": {"type": "object", "properties": {}}}
 OTHER: Json = {"name": "look", "description": "Looks.", "input_schema": {"type": "object", "properties": {}}}
@@ -352,6 +356,18 @@ async def test_keys_of_this_service_and_of_the_provider_stay_apart() -> None:
         assert ours not in str(heads)
         assert await t.world.store.head(Key("acme", "s")) is not None
         assert await t.world.store.head(Key(DEFAULT_TENANT, "s")) is None
+
+
+async def test_a_key_that_may_not_read_may_not_ask_a_model_what_was_said() -> None:
+    async with world() as w:
+        holders = Holders(w.store, clock=w.clock, monotonic=lambda: 0.0)
+        async with through(around=w, gate=Gate(None, holders)) as t:
+            ring = Keyring(w.store, clock=w.clock)
+            body = {"model": MODEL, "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}
+            kinds: list[tuple[list[Access], int]] = [(["write"], 403), (["read"], 403), (["read", "write"], 200)]
+            for scopes, status in kinds:
+                key, _ = await ring.create("acme", scopes)
+                assert (await t.post("/v1/messages", body, x_memsvc_key=key)).status == status
 
 
 async def test_a_loop_is_noticed() -> None:

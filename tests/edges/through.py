@@ -85,6 +85,7 @@ async def through(
     vault_key: bytes | None = None,
     upstream: str | None = None,
     stand_in: Provider | None = None,
+    around: World | None = None,
     idle_s: float = 30.0,
     **options: Any,
 ) -> AsyncIterator[Through]:
@@ -94,7 +95,8 @@ async def through(
     async with contextlib.AsyncExitStack() as stack:
         provider = await stack.enter_async_context(stand_in or Provider())
         more = {} if policy is None else {"policy": policy}
-        around = await stack.enter_async_context(world(prices=PRICES, **more))
+        if around is None:
+            around = await stack.enter_async_context(world(prices=PRICES, **more))
         ways = Ways(
             Upstream(
                 "anthropic", upstream or provider.anthropic_url, "anthropic" if priced else "local", own=not priced

@@ -672,17 +672,17 @@ async def test_what_goes_reaches_the_branches() -> None:
         await two.ask("q2", "a2")
         await one.ask("q3", "a3")
         await one.ask("q4", "a4")
-        await lines.redact(KEY, 1)
-        await lines.redact(KEY, 5)  # another message in the branch
+        await w.memory.redact(KEY, 1)
+        await w.memory.redact(KEY, 5)  # another message in the branch
         for key in (KEY, branch(2)):
             assert user("secret") not in await all_of(w, key)
         assert user("q3") in await live(w, branch(2))
         await w.append(user("other"), key=Key("default", "s~x"))
-        await lines.delete(KEY)
+        await w.memory.delete(KEY)
         left, _ = await w.store.sessions("default")
         assert [s.key.session for s in left] == ["s~x"]
         with pytest.raises(NotFound):
-            await lines.delete(KEY)
+            await w.memory.delete(KEY)
 
 
 async def test_an_answer_is_booked_once() -> None:
