@@ -11,13 +11,14 @@ FIND_PYTHON = for p in $(CANDIDATES); do \
 	then echo "$$p"; break; fi; done
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help run demo replay test lint format docs bench soak ledger fidelity mutants fuzz api-fuzz lock clean
+.PHONY: help run demo replay test frameworks lint format docs bench soak ledger fidelity mutants fuzz api-fuzz lock clean
 
 help:
 	@echo "make run     serve on http://127.0.0.1:8080 (SQLite, local summarizer, no key)"
 	@echo "make replay  what would FILE=transcript.jsonl cost with memsvc?"
 	@echo "make demo    play a sample conversation: history against context"
 	@echo "make test    run the whole test suite; ARGS='tests/core -k name' runs a part"
+	@echo "make frameworks  test the adapters for large frameworks, in an environment of their own"
 	@echo "make lint    ruff, ruff format, mypy"
 	@echo "make format  let ruff format and repair what it can"
 	@echo "make docs    write the generated pages"
@@ -53,6 +54,14 @@ $(VENV)/.dev: requirements-dev.txt | $(VENV)/bin/python
 	@$(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@
 
+# Two of the frameworks want an older `openai` than the linters and the other adapters do.
+FRAMEWORKS := .venv-frameworks
+$(FRAMEWORKS)/.made: requirements-frameworks.txt | $(VENV)/bin/python
+	@echo "installing frameworks: 0.5 GB"
+	@$(PY) -m venv $(FRAMEWORKS)
+	@$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-frameworks.txt
+	@touch $@
+
 run: $(VENV)/.run
 	@exec $(PY) -m memsvc serve $(ARGS)
 
@@ -64,6 +73,9 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev
 	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
+
+frameworks: $(FRAMEWORKS)/.made
+	@$(FRAMEWORKS)/bin/python -m pytest tests/integrations $(ARGS)
 
 lint: $(VENV)/.dev
 	@$(PY) -m ruff check .
@@ -122,6 +134,7 @@ lock: | $(VENV)/bin/python
 	@$(COMPILE) $(EXTRAS) -c requirements.txt pyproject.toml requirements-dev.in -o requirements-dev.txt
 	@$(COMPILE) -c requirements-dev.txt requirements-fuzz.in -o requirements-fuzz.txt
 	@$(COMPILE) -c requirements-dev.txt requirements-fidelity.in -o requirements-fidelity.txt
+	@$(COMPILE) pyproject.toml requirements-frameworks.in -o requirements-frameworks.txt
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	rm -rf $(VENV) $(FRAMEWORKS) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

@@ -47,6 +47,10 @@ FRAMEWORKS = {
     "integrations/openai_agents": {"agents"},
     "integrations/langchain": {"langchain", "langchain_core", "langgraph"},
     "integrations/pydantic_ai": {"pydantic_ai"},
+    "integrations/llama_index": {"llama_index"},
+    "integrations/agent_framework": {"agent_framework"},
+    "integrations/google_adk": {"google"},
+    "integrations/strands": {"strands"},
 }
 """Adapter -> what it alone imports, at its top; no other module imports the adapter."""
 
