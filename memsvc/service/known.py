@@ -41,6 +41,7 @@ class Line:
         live, superseded: seqs and fingerprints; redacted messages are among the live ones, as b"" (`erased`).
         broke_off: the newest live message is a reply that did not come to its end.
         resends: whoever writes to it was seen sending the whole conversation.
+        answered: which of the requests that were taken here was answered last, by their order; 0 = none.
         sent: fingerprints of the messages of the last request, by their digests; in format `sent_format`.
     """
 
@@ -55,6 +56,7 @@ class Line:
     superseded: list[tuple[int, bytes]] = field(default_factory=list)
     broke_off: bool = False
     resends: bool = False
+    answered: int = 0
     sent: dict[bytes, bytes] = field(default_factory=dict)
     sent_format: Format | None = None
 
@@ -137,7 +139,8 @@ class Known:
                 return self.keep(line)
         fresh = Line(key, head)
         if line is not None:
-            fresh.sent, fresh.sent_format, fresh.resends = line.sent, line.sent_format, line.resends
+            fresh.sent, fresh.sent_format = line.sent, line.sent_format
+            fresh.resends, fresh.answered = line.resends, line.answered
         if head is not None and not await self._extend(fresh, head):
             self.forget(key)
             raise Conflict("the session is being edited; try again", code="lost_race")

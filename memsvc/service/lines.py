@@ -16,6 +16,7 @@ import contextlib
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from weakref import WeakValueDictionary
 
 from memsvc.core.alike import UNKNOWN, fingerprint, has_answer, speakers
@@ -25,7 +26,7 @@ from memsvc.core.resend import Kind, Live, Mode, Plan, answered_only, plan, supe
 from memsvc.errors import Conflict, NotFound
 from memsvc.ports import Store
 from memsvc.service.branches import FIRST, branch_key, branches, is_branch, marker
-from memsvc.service.known import Known, Line
+from memsvc.service.known import Known, Line, is_broken
 from memsvc.service.memory import Memory
 from memsvc.service.requests import AppendRequest, UsageRequest
 
@@ -41,8 +42,8 @@ _MOVED = ("log_revision_mismatch", "session_exists", "lost_race")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request: its messages, their fingerprints, and what the call that they answer has cost; `aside`: its system
-    prompt is another one than the session's."""
+    """A request, or an answer to one: its messages, their fingerprints, what the call has cost; `aside`: its system
+    prompt is another one than the session's; `order`: requests that were taken here are counted."""
 
     key: Key
     format: Format
@@ -51,6 +52,7 @@ class Asked:
     mode: Mode = "auto"
     usage: UsageRequest | None = None
     aside: bool = False
+    order: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ class Lines:
         self._memory = memory
         self._store = store
         self._known = Known(store)
+        self._orders = count(1)
         self._flying: Counter[Key] = Counter()
         self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
         self._families: OrderedDict[Key, _Family] = OrderedDict()
@@ -122,17 +125,18 @@ class Lines:
         returns. `aside`: they came with another system prompt than the session's, as an agent's side calls do. Raises
         InvalidRequest, and Conflict where others write to the session all the time."""
         prints = await self._known.fingerprints(key, format, messages)
-        asked = Asked(key, format, messages, prints, mode, aside=aside)
+        asked = Asked(key, format, messages, prints, mode, aside=aside, order=next(self._orders))
         return await self._alone(key, lambda: self._take(asked))
 
     async def reply(
         self, taken: Taken, format: Format, messages: Sequence[bytes], usage: UsageRequest | None = None
     ) -> Taken:
         """Store the answer to what was taken, behind it, and book what it cost. Where another answer to it was stored
-        meanwhile, this one takes its place; where the line went on without it, it goes to a branch. Raises NotFound
-        if the session is gone."""
+        meanwhile, this one takes its place, unless that answers a later request: its client has it. Then, and where
+        the line went on without it, this one goes to a branch; what is left of one that broke off is not stored then.
+        Raises NotFound if the session is gone."""
         prints = [fingerprint(format, raw) for raw in messages]
-        answer = Asked(taken.asked.key, format, messages, prints, usage=usage)
+        answer = Asked(taken.asked.key, format, messages, prints, usage=usage, order=taken.asked.order)
         return await self._alone(answer.key, lambda: self._reply(taken, answer))
 
     @contextlib.contextmanager
@@ -181,8 +185,13 @@ class Lines:
         found: Plan | None = None
         if not taken.last_seq or taken.last_seq in line.seqs:
             found = _answer(line.live, taken.last_seq, answer.prints)
-            if found is not None:
-                return await self._write(line, found, answer)
+            late = found is not None and found.truncate is not None and line.answered > answer.order
+            if late and is_broken(answer.messages[-1]):
+                return await self._write(line, Plan("nothing", len(answer.messages)), answer)
+            if found is not None and not late:
+                stored = await self._write(line, found, answer)
+                line.answered = answer.order if stored.appended else max(answer.order, line.answered)
+                return stored
             after, kept = taken.last_seq, len(taken.asked.messages)
         else:
             after, kept = _before_superseded(line, taken)
@@ -204,11 +213,11 @@ class Lines:
         """The line that the messages agree with furthest; one that they have all of comes before all others."""
         found = self._plan(main, asked)
         _learn(main, found, asked)
-        if found.truncate is None or main.session is None:
+        if main.session is None or _is_sure(found, asked):
             return _Choice(main, found, [main])
         family = self._families.get(main.key, _Family())
         choice = await self._best(main.session, family.known, asked)
-        if choice.plan.truncate is None:
+        if _is_sure(choice.plan, asked):
             return choice
         # What has just begun is in no branch that was seen already; anything else may be in any.
         start = family.number if choice.plan.apart else FIRST
@@ -283,6 +292,13 @@ def _rank(line: Line, found: Plan, main: bool) -> tuple[bool, int, bool, float]:
     """Greatest for the line to go on with."""
     at = line.session.updated_at if line.session is not None else 0.0
     return found.truncate is None and found.matched > 0, found.matched, main and not found.matched, at
+
+
+def _is_sure(found: Plan, asked: Asked) -> bool:
+    """Whether a line need not be compared with others: nothing is cut off, and no answer comes that it does not have
+    although it has what stands before."""
+    new = has_answer(b"".join(asked.prints[found.kept :])) if found.kept and asked.mode != "new" else False
+    return found.truncate is None and not new
 
 
 def _learn(line: Line, found: Plan, asked: Asked) -> None:

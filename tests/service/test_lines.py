@@ -214,6 +214,46 @@ async def test_a_second_attempt_is_answered_too() -> None:
         assert [m["content"] for m in await all_of(w)] == ["q0", "a0", "q1", "one", "two", "q2", "a2"]
 
 
+async def test_a_late_answer_does_not_take_the_place_of_the_one_that_the_client_has() -> None:
+    async with world() as w:
+        lines = Lines(w.memory, w.store)
+        client = Client(w, lines)
+        await client.ask("q0", "a0")
+        slow = await client.take(user("q1"))
+        hung_up = await client.take()
+        await client.take()
+        taken = await client.take()
+        await lines.reply(taken, "openai", raw([said("a1")]))
+        client.said.append(said("a1"))
+        rest = await lines.reply(hung_up, "openai", raw([{**said("a"), "stop_reason": "incomplete"}]))
+        assert (rest.kind, rest.key, rest.appended) == ("nothing", KEY, 0)
+        late = await lines.reply(slow, "openai", raw([said("late")]))
+        assert (late.key, late.branched) == (branch(2), True)
+        assert (await client.ask("q2", "a2")).key == KEY
+        assert await all_of(w) == client.said
+        assert await live(w, branch(2)) == [user("q0"), said("a0"), user("q1"), said("late")]
+
+
+@pytest.mark.parametrize("another_process", [False, True])
+async def test_a_window_goes_on_in_the_line_that_has_more_of_it(another_process: bool) -> None:
+    """The end of the main line is in it, but so is what only a branch has."""
+    async with world() as w:
+        lines = Lines(w.memory, w.store)
+        one, two = Client(w, lines), Client(w, lines)
+        for i in range(3):
+            await one.ask(f"q{i}", f"a{i}")
+        two.said = list(one.said)
+        taken = await one.take(user("q3"))
+        with lines.flying(taken.key):
+            assert (await two.ask("other", "so")).key == branch(2)
+        await w.memory.truncate(KEY, 6)
+        lines = Lines(w.memory, w.store) if another_process else lines
+        window = [*two.said[-4:], user("and")]
+        assert (await lines.take(KEY, "openai", raw(window))).key == branch(2)
+        assert await live(w, branch(2)) == [*two.said, user("and")]
+        assert await live(w) == one.said[:6]
+
+
 async def test_the_same_answer_twice_is_stored_once() -> None:
     async with world() as w:
         lines = Lines(w.memory, w.store)
