@@ -271,15 +271,17 @@ def economics_of(config: Config, listed: Prices, clock: Callable[[], float]) -> 
 def ways_of(config: Config) -> Ways:
     """Where the gateway's calls go."""
     ours, theirs = config.gateway_anthropic_url, config.gateway_openai_url
-    named = config.gateway_openai_provider
+    our_name, their_name = config.gateway_anthropic_provider, config.gateway_openai_provider
+    our_own = our_name is None and own_server(ours)
+    their_own = their_name is None and own_server(theirs)
     return Ways(
-        Upstream("anthropic", ours, LOCAL if own_server(ours) else "anthropic", own=own_server(ours)),
+        Upstream("anthropic", ours, our_name or (LOCAL if our_own else "anthropic"), own=our_own),
         Upstream(
             "openai",
             theirs,
-            named or (LOCAL if own_server(theirs) else "openai"),
+            their_name or (LOCAL if their_own else "openai"),
             config.gateway_openai_auth,
-            own=named is None and own_server(theirs),
+            own=their_own,
         ),
         config.output_caps,
     )

@@ -92,7 +92,7 @@ async def on_store(config: Config, act: Callable[[Store], Awaitable[None]], *, r
         say(event.text if isinstance(event, StoreNotice) else type(event).__name__)
 
     if reads and (missing := missing_file(config)):
-        return say(f"there is no store {missing}; name the one with the keys with --store.", 1)
+        return say(f"there is no store {missing}; name the one that is meant with --store.", 1)
     if config.store == "sqlite://:memory:":
         return say("sqlite://:memory: ends with this command; name a store that stays with --store.", 2)
     try:

@@ -155,6 +155,13 @@ class Config(BaseModel):
         "https://api.anthropic.com",
         description="Where the gateway sends calls of the Messages API (gateway.md); the address as the SDK takes it.",
     )
+    gateway_anthropic_provider: str | None = Field(
+        None,
+        min_length=1,
+        max_length=50,
+        description="Its name in the price list, in the books and for `memsvc provider-keys`. Unset = `anthropic`, or "
+        "`local`, which costs nothing, for a server on this machine or in a private network: name it if that bills.",
+    )
     gateway_openai_url: str = Field(
         "https://api.openai.com/v1",
         description="Where it sends Chat Completions and Responses. `{model}` in it stands for the model's name; a "
@@ -167,8 +174,7 @@ class Config(BaseModel):
         None,
         min_length=1,
         max_length=50,
-        description="Its name in the price list, in the books and for `memsvc provider-keys`. Unset = `openai`, or "
-        "`local`, which costs nothing, for a server on this machine or a private network.",
+        description="The same for `gateway_openai_url`. Unset = `openai`, or `local`.",
     )
     gateway_idle_s: Seconds = Field(
         600.0, gt=0, description="A provider that sends nothing for so many seconds is given up."

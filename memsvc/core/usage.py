@@ -16,8 +16,8 @@ from memsvc.errors import InvalidRequest
 Vendor = Literal["anthropic", "openai"]
 Object = Mapping[str, object]
 
-MAX_TOKENS = 2**53
-"""No call has more: what JSON readers keep exactly."""
+MAX_TOKENS = 100_000_000
+"""No call has more, whatever tools the provider runs in it: a figure above is a fault, and would use up any budget."""
 MAX_ITERATIONS = 1_000
 _ANTHROPIC = ("cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation", "iterations")
 """Members that only Anthropic's shape has."""
@@ -179,7 +179,7 @@ def _object(of: Object, name: str, where: str) -> Object | None:
 
 def _within(number: int, where: str) -> int:
     if not 0 <= number <= MAX_TOKENS:
-        raise _refused(where, "must be a number of tokens, from 0 to 2^53")
+        raise _refused(where, f"must be a number of tokens, from 0 to {MAX_TOKENS:,}")
     return number
 
 

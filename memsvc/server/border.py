@@ -28,7 +28,7 @@ from memsvc.server.gate import Gate
 from memsvc.server.handlers import Handler, Handlers
 from memsvc.server.paths import name_in_path
 from memsvc.server.rates import Rates
-from memsvc.server.vendors import Doors
+from memsvc.server.vendors import Doors, astray
 from memsvc.wire import CALLS, Call, check_name
 
 if TYPE_CHECKING:
@@ -200,7 +200,8 @@ async def _nowhere(request: Asked, _key: Key) -> web.Response:
     if allowed:
         allow = ", ".join(sorted(allowed))
         raise MethodNotAllowed(f"This path takes {allow}, not {request.method[:20]}.", allow=allow)
-    raise NotFound("There is no such path here; /openapi.json lists them all.", code="no_such_path")
+    told = astray(request.path)
+    raise NotFound(told, code="no_such_path", message=told)  # `message` is what OpenAI's SDK prints of an error
 
 
 def _check_scopes(call: Call, caller: Caller, request: Asked) -> None:

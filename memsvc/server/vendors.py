@@ -37,6 +37,20 @@ PASSED: tuple[tuple[str, str, Api], ...] = (
     ("GET", "/v1/models/{model}", "chat"),
 )
 """(method, path, shape of errors) of what else SDKs ask, which goes on as it is."""
+_PLACES = tuple(path.removeprefix("/v1") for path, _ in CALLS) + ("/models", "/embeddings")
+
+
+def astray(path: str) -> str:
+    """What to tell whoever asks for a path that is not here: most often it is an SDK with a wrong address."""
+    below = path.removeprefix("/v1").removeprefix("/v1")
+    if path.startswith("/v1/v1/"):
+        return f"There is no path {path[:100]} here: the address that Anthropic's SDK takes has no /v1 at its end."
+    if not path.startswith("/v1/") and below.startswith(_PLACES):
+        return f"There is no path {path[:100]} here: the address that OpenAI's SDK takes ends with /v1."
+    return (
+        "There is no such path here; /openapi.json lists them all. Of the vendors' own the gateway has messages,"
+        " chat/completions, responses and models: for others call the provider."
+    )
 
 
 class Doors:

@@ -10,6 +10,8 @@ import anthropic
 import openai
 import pytest
 
+from memsvc.app import ways_of
+from memsvc.config import Config
 from memsvc.core.access import Access
 from memsvc.core.model import DEFAULT_TENANT, Key
 from memsvc.observe import CacheBroken
@@ -426,6 +428,34 @@ async def test_a_provider_that_is_away() -> None:
         assert failed.value.status_code == 503
         assert failed.value.response.headers["x-memsvc-error"] == "upstream_unreachable"
         assert await t.spent() == []
+
+
+async def test_a_wrong_base_address_is_told_by_the_sdks() -> None:
+    body: Any = {"messages": [{"role": "user", "content": "hello"}]}
+    async with through() as t:
+        with pytest.raises(openai.NotFoundError, match="OpenAI's SDK takes ends with /v1"):
+            await t.openai().with_options(base_url=t.api.url).chat.completions.create(model=GPT, **body)
+        wrong = t.anthropic().with_options(base_url=f"{t.api.url}/v1")
+        with pytest.raises(anthropic.NotFoundError, match="has no /v1 at its end"):
+            await wrong.messages.create(model=MODEL, max_tokens=9, **body)
+        with pytest.raises(openai.NotFoundError, match="call the provider"):
+            await t.openai().embeddings.create(model="text-embedding-3-small", input="hello")
+
+
+async def test_absurd_usage_is_not_booked() -> None:
+    async with through() as t:
+        t.provider.script(["absurd_usage"])
+        for n in range(4):  # negative, huge, no number, empty
+            await ask(t, [{"role": "user", "content": f"turn {n}"}])
+        assert sum(row["cost_usd"] for row in await t.spent()) < 0.1
+
+
+def test_a_proxy_in_a_private_network_costs_what_the_vendor_takes_where_it_is_named() -> None:
+    address = "http://10.0.0.5/anthropic"
+    free = ways_of(Config(gateway_anthropic_url=address)).anthropic
+    paid = ways_of(Config(gateway_anthropic_url=address, gateway_anthropic_provider="anthropic")).anthropic
+    assert (free.provider, free.own) == ("local", True)
+    assert (paid.provider, paid.own) == ("anthropic", False)
 
 
 async def test_what_is_no_call_is_passed_on() -> None:
