@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from memsvc.core.accept import MIN_GAIN_SHARE, MIN_GAIN_TOKENS
@@ -59,6 +60,7 @@ def bare(model: str | None) -> str:
     return (model or "").rpartition("/")[2].rpartition("anthropic.")[2]
 
 
+@lru_cache(1_024)
 def window_of(model: str | None) -> int | None:
     """The model's context window in provider tokens, None if unknown."""
     name = bare(model)

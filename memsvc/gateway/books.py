@@ -120,4 +120,9 @@ def guessed_before(head: Session, call: VendorCall) -> int:
     front = (call.system or b"") + (call.tools or b"")
     new = guessed_tokens(b"".join(call.messages[there:]))
     told = guessed_tokens(front) if len(front) > 3 * head.fixed_tokens else 0
-    return rules.expected(head) + new + told
+    return most_of(head) + new + told
+
+
+def most_of(head: Session) -> int:
+    """Provider tokens of a session's context, as reports let expect or as they are counted here, whichever is more."""
+    return max(rules.expected(head), rules.provider_tokens(head.context_tokens, head.factor))

@@ -18,6 +18,7 @@ from memsvc.core.render.splice import edit, string
 from memsvc.core.stream import Heard
 from memsvc.core.vendor_calls import VendorCall
 from memsvc.errors import CannotFit, Conflict, InvalidRequest, NotFound
+from memsvc.gateway.books import most_of
 from memsvc.gateway.wishes import History
 from memsvc.ports import Store
 from memsvc.service import Memory
@@ -204,7 +205,7 @@ class Conversations:
             context=context,
             epoch=int(context["epoch"]),
             revision=int(context["revision"]),
-            size=max(rules.expected(head), rules.provider_tokens(tokens["context"], head.factor)),
+            size=max(most_of(head), rules.provider_tokens(tokens["context"], head.factor)),
             saved=max(0, tokens["full"] - tokens["context"]),
             broken=broken,
             long=self.ttl_s(head) > SHORT_S,

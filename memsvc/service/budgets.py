@@ -80,7 +80,7 @@ class Purse:
             self._unpriced(line)
         if worst is not None:
             cost = (line.micros or 0) if booked or held is None else 0
-            await self._store.count(replace(worst, micros=cost - worst.micros))
+            await self._give(worst, cost - worst.micros)
         return booked
 
     async def release(self, key: Key, id: str) -> bool:
@@ -88,8 +88,13 @@ class Purse:
         released = await self._store.release(key, id)
         worst = self._held.pop((key.tenant, id), None) if released else None
         if worst is not None:
-            await self._store.count(replace(worst, micros=-worst.micros))
+            await self._give(worst, -worst.micros)
         return released
+
+    async def _give(self, counted: Spending, micros: int) -> None:
+        """Count a difference."""
+        if micros:
+            await self._store.count(replace(counted, micros=micros))
 
     async def book(self, line: Line) -> bool:
         """`Ledger.book`: a call that was made is booked whatever the budgets say."""

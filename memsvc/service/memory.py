@@ -279,6 +279,7 @@ class Memory:
     async def drain(self, timeout_s: float = 30.0) -> None:
         """Wait at most so long for compactions that callers started, then cancel them."""
         await self.looks.stop()
+        await self._reports.settled(timeout_s)
         await self._asked_for.drain(timeout_s)
 
     # --- helpers ---------------------------------------------------------------

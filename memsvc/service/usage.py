@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from memsvc.core import policy as rules
@@ -47,6 +48,8 @@ class Reports:
         self._defaults = defaults
         self._clock = clock
         self._wake = wake
+        self._loaded = False
+        self._learning: set[asyncio.Task[None]] = set()
 
     def check(self, request: UsageRequest) -> Report:
         """What the report says. Raises InvalidRequest naming the member."""
@@ -62,13 +65,17 @@ class Reports:
             raise InvalidRequest("`id` is missing; send the provider's response id.", field="id")
         if name.startswith(OWN):
             raise InvalidRequest(f"`id` begins with {OWN!r}: the service names its own calls so.", field="id")
-        line = await asyncio.to_thread(self._line, session, request, report, name)  # the first loads the price list
+        line = await self._priced(session, request, report, name)
         if request.held is None:
             booked = await self._purse.book(line)
         else:
             booked = await self._purse.settle(line, held=request.held)
         if booked and request.revision is not None and report.size is not None:
-            session = await self._calibrated(session, request.revision, report.size, report.usage.cache_read)
+            learning = self._calibrated(session, request.revision, report.size, report.usage.cache_read)
+            if request.held is None:
+                session = await learning
+            else:
+                self._soon(learning)
         return {
             "booked": booked,
             "cost_usd": line.micros / MICROS if line.micros is not None else None,
@@ -86,6 +93,29 @@ class Reports:
         except MemsvcError as error:
             error.extra["appended"] = reply
             raise
+
+    async def settled(self, timeout_s: float) -> None:
+        """Wait at most so long until all that was reported is learnt."""
+        if self._learning:
+            await asyncio.wait(self._learning, timeout=timeout_s)
+
+    def _soon(self, learning: Coroutine[Any, Any, Session]) -> None:
+        """Learn behind the back of a call whose client waits for its reply."""
+
+        async def quietly() -> None:
+            with contextlib.suppress(MemsvcError):  # the next report says as much
+                await learning
+
+        task = asyncio.create_task(quietly())
+        self._learning.add(task)
+        task.add_done_callback(self._learning.discard)
+
+    async def _priced(self, session: Session, request: UsageRequest, report: Report, name: str) -> Line:
+        if self._loaded:
+            return self._line(session, request, report, name)
+        line = await asyncio.to_thread(self._line, session, request, report, name)  # loads the price list
+        self._loaded = True
+        return line
 
     def _line(self, session: Session, request: UsageRequest, report: Report, name: str) -> Line:
         at = self._clock() if request.at is None else request.at
