@@ -29,6 +29,7 @@ from memsvc.wire.replies import (
     Health,
     HistoryItem,
     HistoryPage,
+    PinList,
     PinReply,
     SearchReply,
     SessionPage,
@@ -129,6 +130,10 @@ class BlockingSession:
     def pin(self, seq: int) -> PinReply:
         """See `Session.pin`."""
         return self._run(self._session.pin(seq))
+
+    def pins(self) -> PinList:
+        """See `Session.pins`."""
+        return self._run(self._session.pins())
 
     def unpin(self, seq: int) -> None:
         """See `Session.unpin`."""

@@ -12,7 +12,7 @@ from memsvc.client.replies import AppendReply, Context, read, read_append, read_
 from memsvc.client.transport import Answer
 from memsvc.client.writing import listed
 from memsvc.core.model import Format
-from memsvc.wire.replies import HistoryItem, HistoryPage, PinReply, SearchReply, SessionReply, UsageReply
+from memsvc.wire.replies import HistoryItem, HistoryPage, PinList, PinReply, SearchReply, SessionReply, UsageReply
 from memsvc.wire.summaries import CompactReply, SummaryPage
 
 _KEPT = 4
@@ -140,6 +140,10 @@ class Session:
     async def unpin(self, seq: int) -> None:
         """Stop keeping it."""
         await self._send("unpin", seq=seq)
+
+    async def pins(self) -> PinList:
+        """The live messages that are pinned."""
+        return read(PinList, await self._send("pins"))
 
     async def _send(self, name: str, given: Any = None, *, seq: int | None = None) -> Answer:
         values = {"sid": self.id} if seq is None else {"sid": self.id, "seq": str(seq)}

@@ -26,6 +26,7 @@ from memsvc.server.asked import Asked
 from memsvc.server.body import Bodies
 from memsvc.server.gate import Gate
 from memsvc.server.handlers import Handler, Handlers
+from memsvc.server.pages import Pages
 from memsvc.server.paths import name_in_path
 from memsvc.server.rates import Rates
 from memsvc.server.vendors import Doors, astray
@@ -70,6 +71,7 @@ def create_app(
         border.add(app, call, getattr(handlers, call.name))
     if gateway is not None:
         Doors(border, gateway, bodies).mount(app)
+    Pages().mount(app, border.guarded)
     app.router.add_route("*", "/{path:.*}", border.guarded(_nowhere, None))
     return app
 

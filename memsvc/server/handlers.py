@@ -168,6 +168,10 @@ class Handlers:
         await self._memory.unpin(key, _seq(request))
         return reply.empty()
 
+    async def pins(self, request: Asked, key: Key) -> web.Response:
+        """What is kept."""
+        return reply.json_value(await self._memory.pins(key))
+
     async def count(self, request: Asked, key: Key) -> web.Response:
         """Count, store nothing."""
         wanted = _count_request(await self._bodies.read(request))

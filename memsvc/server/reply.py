@@ -42,7 +42,7 @@ def context(body: bytes, etag: str, seen: str | None) -> web.Response:
     """A context, or 304 if `seen` (the If-None-Match header) names it already."""
     # Private: it is somebody's conversation. No-cache: keep it if you like, but always ask.
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if seen is not None and _matches(seen, etag):
+    if seen is not None and matches(seen, etag):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     headers["Content-Type"] = JSON
     return web.Response(body=body, headers=headers)
@@ -86,7 +86,8 @@ def _printed(document: dict[str, Any]) -> bytes:
         return orjson.dumps({**clean, "status": document["status"], "retryable": document["retryable"]})
 
 
-def _matches(seen: str, etag: str) -> bool:
+def matches(seen: str, etag: str) -> bool:
+    """Whether an If-None-Match header names this ETag."""
     if seen == etag or seen.strip() == "*":
         return True
     return any(tag.strip().removeprefix("W/") == etag for tag in seen.split(","))

@@ -251,6 +251,11 @@ class Memory:
         await self._head(key)
         await self._store.pin(key, seq, False)
 
+    async def pins(self, key: Key) -> dict[str, Any]:
+        """The live messages that are pinned, in seq order. Raises NotFound."""
+        await self._head(key)
+        return {"pins": [{"seq": p.seq, "tokens": p.tokens} for p in await self._store.pins(key)]}
+
     async def delete(self, key: Key) -> None:
         """Remove a session, its branches, and all that was derived from it. Raises NotFound."""
         await delete(self._store, self._views, key)

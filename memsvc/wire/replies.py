@@ -198,6 +198,19 @@ class PinReply(Reply):
     tokens: int
 
 
+class PinItem(Reply):
+    """A pinned message."""
+
+    seq: int
+    tokens: int
+
+
+class PinList(Reply):
+    """The live messages that every summary keeps word for word, in seq order."""
+
+    pins: list[PinItem]
+
+
 class Deleted(Reply):
     """What a retention call removed."""
 

@@ -279,6 +279,16 @@ CALLS: tuple[Call, ...] = (
         errors=(404,),
     ),
     Call(
+        "pins",
+        "GET",
+        f"{_SESSION}/pins",
+        "Which messages are kept word for word.",
+        "session",
+        {200: out.PinList},
+        errors=(404,),
+        needs="read",
+    ),
+    Call(
         "count",
         "POST",
         "/v1/count",

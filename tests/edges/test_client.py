@@ -294,6 +294,7 @@ CALLS: list[tuple[str, dict[str, str], dict[str, Any]]] = [
     ("search", {"sid": "s"}, {"q": "+ %"}),
     ("redact", {"sid": "s", "seq": "0"}, {}),
     ("pin", {"sid": "s", "seq": "7"}, {}),
+    ("pins", {"sid": "s"}, {}),
     ("unpin", {"sid": "s", "seq": "1"}, {}),
     ("put", {"sid": "s"}, {"policy": {"mode": "never"}}),
     ("compact", {"sid": "s"}, {"to_epoch": 1, "force": True}),

@@ -38,6 +38,7 @@ def test_a_conversation(client: BlockingClient) -> None:
         assert [row.seq for row in s.history(after=2).messages] == [3]
         assert s.search("hi").matches == 2
         assert s.pin(1).pinned
+        assert [pin.seq for pin in s.pins().pins] == [1]
         s.unpin(1)
         assert not s.compact().changed
         assert s.summaries().summaries == []

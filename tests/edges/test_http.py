@@ -187,7 +187,7 @@ async def test_any_other_text_names_a_session(api: Api, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/sessions/s/nothing", "/v1/sessions/a/b/context", "/healthz/", "/%FF"]
+    "path", ["/ui/nothing", "/v1", "/v1/sessions/s/nothing", "/v1/sessions/a/b/context", "/healthz/", "/%FF"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
 async def test_unknown_paths(api: Api, method: str, path: str) -> None:

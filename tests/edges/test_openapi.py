@@ -24,6 +24,7 @@ SENT: list[tuple[str, str]] = [
     ("list_sessions", "/v1/sessions?limit=1"),
     ("context", f"{S}/context?format=openai"),
     ("pin", f"{S}/pins/1"),
+    ("pins", f"{S}/pins"),
     ("unpin", f"{S}/pins/1"),
     ("compact", f"{S}/compact"),
     ("summaries", f"{S}/summaries"),

@@ -1,0 +1,91 @@
+// Elements, words and numbers. Text goes into the page as text only: nothing here takes markup.
+
+/** An element: `props` are properties, `on…` handlers, `data`, `aria` and attributes (`attr`); children are nodes,
+    text or null. */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === undefined || value === null) continue;
+    if (name === "data") Object.assign(element.dataset, value);
+    else if (name === "attr") for (const [key, each] of Object.entries(value)) element.setAttribute(key, each);
+    else if (name === "aria") for (const [key, each] of Object.entries(value)) element.setAttribute(`aria-${key}`, each);
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element[name] = value;
+  }
+  add(element, children);
+  return element;
+}
+
+export function add(element, children) {
+  for (const child of children.flat(Infinity)) {
+    if (child === null || child === undefined || child === false) continue;
+    element.append(child instanceof Node ? child : String(child));
+  }
+}
+
+/** Somebody else's text: kept apart from the page's own direction, control characters shown as what they are. */
+export function theirs(text, tag = "bdi", className = "") {
+  return h(tag, { className, dir: "auto" }, plain(text));
+}
+
+export function plain(text) {
+  return String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, (c) =>
+    c === "\u007f" ? "\u2421" : c === "\r" ? "" : String.fromCharCode(0x2400 + c.charCodeAt(0)));
+}
+
+const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const short = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
+
+export const count = (n) => (n === null || n === undefined ? "–" : whole.format(n));
+export const brief = (n) => (n === null || n === undefined ? "–" : Math.abs(n) < 10000 ? whole.format(n) : short.format(n));
+export const percent = (x) => (x === null || x === undefined ? "–" : `${(100 * x).toFixed(x >= 0.9995 ? 0 : 1)} %`);
+
+/** Dollars with as many digits as tell something. */
+export function usd(x) {
+  if (x === null || x === undefined) return "–";
+  const size = Math.abs(x);
+  if (size === 0) return "$0";
+  const sign = x < 0 ? "−" : "";
+  if (size >= 1000) return `${sign}$${whole.format(size)}`;
+  if (size >= 1) return `${sign}$${size.toFixed(2)}`;
+  return size < 0.0001 ? `${sign}<$0.0001` : `${sign}$${size.toFixed(size >= 0.1 ? 3 : 4)}`;
+}
+
+export function ago(at, now = Date.now() / 1000) {
+  return `${span(Math.max(0, now - at))} ago`;
+}
+
+export function span(seconds) {
+  if (seconds < 1) return "under 1 s";
+  for (const [unit, size] of [["d", 86400], ["h", 3600], ["min", 60]]) {
+    if (seconds >= size * (unit === "d" ? 2 : 1)) return `${Math.floor(seconds / size)} ${unit}`;
+  }
+  return `${Math.round(seconds)} s`;
+}
+
+export const moment = (at) => new Date(at * 1000).toISOString().slice(0, 16).replace("T", " ");
+export const sessionLink = (name) => `#/session/${encodeURIComponent(name)}`;
+
+/** A table. `columns`: [title, cell of a row, is a number]. Without rows: `empty` in words. */
+export function table(caption, columns, rows, empty) {
+  if (!rows.length) return h("p", { className: "empty" }, empty);
+  const head = columns.map(([title, , number]) => h("th", { className: number ? "num" : "", scope: "col" }, title));
+  const line = (row) => h("tr", {}, columns.map(([, cell, number], at) =>
+    h(at ? "td" : "th", at ? { className: number ? "num" : "" } : { scope: "row", className: number ? "num" : "" }, cell(row))));
+  return h("div", { className: "scroll", tabIndex: 0, attr: { role: "region" }, aria: { label: caption } },
+    h("table", {}, h("caption", { className: "unseen" }, caption), h("thead", {}, h("tr", {}, head)),
+      h("tbody", {}, rows.map(line))));
+}
+
+export function panel(title, ...children) {
+  return h("section", { className: "panel" }, h("h2", {}, title), children);
+}
+
+/** Put `element` in the place of what `holder` holds, unless it looks the same: what a reader has selected or
+    scrolled to stays. */
+export function fill(holder, ...children) {
+  const fresh = h("div", {}, children);
+  if (holder.childNodes.length === fresh.childNodes.length &&
+      [...holder.childNodes].every((old, at) => old.isEqualNode(fresh.childNodes[at]))) return;
+  holder.replaceChildren(...fresh.childNodes);
+}

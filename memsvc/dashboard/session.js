@@ -1,0 +1,323 @@
+// One conversation: the whole log beside the context, and how the one became the other.
+
+import { call, get, ofSession, pages } from "./api.js";
+import { chart } from "./charts.js";
+import { past, present, saving, statements } from "./context.js";
+import { ago, brief, count, fill, h, moment, percent, theirs, usd } from "./dom.js";
+import { log } from "./log.js";
+
+const OUTLINE = 5000; // messages a request, and how many requests a chart is worth
+const MOST_PAGES = 20;
+const FORMATS = ["anthropic", "openai", "responses"];
+
+export async function session(place, { subject: name, query, signal }) {
+  let doc, context, format;
+  let summaries = [], pins = new Set(), calls = [], outline = [], steps = [], cited = null, chosen = null;
+  const told = statements(name, signal);
+
+  const head = h("div", { className: "head" });
+  const news = h("p", { className: "news", attr: { role: "status" } });
+  const facts = h("div", { className: "tiles" });
+  const story = h("section", { className: "panel wide" });
+  const side = h("div", { className: "column-body context", tabIndex: 0, attr: { role: "region" }, aria: { label: "Context" } });
+  const sideHead = h("div", { className: "column-head" });
+  const left = log({ name, signal, stand, act, pinned: (seq) => pins.has(seq), cited: (seq) => (cited ? cited.has(seq) : null) });
+  const charts = h("div", { className: "grid" });
+  place.append(head, news, facts, story,
+    h("div", { className: "columns" },
+      h("section", { className: "column" }, h("div", { className: "column-head" }, h("h2", {}, "History"), h("p", { className: "note" }, "every message, word for word, for ever")), left.box),
+      h("section", { className: "column" }, sideHead, side)),
+    charts);
+
+  function stand(seq) {
+    const step = steps[chosen] ?? steps.at(-1);
+    if (!step) return "verbatim";
+    if (seq <= step.to) return "covered";
+    return seq > step.last ? "later" : "verbatim";
+  }
+
+  async function load() {
+    doc = await get(ofSession(name), {}, signal);
+    format ??= doc.format || "openai";
+    const [found, kept] = await Promise.all([
+      get(ofSession(name, "/context"), { format }, signal).catch((error) => {
+        if (error.name === "AbortError") throw error;
+        return { trouble: error.message };
+      }),
+      get(ofSession(name, "/pins"), {}, signal),
+    ]);
+    context = found;
+    pins = new Set(kept.pins.map((p) => p.seq));
+    const after = summaries.length ? summaries.at(-1).epoch - 1 : 0; // the last one's figures still change
+    const fresh = [];
+    for await (const page of pages(ofSession(name, "/summaries"), { after: Math.max(0, after), limit: 100 })) fresh.push(...page.summaries);
+    summaries = [...summaries.filter((s) => s.epoch <= after), ...fresh].map((s) => ({ ...s, current: s.to === doc.cut && s.epoch === fresh.find((f) => f.current)?.epoch }));
+    await loadOutline();
+    await loadCalls();
+    makeSteps();
+  }
+
+  async function loadOutline() {
+    let from = Math.max(outline.at(-1)?.seq ?? 0, doc.last_seq - OUTLINE * MOST_PAGES);
+    for (let n = 0; n < MOST_PAGES && from < doc.last_seq; n++) {
+      const page = await get(ofSession(name, "/history"), { after: from, limit: OUTLINE, content: false }, signal);
+      outline.push(...page.messages.filter((m) => !m.part));
+      if (page.next === null) break;
+      from = page.next;
+    }
+  }
+
+  async function loadCalls() {
+    const all = [];
+    for await (const page of pages(ofSession(name, "/calls"), { limit: 1000 })) {
+      all.push(...page.calls);
+      if (all.length >= 10000) break;
+    }
+    calls = all;
+  }
+
+  // A step: the state after each commit, from nothing to now.
+  function makeSteps() {
+    const lastOf = (epoch) => {
+      let low = 0, high = outline.length; // epochs never fall along the log
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (outline[middle].epoch < epoch) low = middle + 1;
+        else high = middle;
+      }
+      return low ? outline[low - 1].seq : 0;
+    };
+    const found = [{ epoch: 0, to: 0, summary: null }];
+    for (const s of summaries) found.push({ epoch: s.epoch, to: s.to, summary: s });
+    const current = summaries.find((s) => s.current) ?? null;
+    const newest = found.at(-1);
+    if (newest.summary !== current || newest.epoch < doc.epoch) found.push({ epoch: doc.epoch, to: doc.cut ?? 0, summary: current, edited: true });
+    found.forEach((step, at) => (step.last = at + 1 < found.length ? lastOf(found[at + 1].epoch) : doc.last_seq));
+    steps = found;
+  }
+
+  function say(text, bad = false) {
+    news.textContent = text;
+    news.className = bad ? "news bad" : "news";
+  }
+
+  async function doing(what, work) {
+    say(`${what} …`);
+    try {
+      say(await work());
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      say(error.message, true);
+    }
+    await renew(true).catch(() => {});
+  }
+
+  async function act(what, seq) {
+    if (what === "pin") {
+      const off = pins.has(seq);
+      return doing(off ? "Unpinning" : "Pinning", async () => {
+        await call(off ? "DELETE" : "PUT", ofSession(name, `/pins/${seq}`));
+        return off ? `Message ${seq} is no longer pinned.` : `Message ${seq} will stand word for word in every summary.`;
+      });
+    }
+    if (seq >= doc.last_seq) return say(`Message ${seq} is the last one.`);
+    const sure = await confirmed("Cut off after this message?", `Messages ${seq + 1} to ${doc.last_seq} leave the context. They stay in the history, marked as superseded; this is not undone.`, "Cut off");
+    if (!sure) return;
+    return doing("Cutting off", async () => {
+      await call("POST", ofSession(name, "/truncate"), { body: { after_seq: seq } });
+      outline = [];
+      return `Messages after ${seq} are superseded.`;
+    });
+  }
+
+  const compact = () => doing("Compacting", async () => {
+    const done = await call("POST", ofSession(name, "/compact"), { body: { force: true, wait_ms: 30000 } });
+    return done.changed ? `Compacted: this is epoch ${done.epoch}.` : done.error || `Nothing was compacted: ${done.reason || "there is not enough to gain"}.`;
+  });
+
+  const goBack = (epoch) => doing("Going back", async () => {
+    const done = await call("POST", ofSession(name, "/compact"), { body: { to_epoch: epoch } });
+    chosen = null;
+    return `The summary of epoch ${epoch} is in force again, as epoch ${done.epoch}.`;
+  });
+
+  const save = () => doing("Collecting", async () => {
+    const messages = [];
+    for await (const page of pages(ofSession(name, "/history"), { limit: 500 })) messages.push(...page.messages);
+    const text = JSON.stringify({ session: doc, summaries, messages }, null, 1);
+    const link = h("a", { href: URL.createObjectURL(new Blob([text], { type: "application/json" })), download: `${name.replace(/[^\w.-]+/g, "_").slice(0, 80) || "session"}.json` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    return `${count(messages.length)} messages and ${count(summaries.length)} summaries saved to a file. \`memsvc export\` writes what \`memsvc import\` reads.`;
+  });
+
+  function drawHead() {
+    fill(head, h("h1", {}, theirs(name)), h("div", { className: "actions" },
+      h("button", { type: "button", className: "main", data: { do: "compact" }, onclick: compact }, "Compact now"),
+      h("button", { type: "button", data: { do: "export" }, onclick: save }, "Export")));
+    const { tokens, compaction } = doc;
+    const tile = (title, value, more) => h("div", { className: "tile" }, h("h2", {}, title), h("p", { className: "figure" }, value), h("p", { className: "note" }, more));
+    const error = compaction.last_error ? theirs(compaction.last_error.slice(0, 300)) : null;
+    fill(facts,
+      tile("In full", brief(tokens.full), [`tokens, ${count(doc.messages)} messages`]),
+      tile("Context", brief(tokens.context), [`tokens: ${percent(tokens.ratio)} of full`, compaction.shadow ? "; shadow: the full history is served" : ""]),
+      tile("Epoch", count(doc.epoch), doc.cut ? `summary stands for 1 to ${count(doc.cut)}` : "nothing is compacted"),
+      tile("Saved", usd(compaction.actual_saving_usd), compaction.predicted_saving_usd === null ? "no prediction" : `of ${usd(compaction.predicted_saving_usd)} predicted, by the summary in force`),
+      tile("Compaction", compaction.state, [doc.policy.mode ?? doc.policy.effective?.mode, compaction.last_reason ? `, last: ${compaction.last_reason}` : "", error ? [h("br"), error] : null]),
+      tile("Model", theirs(doc.model || "not named"), [doc.user ? ["user ", theirs(doc.user), ", "] : "", `changed ${ago(doc.updated_at)}`]));
+  }
+
+  function drawStory() {
+    const at = chosen ?? steps.length - 1;
+    const total = Math.max(1, doc.last_seq);
+    const strip = h("div", { className: "strip", attr: { role: "img" }, aria: { label: `Of ${count(total)} messages ${count(steps[at].to)} stand behind the summary, ${count(Math.max(0, steps[at].last - steps[at].to))} are word for word in the context.` } });
+    const segment = (kind, from, to, text) => {
+      if (to < from) return;
+      const part = h("span", { className: kind, title: `${text}: ${count(from)} to ${count(to)}` });
+      part.style.setProperty("flex-grow", String(to - from + 1));
+      strip.append(part);
+    };
+    let before = 0;
+    for (const step of steps.slice(0, at + 1)) {
+      if (step.summary && step.to > before && step.to <= steps[at].to) {
+        segment("behind", before + 1, step.to, `first summarized in epoch ${step.epoch}`);
+        before = step.to;
+      }
+    }
+    segment("behind", before + 1, steps[at].to, "behind the summary");
+    segment("verbatim", steps[at].to + 1, steps[at].last, "word for word");
+    segment("later", steps[at].last + 1, total, "not written yet");
+    const slider = h("input", { type: "range", id: "epoch", min: 0, max: steps.length - 1, value: at, disabled: steps.length < 2, aria: { valuetext: label(steps[at]) }, oninput: () => choose(Number(slider.value)) });
+    const move = (by) => () => choose(Math.min(steps.length - 1, Math.max(0, at + by)));
+    const { summary } = steps[at];
+    const focused = document.activeElement?.dataset?.step ?? (document.activeElement?.id === "epoch" ? "slider" : null);
+    story.replaceChildren(h("div", { className: "row" }, h("h2", {}, h("label", { attr: { for: "epoch" } }, "Epochs")), h("p", { className: "note" }, label(steps[at]))),
+      strip, h("div", { className: "stepper" },
+        h("button", { type: "button", data: { step: "back" }, onclick: move(-1), disabled: at === 0, aria: { label: "Earlier epoch" } }, "‹"), slider,
+        h("button", { type: "button", data: { step: "on" }, onclick: move(1), disabled: at === steps.length - 1, aria: { label: "Later epoch" } }, "›")),
+      summary ? h("dl", { className: "facts" }, saving(summary).map(([key, value]) => h("div", {}, h("dt", {}, key), h("dd", {}, value)))) : null,
+      summary && !summary.current ? h("div", { className: "actions" }, h("button", { type: "button", onclick: () => goBack(summary.epoch) }, "Put this summary in force again")) : null);
+    if (focused === "slider") slider.focus();
+    else if (focused) story.querySelector(`[data-step="${focused}"]`)?.focus();
+  }
+
+  function label(step) {
+    if (!step.summary) return step.epoch ? `Epoch ${step.epoch}: no summary is in force` : "Epoch 0: nothing compacted";
+    return `Epoch ${step.epoch}${step === steps.at(-1) ? " (now)" : ""}: messages 1 to ${count(step.to)} behind the summary${step.edited ? ", after an edit" : `, ${moment(step.summary.at)}`}`;
+  }
+
+  function choose(at) {
+    chosen = at === steps.length - 1 ? null : at;
+    drawStory();
+    drawSide();
+  }
+
+  let side_is = null; // which context is being drawn: of two that overlap the later one stands
+  async function drawSide() {
+    const step = steps[chosen ?? steps.length - 1];
+    const mine = (side_is = {});
+    const said = step.summary ? await told(step.summary.epoch).catch(() => null) : null;
+    if (mine !== side_is) return;
+    cited = said ? new Set(said.statements.flatMap((s) => s.sources)) : null;
+    left.paint();
+    const go = (seq) => left.go(seq);
+    const now = chosen === null;
+    const pick = h("select", { id: "format", disabled: !now, onchange: async () => {
+      format = pick.value;
+      await renew(true);
+    } }, FORMATS.map((f) => h("option", { value: f, selected: f === format }, f)));
+    fill(sideHead, h("h2", {}, now ? "Context" : `Context of epoch ${step.epoch}`), h("p", { className: "note" }, now ? "what the model gets now" : "as it was"), h("span", { className: "grow" }), h("label", { className: "unseen", attr: { for: "format" } }, "Format"), pick);
+    if (now && context.trouble) return side.replaceChildren(h("p", { className: "bad" }, context.trouble));
+    if (now) return side.replaceChildren(...present(context, said, go));
+    const tail = step.last > step.to ? [step.to + 1, step.last] : null;
+    side.replaceChildren(...past(step, said, go, tail).filter(Boolean));
+    if (tail) side.querySelector(".tail-holder").append(h("button", { type: "button", onclick: () => left.go(tail[0]) }, "Show them in the history"));
+  }
+
+  function drawCharts() {
+    const { x, full, sent, marks } = growth();
+    const paid = calls.filter((c) => c.cost_usd !== null);
+    const features = [...new Set(paid.map((c) => c.feature))].slice(0, 8);
+    charts.replaceChildren(
+      h("section", { className: "panel" }, h("h2", {}, "Tokens, message by message"), x.length ? chart({ title: "Tokens of the whole history and of the context after each message", x, series: [{ name: "whole history", values: full, colour: 7, dash: true }, { name: "context", values: sent, colour: 0 }], format: brief, marks, sign: "#" }) : h("p", { className: "empty" }, "No message yet.")),
+      h("section", { className: "panel" }, h("h2", {}, "Cost, call by call"), paid.length ? chart({ title: "Dollars of each call", x: paid.map((_, at) => at + 1), kind: "bars", format: usd, series: features.map((f) => ({ name: f, values: paid.map((c) => (c.feature === f ? c.cost_usd : 0)) })) }) : h("p", { className: "empty" }, "No call of this session is in the books. Calls come in through the gateway, as `usage` of an append, or as usage reports."),
+        paid.length ? h("p", { className: "note" }, `${count(calls.length)} calls, ${usd(paid.reduce((sum, c) => sum + c.cost_usd, 0))} in all; ${cachedOf(calls)} of their input was read from the cache.`) : null));
+  }
+
+  function growth() {
+    const of = new Map(summaries.map((s) => [s.epoch, s]));
+    const front = doc.tokens.system + doc.tokens.tools;
+    const x = [], full = [], sent = [], marks = [];
+    let whole = front, tail = 0, summary = null, epoch = outline[0]?.epoch ?? 0, first = 0;
+    for (const one of outline) {
+      if (one.epoch !== epoch) {
+        for (let e = epoch + 1; e <= one.epoch; e++) summary = of.get(e) ?? summary;
+        epoch = one.epoch;
+        tail = 0;
+        while (first < outline.length && outline[first].seq <= (summary?.to ?? 0)) first++;
+        for (let at = first; at < outline.length && outline[at].seq < one.seq; at++) if (!outline[at].superseded) tail += outline[at].tokens;
+        marks.push({ x: one.seq, text: `epoch ${epoch}` });
+      }
+      if (!one.superseded) {
+        whole += one.tokens;
+        tail += one.tokens;
+      }
+      x.push(one.seq);
+      full.push(whole);
+      sent.push(front + (summary?.tokens ?? 0) + tail);
+    }
+    return { x, full, sent, marks };
+  }
+
+  function draw() {
+    drawHead();
+    drawStory();
+    drawCharts();
+  }
+
+  const state = () => JSON.stringify([doc.revision, doc.log_revision, doc.epoch, doc.compaction, format, [...pins], doc.policy]);
+
+  async function renew(all = false) {
+    const before = state();
+    const edited = doc.epoch;
+    if (!all) {
+      const now = await get(ofSession(name), {}, signal);
+      if (now.revision === doc.revision && now.log_revision === doc.log_revision && JSON.stringify(now.compaction) === JSON.stringify(doc.compaction)) return;
+    }
+    await load();
+    if (state() === before && !all) return;
+    draw();
+    left.reach(doc.last_seq, tokensOf);
+    if (doc.epoch !== edited) left.again();
+    await drawSide();
+  }
+
+  const tokensOf = (seq) => outline[seq - 1]?.tokens ?? 200;
+
+  await load();
+  draw();
+  left.reach(doc.last_seq, tokensOf);
+  await drawSide();
+  await left.go(Math.max(1, Math.min(doc.cut ?? 1, doc.last_seq)), { quietly: true });
+  if (query?.get("seq")) await left.go(Number(query.get("seq")));
+  return renew;
+}
+
+function cachedOf(calls) {
+  const input = calls.reduce((sum, c) => sum + (c.tokens.input || 0), 0);
+  return percent(input ? calls.reduce((sum, c) => sum + (c.tokens.cache_read || 0), 0) / input : null);
+}
+
+function confirmed(title, text, yes) {
+  return new Promise((done) => {
+    const dialog = h("dialog", { aria: { labelledby: "sure" } }, h("h2", { id: "sure" }, title), h("p", {}, text),
+      h("div", { className: "actions" }, h("button", { type: "button", className: "main", onclick: () => dialog.close("yes") }, yes),
+        h("button", { type: "button", onclick: () => dialog.close("") }, "Cancel")));
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      done(dialog.returnValue === "yes");
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}
