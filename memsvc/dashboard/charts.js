@@ -25,7 +25,7 @@ new ResizeObserver(() => {
 
 function axes(format, times, labels) {
   const line = { stroke: css("--faint"), grid: { stroke: css("--grid"), width: 1 }, ticks: { show: false }, font: `12px ${css("--font")}` };
-  const x = { ...line, grid: { show: false } };
+  const x = { ...line, size: 30, grid: { show: false } };
   if (labels) x.values = (_u, ticks) => ticks.map((t) => (Number.isInteger(t) ? labels[t] ?? "" : ""));
   if (labels) x.incrs = [1, 2, 5, 7, 10, 14, 30, 60];
   if (!times && !labels) x.values = (_u, ticks) => ticks.map((t) => (Number.isInteger(t) ? t.toLocaleString("en-US") : ""));
@@ -91,7 +91,7 @@ export function chart({ title, x, series, kind = "lines", format, labels, marks 
     return {
       width: holder.clientWidth,
       height,
-      padding: [10, 8, 0, 0],
+      padding: [10, 22, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { show: lines }, drag: { x: false, y: false } },
       scales: {
@@ -116,10 +116,11 @@ export function chart({ title, x, series, kind = "lines", format, labels, marks 
   function paintMarks(plot) {
     const pen = plot.ctx;
     pen.save();
-    pen.strokeStyle = css("--faint");
+    pen.strokeStyle = css("--edge");
     pen.fillStyle = css("--faint");
     pen.font = `${11 * devicePixelRatio}px ${css("--font")}`;
-    pen.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+    pen.textAlign = "left";
+    pen.setLineDash([]);
     let free = -Infinity;
     for (const mark of marks) {
       const left = plot.valToPos(mark.x, "x", true);
@@ -150,7 +151,7 @@ function asTable(title, x, series, format, labels, sign) {
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, sign ? "Message" : labels ? "Day" : "Call"),
         series.map((s) => h("th", { scope: "col", className: "num" }, h("bdi", {}, s.name))))),
       h("tbody", {}, rows.map((at) => h("tr", {}, h("th", { scope: "row" }, labels ? labels[x[at]] : x[at]),
-        series.map((s) => h("td", { className: "num" }, format(s.values[at]))))))));
+        series.map((s) => h("td", { className: "num" }, format(s.values[at])))))))));
     if (step > 1) box.append(h("p", { className: "note" }, `Every ${step}th row.`));
   });
   return box;

@@ -28,9 +28,15 @@ export function theirs(text, tag = "bdi", className = "") {
   return h(tag, { className, dir: "auto" }, plain(text));
 }
 
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f\u202a-\u202e\u2066-\u2069]/g;
+
+// What turns the direction of text would let a name read as another one.
 export function plain(text) {
-  return String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, (c) =>
-    c === "\u007f" ? "\u2421" : c === "\r" ? "" : String.fromCharCode(0x2400 + c.charCodeAt(0)));
+  return String(text).replace(CONTROL, (c) => {
+    const code = c.charCodeAt(0);
+    if (code > 0x7f) return `⟨${code.toString(16).toUpperCase()}⟩`;
+    return c === "\r" ? "" : String.fromCharCode(code === 0x7f ? 0x2421 : 0x2400 + code);
+  });
 }
 
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
@@ -48,7 +54,8 @@ export function usd(x) {
   const sign = x < 0 ? "−" : "";
   if (size >= 1000) return `${sign}$${whole.format(size)}`;
   if (size >= 1) return `${sign}$${size.toFixed(2)}`;
-  return size < 0.0001 ? `${sign}<$0.0001` : `${sign}$${size.toFixed(size >= 0.1 ? 3 : 4)}`;
+  if (size < 0.0001) return `${sign}<$0.0001`;
+  return `${sign}$${size.toFixed(size >= 0.1 ? 2 : size >= 0.01 ? 3 : 4)}`;
 }
 
 export function ago(at, now = Date.now() / 1000) {
@@ -79,6 +86,12 @@ export function table(caption, columns, rows, empty) {
 
 export function panel(title, ...children) {
   return h("section", { className: "panel" }, h("h2", {}, title), children);
+}
+
+/** Let `holder` hold these, and nothing else. */
+export function put(holder, ...children) {
+  holder.replaceChildren();
+  add(holder, children);
 }
 
 /** Put `element` in the place of what `holder` holds, unless it looks the same: what a reader has selected or

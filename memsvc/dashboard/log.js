@@ -1,7 +1,7 @@
 // The verbatim log, of any length: blocks of messages that are fetched as they come near what is looked at.
 
 import { get, ofSession } from "./api.js";
-import { count, h, moment } from "./dom.js";
+import { add, count, h, moment } from "./dom.js";
 import { drawn, pieces, role } from "./message.js";
 
 const MOST_BLOCKS = 2000;
@@ -73,9 +73,9 @@ export function log({ name, stand, act, pinned, cited, signal }) {
     const actions = h("span", { className: "row-actions" },
       h("button", { type: "button", className: "quiet pin", onclick: () => act("pin", seq) }, "Pin"),
       h("button", { type: "button", className: "quiet", onclick: () => act("truncate", seq), title: "Take all later messages out of the context" }, "Cut off after"));
-    element.append(h("header", {}, h("span", { className: "seq" }, `#${seq}`), h("span", { className: `role ${role(message)}` }, role(message)),
+    add(element, [h("header", {}, h("span", { className: "seq" }, `#${seq}`), h("span", { className: `role ${role(message)}` }, role(message)),
       h("span", { className: "note" }, `${count(found.tokens)} tokens · ${moment(found.at)}`), h("span", { className: "tags" }), h("span", { className: "grow" }), found.superseded || found.redacted ? null : actions),
-    pieces(message).map(drawn));
+    pieces(message).map(drawn)]);
     mark(element);
     return element;
   }

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { chart } from "./charts.js";
-import { add, ago, brief, count, fill, h, panel, percent, sessionLink, span, table, theirs, usd } from "./dom.js";
+import { add, ago, brief, count, fill, h, panel, percent, put, sessionLink, span, table, theirs, usd } from "./dom.js";
 
 const PERIODS = [["today", "Today"], ["7d", "7 days"], ["30d", "30 days"], ["90d", "90 days"]];
 const CAUSES = {
@@ -25,6 +25,7 @@ export async function overview(place, { query, signal }) {
   let tenants = query.get("tenants") || "mine";
   let split = "feature";
   let seen = "";
+  let last = null;
 
   const head = h("div", { className: "head" });
   const body = h("div", { className: "grid" });
@@ -35,13 +36,14 @@ export async function overview(place, { query, signal }) {
   }
 
   function draw(stats) {
+    last = stats;
     const { at, queue, ...rest } = stats;
     fill(head, controls(stats));
     const now = JSON.stringify([rest, split]);
     if (now !== seen) {
       seen = now;
-      body.replaceChildren(tiles(stats), spend(stats), cache(stats), savings(stats), h("div", { className: "live-panel" }),
-        compactions(stats), recent(stats), budgets(stats), tables(stats));
+      put(body, tiles(stats), spend(stats), cache(stats), savings(stats), compactions(stats), h("div", { className: "stack" }, h("div", { className: "live-panel" }), budgets(stats)),
+        recent(stats), tables(stats));
     }
     fill(body.querySelector(".queue-tile"), queueTile(queue));
     fill(body.querySelector(".live-panel"), flight(stats));
@@ -73,7 +75,7 @@ export async function overview(place, { query, signal }) {
       h("div", { className: "choices", attr: { role: "group" }, aria: { label: "Split by" } }, names.map(([name, text]) =>
         h("button", { type: "button", aria: { pressed: String(name === split) }, onclick: () => {
           split = name;
-          draw(stats);
+          draw(last);
         } }, text)))),
       perDay("Spend by day, in dollars", stats, stats.spend[field === "by_tenant" ? "by_day_tenant" : split === "model" ? "by_day_model" : "by_day"], split));
   }

@@ -3,7 +3,7 @@
 import { call, get, ofSession, pages } from "./api.js";
 import { chart } from "./charts.js";
 import { past, present, saving, statements } from "./context.js";
-import { ago, brief, count, fill, h, moment, percent, theirs, usd } from "./dom.js";
+import { ago, brief, count, fill, h, moment, percent, put, theirs, usd } from "./dom.js";
 import { log } from "./log.js";
 
 const OUTLINE = 5000; // messages a request, and how many requests a chart is worth
@@ -191,7 +191,7 @@ export async function session(place, { subject: name, query, signal }) {
     const move = (by) => () => choose(Math.min(steps.length - 1, Math.max(0, at + by)));
     const { summary } = steps[at];
     const focused = document.activeElement?.dataset?.step ?? (document.activeElement?.id === "epoch" ? "slider" : null);
-    story.replaceChildren(h("div", { className: "row" }, h("h2", {}, h("label", { attr: { for: "epoch" } }, "Epochs")), h("p", { className: "note" }, label(steps[at]))),
+    put(story, h("div", { className: "row" }, h("h2", {}, h("label", { attr: { for: "epoch" } }, "Epochs")), h("p", { className: "note" }, label(steps[at]))),
       strip, h("div", { className: "stepper" },
         h("button", { type: "button", data: { step: "back" }, onclick: move(-1), disabled: at === 0, aria: { label: "Earlier epoch" } }, "‹"), slider,
         h("button", { type: "button", data: { step: "on" }, onclick: move(1), disabled: at === steps.length - 1, aria: { label: "Later epoch" } }, "›")),
