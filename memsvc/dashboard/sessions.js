@@ -7,7 +7,7 @@ export async function sessions(place, { query, signal }) {
   let prefix = query.get("prefix") || "";
   let trail = [undefined]; // cursors of the pages before this one
   const field = h("input", { type: "search", id: "prefix", value: prefix, placeholder: "Name begins with", autocomplete: "off", spellcheck: false });
-  const list = h("div");
+  const list = h("section", { className: "panel" });
   place.append(h("div", { className: "head" }, h("h1", {}, "Sessions"), h("label", { className: "unseen", attr: { for: "prefix" } }, "Name begins with"), field), list);
 
   let pause = 0;
