@@ -131,7 +131,7 @@ class WildReplay(Replay):
             self._restless = True
         if kind.startswith("go_on") and got.messages and not exchange.calls:
             self.held += [*got.messages, self._said("Never mind, go on")]
-        elif kind.startswith("forget") and exchange.asks:
+        elif kind.startswith("forget") and exchange.asks and self._is_told_apart(self.held):
             del self.held[-len(exchange.said) :]
             self.held.append(self._said("Something else"))
             self._previous = None
@@ -146,14 +146,19 @@ class WildReplay(Replay):
         """An earlier question is put differently; whether that was done."""
         asked = [i for i, m in enumerate(self.held) if self._is_asked(m)]
         place = self.rng.choice(asked[-6:])
-        if not any(map(self._is_answer, self.held[:place])) and self.caller.history is None:
-            return False  # what has no answer in it could be what is new
+        if not self._is_told_apart(self.held[:place]):
+            return False
         self._happens(f"edit of {place}")
         self._previous = None
         del self.held[place:]
         self.held.append(self._said("To put it differently"))
         await self.turn(Exchange((), (self._answer("Edited answer"),)))
         return True
+
+    def _is_told_apart(self, before: Sequence[Json]) -> bool:
+        """Whether another question behind these can be known as taking the place of one that is stored: one that has
+        no answer before it could as well be what is new."""
+        return self.caller.history is not None or any(map(self._is_answer, before))
 
     def keep(self, answer: Sequence[Json]) -> None:
         """Take an answer into the history."""
