@@ -73,7 +73,12 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A job of the queue."""
+    """A job of the queue.
+
+    Attributes:
+        due_at: unix seconds; of one that a worker has, when its lease ends.
+        error: the code of the failure that it waits after; None = of none.
+    """
 
     key: Key
     state: State

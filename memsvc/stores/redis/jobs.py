@@ -126,7 +126,8 @@ def _times(now: float, lease_s: float) -> tuple[str, ...]:
 def _waiting(header: codec.Header) -> Waiting:
     key = Key(header["tenant"], header["sid"])
     due = float(header["job_due"] or 0.0)
-    return Waiting(key, header["state"], due, header["job_attempts"], header["last_error"] or None)
+    error = header["last_reason"] if header["state"] in ("backoff", "failed") else None
+    return Waiting(key, header["state"], due, header["job_attempts"], error or None)
 
 
 def _job(raw: bytes) -> Job:

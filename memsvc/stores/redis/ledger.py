@@ -102,11 +102,11 @@ class Books:
                 seen = sums.get(key)
                 sums[key] = figures if seen is None else [a + b for a, b in zip(seen, figures, strict=True)]
         found: dict[int, list[Spent]] = {}
-        for (owner, *place), figures in sorted(sums.items()):
+        for (owner, day, feature, provider, model), figures in sorted(sums.items()):
             calls, *tokens, micros, unpriced, held, worst = map(round, figures)
             if calls:
-                usage = Usage(*tokens)
-                found.setdefault(owner, []).append(Spent(*place, calls, usage, micros, unpriced, held, worst))
+                named = (day, feature, provider, model, calls, Usage(*tokens))
+                found.setdefault(owner, []).append(Spent(*named, micros, unpriced, held, worst))
         return [(tenants[n], each) for n, each in found.items()]
 
     async def calls(self, key: Key, after: str | None, limit: int) -> tuple[list[Line], str | None]:

@@ -57,7 +57,10 @@ _QUEUE = (
     "SELECT count(*) - count(j.lease), ifnull(sum(j.lease IS NULL AND j.due_at <= ?2), 0), count(j.lease), "
     f"min(CASE WHEN j.lease IS NULL AND j.due_at <= ?2 THEN j.due_at END) {_MINE}"
 )
-_JOBS = f"SELECT s.tenant, s.sid, s.state, j.due_at, j.attempts, s.last_error {_MINE} ORDER BY j.due_at, j.uid LIMIT ?2"
+_JOBS = (
+    "SELECT s.tenant, s.sid, s.state, j.due_at, j.attempts, "
+    f"CASE WHEN s.state IN ('backoff', 'failed') THEN s.last_reason END {_MINE} ORDER BY j.due_at, j.uid LIMIT ?2"
+)
 _CALLS = (
     f"SELECT {LINE_COLUMNS} FROM ledger WHERE tenant = ?1 AND session = ?2 AND (at, id) > (?3, ?4) "
     "ORDER BY at, id LIMIT ?5"
