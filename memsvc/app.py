@@ -26,6 +26,7 @@ from memsvc.service.budgets import Purse, Terms
 from memsvc.service.deferral import Deferrals
 from memsvc.service.economics import Economics
 from memsvc.service.holders import Holders
+from memsvc.service.recorder import Recorder
 from memsvc.service.routing import Writers
 from memsvc.service.vault import Vault
 from memsvc.stores import open_store
@@ -57,6 +58,8 @@ class App:
         self._clock = clock
         self._sink, self._webhook = sink_of(config, clock, log or log_sink())
         self._store = store_of(config, self._sink)
+        self._recorder = Recorder(self._store, clock=clock)
+        self._sink = every_sink(self._sink, self._recorder)
         self.holders = Holders(self._store, clock=clock, monotonic=time.monotonic)
         self._prices = prices_of(config)
         self._written: list[WrittenSummarizer] = []
@@ -143,6 +146,7 @@ class App:
         await self.memory.drain(max(0.0, end - time.monotonic()))
         for summarizer in self._written:
             await summarizer.close()
+        await self._recorder.close(max(0.0, end - time.monotonic()))
         if self._webhook is not None:
             await self._webhook.close(max(0.0, end - time.monotonic()))
         await self._store.close()
@@ -160,11 +164,17 @@ def sink_of(config: Config, clock: Callable[[], float], log: Sink) -> tuple[Sink
         failed=lambda why: log(AlertLost(why)),
     )
 
-    def both(event: Event) -> None:
-        log(event)
-        webhook.offer(event)
+    return every_sink(log, webhook.offer), webhook
 
-    return both, webhook
+
+def every_sink(*sinks: Sink) -> Sink:
+    """All of them as one."""
+
+    def tell(event: Event) -> None:
+        for sink in sinks:
+            sink(event)
+
+    return tell
 
 
 def prices_of(config: Config) -> Prices:

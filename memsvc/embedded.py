@@ -15,7 +15,7 @@ from memsvc.app import build
 from memsvc.client import Answer, BlockingClient, Client, Request, Retry
 from memsvc.client.retry import PATIENT
 from memsvc.config import Config, ConfigError, embedded_config
-from memsvc.core.access import Caller
+from memsvc.core.access import OWNER_SCOPES, Caller
 from memsvc.core.model import DEFAULT_TENANT
 from memsvc.observe import Sink, plain_sink
 from memsvc.server.body import Bodies
@@ -122,7 +122,7 @@ class _Own(Gate):
 
     def __init__(self, tenant: str) -> None:
         super().__init__()
-        self._own = Caller(tenant)
+        self._own = Caller(tenant, OWNER_SCOPES)
 
     def caller(self, headers: Headers) -> Caller:
         return self._own

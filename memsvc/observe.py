@@ -32,6 +32,10 @@ class Compacted:
         attempts: summarizer calls made.
         seconds: from the first question to a summarizer to the commit.
         routed: the tier that the conversation asked for, and the score behind it; None = there are no tiers.
+        cost_usd: of the summary.
+        predicted_saving_usd: None = nobody has predicted any.
+        settled: what the compaction before was to save, and has saved, in dollars; None = one of them is not known.
+        shadow: the full history is served all the same.
     """
 
     tenant: str
@@ -46,6 +50,10 @@ class Compacted:
     attempts: int = 1
     seconds: float = 0.0
     routed: str | None = None
+    cost_usd: float = 0.0
+    predicted_saving_usd: float | None = None
+    settled: tuple[float, float] | None = None
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +165,7 @@ class Unpriced:
 
 @dataclass(frozen=True, slots=True)
 class CacheBroken:
-    """A client of the gateway changed what the provider had cached.
+    """A caller changed what the provider had cached.
 
     Attributes:
         cause: what it changed (`tools_changed`, `system_changed`, `model_changed`, `edited`).

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from memsvc.cli.moving import missing_file
 from memsvc.config import Config, ConfigError
-from memsvc.core.access import ALL, Access, ApiKey
+from memsvc.core.access import EVERY, Access, ApiKey, ordered
 from memsvc.errors import MemsvcError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from memsvc.service.keyring import Keyring
 
 DEFAULT_SCOPES: tuple[Access, ...] = ("read", "write")
+_SCOPES = "read,write,admin,operator (default: read,write); operator sees figures of all tenants"
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 LONGEST_S = 100 * 365 * 86_400
 _DURATION = re.compile(r"([0-9]{1,9})([smhdw])")
@@ -47,9 +48,11 @@ def seconds(text: str) -> float:
 def scopes(text: str) -> tuple[Access, ...]:
     """Scopes with commas between them, as a type of argparse."""
     given = {part.strip() for part in text.split(",") if part.strip()}
-    if not given or given - set(ALL):
-        raise argparse.ArgumentTypeError("must be one or more of read, write and admin, with commas between them")
-    return tuple(scope for scope in ALL if scope in given)
+    if not given or given - set(EVERY):
+        raise argparse.ArgumentTypeError(
+            "must be one or more of read, write, admin and operator, with commas between them"
+        )
+    return ordered(given)
 
 
 def add_keys_command(commands: Any) -> None:
@@ -59,7 +62,7 @@ def add_keys_command(commands: Any) -> None:
     create = actions.add_parser("create", help="make a key and print it: it is shown only this once")
     create.add_argument("--tenant", required=True, help="whose sessions it opens; without keys all are of `default`")
     create.add_argument("--name", default="", help="what to call it in lists")
-    create.add_argument("--scope", type=scopes, default=DEFAULT_SCOPES, help="read,write,admin (default: read,write)")
+    create.add_argument("--scope", type=scopes, default=DEFAULT_SCOPES, help=_SCOPES)
     create.add_argument("--expires", type=seconds, metavar="90d", help="how long it is good (default: for ever)")
     listing = actions.add_parser("list", help="show keys, those that ended too; never the keys themselves")
     listing.add_argument("--tenant", help="only this tenant's")

@@ -74,7 +74,7 @@ async def run_show(config: Config, args: argparse.Namespace) -> int:
 async def _one(store: Store, key: Key, seq: int, *, as_json: bool) -> None:
     from memsvc.core.flatten import said
     from memsvc.errors import NotFound
-    from memsvc.service.documents import history_rows
+    from memsvc.service.history import history_rows
 
     head = await store.head(key)
     found = await store.entries(key, after=seq - 1, upto=seq, limit=1) if head is not None and seq > 0 else []

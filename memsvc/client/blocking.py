@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Self, Unpack
+from typing import Any, Literal, Self, Unpack
 
 from memsvc.client.client import TIMEOUT_S, Client
 from memsvc.client.options import (
@@ -37,6 +37,7 @@ from memsvc.wire.replies import (
     SpendReply,
     UsageReply,
 )
+from memsvc.wire.stats import CallPage, StatsReply
 from memsvc.wire.summaries import CompactReply, SummaryPage
 
 
@@ -85,9 +86,15 @@ class BlockingSession:
         """See `Session.delete`."""
         self._run(self._session.delete())
 
-    def history(self, after: int = 0, limit: int = 100, *, format: Format | None = None) -> HistoryPage:
+    def history(
+        self, after: int = 0, limit: int = 100, *, format: Format | None = None, content: bool | None = None
+    ) -> HistoryPage:
         """See `Session.history`."""
-        return self._run(self._session.history(after, limit, format=format))
+        return self._run(self._session.history(after, limit, format=format, content=content))
+
+    def calls(self, after: str | None = None, limit: int | None = None) -> CallPage:
+        """See `Session.calls`."""
+        return self._run(self._session.calls(after, limit))
 
     def walk(self, after: int = 0, limit: int = 100, *, format: Format | None = None) -> Iterator[HistoryItem]:
         """See `Session.walk`."""
@@ -210,6 +217,10 @@ class BlockingClient:
     def spend(self, *, period: str | None = None, by: str | None = None) -> SpendReply:
         """See `Client.spend`."""
         return self._run(self._client.spend(period=period, by=by))
+
+    def stats(self, *, period: str | None = None, tenants: Literal["mine", "all"] | None = None) -> StatsReply:
+        """See `Client.stats`."""
+        return self._run(self._client.stats(period=period, tenants=tenants))
 
     def budgets(self) -> BudgetList:
         """See `Client.budgets`."""

@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Self, Unpack
+from typing import Any, Literal, Self, Unpack
 
 from memsvc.client.calls import Calls
 from memsvc.client.http import HttpTransport
@@ -17,6 +17,7 @@ from memsvc.client.session import Session
 from memsvc.client.transport import Answer, Transport
 from memsvc.client.writing import listed
 from memsvc.wire.replies import BudgetList, CountReply, Deleted, Health, SessionPage, SessionReply, SpendReply
+from memsvc.wire.stats import StatsReply
 
 TIMEOUT_S = 30.0
 
@@ -101,6 +102,10 @@ class Client:
     async def spend(self, *, period: str | None = None, by: str | None = None) -> SpendReply:
         """What calls have cost: `period` such as `7d`, told apart `by` `day`, `feature`, `model`."""
         return read(SpendReply, await self._send("spend", {"period": period, "by": by}))
+
+    async def stats(self, *, period: str | None = None, tenants: Literal["mine", "all"] | None = None) -> StatsReply:
+        """Figures of a period such as `7d`; of all `tenants` for operators."""
+        return read(StatsReply, await self._send("stats", {"period": period, "tenants": tenants}))
 
     async def budgets(self) -> BudgetList:
         """What the tenant may spend, and how far that is used up."""

@@ -13,6 +13,7 @@ from memsvc.client.transport import Answer
 from memsvc.client.writing import listed
 from memsvc.core.model import Format
 from memsvc.wire.replies import HistoryItem, HistoryPage, PinList, PinReply, SearchReply, SessionReply, UsageReply
+from memsvc.wire.stats import CallPage
 from memsvc.wire.summaries import CompactReply, SummaryPage
 
 _KEPT = 4
@@ -84,9 +85,17 @@ class Session:
         await self._send("delete")
         self._kept.clear()
 
-    async def history(self, after: int = 0, limit: int = 100, *, format: Format | None = None) -> HistoryPage:
-        """A page of the log as it was written; `next` is for `after`, None at the end."""
-        return read_history(await self._send("history", {"after": after, "limit": limit, "format": format}))
+    async def history(
+        self, after: int = 0, limit: int = 100, *, format: Format | None = None, content: bool | None = None
+    ) -> HistoryPage:
+        """A page of the log as it was written; `next` is for `after`, None at the end. With `content` False each
+        `message` is empty."""
+        given = {"after": after, "limit": limit, "format": format, "content": content}
+        return read_history(await self._send("history", given))
+
+    async def calls(self, after: str | None = None, limit: int | None = None) -> CallPage:
+        """Its lines in the books, oldest first; `next` is for `after`, None at the end."""
+        return read(CallPage, await self._send("calls", {"after": after, "limit": limit}))
 
     async def walk(
         self, after: int = 0, limit: int = 100, *, format: Format | None = None

@@ -9,11 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-Access = Literal["read", "write", "admin"]
-"""What a caller may do: see, change, and what only an operator's own programs should: see `wire.table`."""
+Access = Literal["read", "write", "admin", "operator"]
+"""What a caller may do: see, change, what only a tenant's own administration should, and see figures of all tenants:
+see `wire.table`."""
 
 ALL: tuple[Access, ...] = ("read", "write", "admin")
+"""All that a tenant may do with what it has."""
 ALL_SCOPES = frozenset(ALL)
+EVERY: tuple[Access, ...] = (*ALL, "operator")
+OWNER_SCOPES = frozenset(EVERY)
+"""Of who has the store itself: the machine's owner."""
 SECRET_BYTES = 32
 """Of randomness in a key: 256 bits cannot be guessed, so nothing has to slow guessing down."""
 SHOWN = 4
@@ -30,7 +35,7 @@ class ApiKey:
     Attributes:
         id: 12 hex digits, the middle of the key; not secret.
         name: what its owner calls it.
-        scopes: in the order of `ALL`, without one that is not there.
+        scopes: in the order of `EVERY`, without one that is not there.
         digest: SHA-256 of the whole key.
         ending: the key's last characters.
         created_at, expires_at, revoked_at: unix seconds; None = never, not.
@@ -95,4 +100,4 @@ def fits(stored: ApiKey | None, key: str, now: float) -> bool:
 def ordered(scopes: Iterable[str]) -> tuple[Access, ...]:
     """The scopes among `scopes`, in their order, each once."""
     given = set(scopes)
-    return tuple(scope for scope in ALL if scope in given)
+    return tuple(scope for scope in EVERY if scope in given)

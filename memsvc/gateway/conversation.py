@@ -115,7 +115,7 @@ class Conversations:
             name = vendor_calls.LISTS[call.api]
             raise InvalidRequest(f"`{name}` has no message: a turn of a session needs one.", field=name)
         if head is None:
-            await self._memory.put(key, PutRequest(_of_new(call, model), call.system_role))
+            await self._memory.put(key, PutRequest(_of_new(call, model), call.system_role), quiet=True)
         mode: History = "new" if start.history == "auto" and call.follows is not None else start.history
         aside = head is not None and _other_system(head, call)
         taken = await self.lines.take(key, call.format, call.messages, mode=mode, aside=aside)
@@ -141,7 +141,7 @@ class Conversations:
 
     async def moved(self, turn: Turn, call: VendorCall, model: str) -> Turn:
         """The same turn with another model."""
-        await self._memory.put(turn.key, PutRequest({"model": string(model)}))
+        await self._memory.put(turn.key, PutRequest({"model": string(model)}), quiet=True)
         return await self._turn(turn.taken, call, turn.broken)
 
     async def take_back(self, turn: Turn) -> None:
@@ -155,7 +155,7 @@ class Conversations:
             return
         with suppress(Conflict, NotFound):
             before = taken.last_seq - taken.appended
-            await self._memory.truncate(taken.key, before, if_log_revision=taken.log_revision)
+            await self._memory.truncate(taken.key, before, if_log_revision=taken.log_revision, quiet=True)
 
     async def store(self, turn: Turn, call: VendorCall, heard: Heard) -> Key:
         """Append a reply to the session; gives the session where it is now, a branch where the turn's own went on
@@ -181,7 +181,7 @@ class Conversations:
             return None
         fields, causes = _differences(head.settings, call, model)
         if fields:
-            await self._memory.put(taken.key, PutRequest(fields, call.system_role))
+            await self._memory.put(taken.key, PutRequest(fields, call.system_role), quiet=True)
         if taken.truncated and taken.session is not None and taken.session.epoch != head.epoch:
             causes.append("edited")  # into what a summary stood for
         if not causes or not head.messages:

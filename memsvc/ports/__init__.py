@@ -1,5 +1,6 @@
 """What the service needs from the outside: small protocols, one job each."""
 
+from memsvc.ports.figures import Figures, Overview
 from memsvc.ports.outside import Counter, Deferring, Prices, Summarizer
 from memsvc.ports.store import (
     Budgets,
@@ -20,10 +21,12 @@ __all__ = [
     "Copies",
     "Counter",
     "Deferring",
+    "Figures",
     "Holds",
     "Keys",
     "Ledger",
     "Log",
+    "Overview",
     "Prices",
     "Queue",
     "SealedKeys",

@@ -14,6 +14,7 @@ from memsvc.core.access import ApiKey
 from memsvc.core.budgets import Budget, Counted, Reached, Spending
 from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
 from memsvc.core.money import Line, Sent, Spent
+from memsvc.ports.figures import Figures, Overview
 
 
 class Log(Protocol):
@@ -305,7 +306,7 @@ class SealedKeys(Protocol):
         ...
 
 
-class Store(Log, Copies, Census, Queue, Ledger, Budgets, Keys, SealedKeys, Protocol):
+class Store(Log, Copies, Census, Queue, Ledger, Budgets, Keys, SealedKeys, Figures, Overview, Protocol):
     """One engine that is all of them; `ping` raises Unavailable when it cannot serve."""
 
     async def open(self) -> None:

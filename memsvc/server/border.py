@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web
 
-from memsvc.core.access import ALL_SCOPES, Caller
+from memsvc.core.access import OWNER_SCOPES, Caller
 from memsvc.core.model import Key
 from memsvc.errors import Forbidden, MemsvcError, MethodNotAllowed, NotFound
 from memsvc.gateway import Gateway
@@ -148,7 +148,7 @@ class Border:
         Forbidden, InvalidRequest."""
         if self._rates is not None:
             self._rates.take(caller.tenant)
-        if caller.scopes is not ALL_SCOPES:
+        if caller.scopes is not OWNER_SCOPES:
             _check_scopes(call, caller, request)
         if call.scope == "tenant":
             return Key(caller.tenant, "")
@@ -207,8 +207,11 @@ async def _nowhere(request: Asked, _key: Key) -> web.Response:
 
 
 def _check_scopes(call: Call, caller: Caller, request: Asked) -> None:
-    for scope in (call.needs, *(needed for name, needed in call.needs_with.items() if name in request.query)):
-        if scope not in caller.scopes:
+    if call.needs not in caller.scopes:
+        raise _lacks(call.needs)
+    for asked, scope in call.needs_with.items():
+        name, _, value = asked.partition("=")
+        if scope not in caller.scopes and name in request.query and value in ("", request.query[name]):
             raise _lacks(scope)
 
 

@@ -11,7 +11,7 @@ import hmac
 import re
 from collections.abc import Mapping
 
-from memsvc.core.access import ApiKey, Caller, digest_of, fits, id_of
+from memsvc.core.access import OWNER_SCOPES, ApiKey, Caller, digest_of, fits, id_of
 from memsvc.core.model import DEFAULT_TENANT
 from memsvc.errors import Forbidden, Unauthorized
 from memsvc.service.holders import Holders
@@ -21,7 +21,7 @@ Headers = Mapping[str, str]
 _LOOPBACK = r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?"
 _HOST = re.compile(_LOOPBACK, re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://" + _LOOPBACK, re.IGNORECASE)
-_HERE = Caller(DEFAULT_TENANT)
+_HERE = Caller(DEFAULT_TENANT, OWNER_SCOPES)
 OWN_KEY = "x-memsvc-key"
 """Where a client of the gateway puts its key for this service, when the usual header has its provider's."""
 
@@ -35,7 +35,7 @@ class Gate:
     """Lets a request in.
 
     Args:
-        settings: key -> tenant; they may do everything. None = there are none; an empty mapping lets nobody in.
+        settings: key -> tenant; they may do everything there. None = there are none; an empty mapping lets nobody in.
         holders: the keys of the store; None = it has none.
         required: keys are on, whether there is one or not.
     """

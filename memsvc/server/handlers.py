@@ -37,6 +37,7 @@ from memsvc.wire import (
 )
 from memsvc.wire import requests as take
 from memsvc.wire.money import PutBudgets, SpendQuery
+from memsvc.wire.stats import CallsQuery, StatsQuery
 
 if TYPE_CHECKING:
     from memsvc.service import Memory
@@ -103,6 +104,16 @@ class Handlers:
         """What calls have cost."""
         query = _query(request, SpendQuery)
         return reply.json_value(await self._memory.spend(key.tenant, **query.model_dump()))
+
+    async def stats(self, request: Asked, key: Key) -> web.Response:
+        """Figures of a period."""
+        query = _query(request, StatsQuery)
+        return reply.json_value(await self._memory.stats.document(key.tenant, **query.model_dump()))
+
+    async def calls(self, request: Asked, key: Key) -> web.Response:
+        """A page of a session's lines in the books."""
+        query = _query(request, CallsQuery)
+        return reply.json_value(await self._memory.stats.calls(key, **query.model_dump()))
 
     async def budgets(self, request: Asked, key: Key) -> web.Response:
         """What may be spent, and what is."""

@@ -14,7 +14,7 @@ from memsvc.core import accept, shadow
 from memsvc.core import policy as rules
 from memsvc.core.asking import SummaryRequest, refusals
 from memsvc.core.limits import Policy
-from memsvc.core.model import Key, Session, Summary, Window
+from memsvc.core.model import ON, Key, Session, Summary, Window
 from memsvc.core.render import RENDERER, decode_entry
 from memsvc.core.route import Score
 from memsvc.core.turns import Group, groups
@@ -290,12 +290,23 @@ class Compactor:
                 summary.attempts,
                 self._clock() - started,
                 routed,
+                summary.cost_usd,
+                summary.predicted_saving_usd,
+                _settled(plan.window.summary, summary),
+                after.shadow == ON,
             )
         )
         return Outcome(True, summary.reason, after.epoch)
 
     def _limits(self, session: Session) -> Policy:
         return limits(session, self._defaults)
+
+
+def _settled(before: Summary | None, summary: Summary) -> tuple[float, float] | None:
+    """What the compaction before was to save, and has saved; None where one of them is not known."""
+    predicted = before.predicted_saving_usd if before is not None else None
+    actual = summary.predecessor_saving_usd
+    return None if predicted is None or actual is None else (predicted, actual)
 
 
 def _waiting(outcome: Outcome, ticket: Ticket, now: float) -> Outcome:

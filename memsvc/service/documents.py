@@ -9,10 +9,8 @@ import orjson
 
 from memsvc.core import policy as rules
 from memsvc.core.limits import Policy
-from memsvc.core.model import ON, Appended, Entry, Format, Session, Summary
-from memsvc.core.render import convert
+from memsvc.core.model import ON, Appended, Session, Summary
 from memsvc.core.render.context import token_figures
-from memsvc.core.render.splice import obj
 from memsvc.core.shadow import shown
 from memsvc.core.sources import sources
 
@@ -112,23 +110,3 @@ def summary_document(summary: Summary, current: bool, saved: float | None) -> di
         "sources": sources(summary.text, summary.to_seq),
         "refused": list(summary.refused),
     }
-
-
-def history_rows(entry: Entry, cut: int, format: Format | None) -> list[bytes]:
-    """Rows of the history: one, or one per message where another format needs several."""
-    messages = [entry.raw] if format is None or entry.redacted else convert(entry, format)
-    figures = [
-        ("seq", b"%d" % entry.seq),
-        ("id", orjson.dumps(entry.id)),
-        ("at", orjson.dumps(entry.at)),
-        ("tokens", b"%d" % entry.tokens),
-        ("epoch", b"%d" % entry.epoch),
-        ("compacted", b"true" if entry.seq <= cut and not entry.superseded else b"false"),
-        ("superseded", b"true" if entry.superseded else b"false"),
-        ("redacted", b"true" if entry.redacted else b"false"),
-        ("format", orjson.dumps(format or entry.format)),
-    ]
-    parts = [("part", b"%d" % i) for i in range(len(messages))] if len(messages) > 1 else [None]
-    return [
-        obj([*figures, *([part] if part else []), ("message", raw)]) for part, raw in zip(parts, messages, strict=True)
-    ]

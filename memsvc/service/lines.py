@@ -272,7 +272,7 @@ class Lines:
         session, truncated = line.session, 0
         if found.truncate is not None and session is not None:
             expected = line.log_revision
-            cut = await self._memory.truncate(line.key, found.truncate, if_log_revision=expected)
+            cut = await self._memory.truncate(line.key, found.truncate, if_log_revision=expected, quiet=True)
             truncated = session.messages - cut["messages"]
             line.cut(found.truncate, cut["log_revision"])
         rest, appended = tuple(asked.messages[found.kept :]), 0

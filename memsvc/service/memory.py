@@ -6,24 +6,26 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from memsvc import __version__
 from memsvc.core import policy as rules
 from memsvc.core import shadow
 from memsvc.core.limits import Policy
 from memsvc.core.model import ON, Format, Key, Session
 from memsvc.core.render import RENDERER
-from memsvc.core.render.splice import array, obj
 from memsvc.errors import CannotFit, MemsvcError, NotFound
 from memsvc.observe import Sink
 from memsvc.ports import Counter, Prices, Store, Summarizer
 from memsvc.service import changes
 from memsvc.service.asked import AskedFor, reverted, settled
+from memsvc.service.breaks import Watched, tell_edited
 from memsvc.service.budgets import Purse, Terms
 from memsvc.service.compact import Compactor
 from memsvc.service.copies import as_it_is, fork
 from memsvc.service.deletion import delete, delete_user, purge, redact
-from memsvc.service.documents import append_document, history_rows, session_document
+from memsvc.service.documents import append_document, session_document
 from memsvc.service.drafts import Drafts
 from memsvc.service.economics import Economics
+from memsvc.service.history import history
 from memsvc.service.inbox import Inbox
 from memsvc.service.leased import Leased
 from memsvc.service.looks import Looks
@@ -41,6 +43,7 @@ from memsvc.service.savings import Savings
 from memsvc.service.search import Search
 from memsvc.service.shading import align, leave
 from memsvc.service.spend import spend
+from memsvc.service.stats import Stats
 from memsvc.service.usage import Reports
 from memsvc.service.views import Held, Views
 
@@ -86,6 +89,7 @@ class Memory:
         self._defaults = defaults
         self._clock = clock
         self._wake = wake
+        self._sink = sink
         self._views = Views(store, defaults, cache_bytes)
         self._drafts = Drafts(store, self._inbox, defaults, limits=self._views.limits)
         economics = economics or Economics(None, clock=clock)
@@ -96,14 +100,19 @@ class Memory:
         )
         self.looks = Looks(store, economics, limits=self._views.limits, clock=clock, wake=wake)
         self.purse = purse or Purse(store, Terms(), clock=clock, tell=sink)
+        self.stats = Stats(store, self.purse, clock=clock, version=__version__)
         self._reports = Reports(store, self.purse, prices, defaults=defaults, clock=clock, wake=wake)
         leased = Leased(store, self.compactor, clock=clock, sink=sink, lease_s=lease_s)
         self._asked_for = AskedFor(leased)
 
-    async def put(self, key: Key, request: PutRequest) -> dict[str, Any]:
-        """Create or merge a session; gives its document."""
+    async def put(self, key: Key, request: PutRequest, *, quiet: bool = False) -> dict[str, Any]:
+        """Create or merge a session; gives its document. `quiet`: who calls tells what that breaks."""
         change = changes.parse(key, request, self._inbox, self._defaults, self._clock())
-        return self._document(self._wake_if_queued(await self._store.put(key, change.apply, at=change.at)))
+        watched = Watched(change.apply)
+        session = await self._store.put(key, watched, at=change.at)
+        if not quiet:
+            watched.tell(session, self._sink)
+        return self._document(self._wake_if_queued(session))
 
     async def get(self, key: Key) -> dict[str, Any]:
         """A session's document. Raises NotFound."""
@@ -171,14 +180,9 @@ class Memory:
             await self.compactor.hard(held.session, rendered=held.sent_bytes())
         raise CannotFit("the session grows faster than it can be compacted; try again", retryable=True)
 
-    async def history(self, key: Key, *, after: int, limit: int, format: Format | None) -> bytes:
+    async def history(self, key: Key, *, after: int, limit: int, format: Format | None, content: bool = True) -> bytes:
         """The verbatim log as JSON, a page of at most `limit` messages."""
-        session = await self._head(key)
-        entries = await self._store.entries(key, after=after, limit=limit + 1)
-        page = entries[:limit]
-        rows = [row for e in page for row in history_rows(e, session.cut, format)]
-        following = b"%d" % page[-1].seq if len(entries) > limit else b"null"
-        return obj([("messages", array(rows)), ("next", following)])
+        return await history(self._store, await self._head(key), after, limit, format, content)
 
     async def search(self, key: Key, *, q: str, limit: int) -> dict[str, Any]:
         """Messages that fit words, the best first. Raises NotFound, InvalidRequest."""
@@ -206,11 +210,15 @@ class Memory:
         found = await spend(self._store, tenant, period=period, by=by, now=self._clock())
         return {**found, "budgets": await self.purse.document(tenant)}
 
-    async def truncate(self, key: Key, after_seq: int, *, if_log_revision: int | None = None) -> dict[str, Any]:
+    async def truncate(
+        self, key: Key, after_seq: int, *, if_log_revision: int | None = None, quiet: bool = False
+    ) -> dict[str, Any]:
         """Supersede every message after `after_seq` (edit, regenerate); gives the session. Conflict if the log is not
-        at `if_log_revision` (None = at any)."""
+        at `if_log_revision` (None = at any). `quiet`: as for `put`."""
         at = self._clock()
         cut = await self._store.truncate(key, after_seq=after_seq, at=at, if_log_revision=if_log_revision)
+        if not quiet:
+            tell_edited(cut, at, self._sink)
         return self._document(self._wake_if_queued(cut))
 
     async def redact(self, key: Key, seq: int) -> dict[str, Any]:

@@ -55,17 +55,18 @@ async def spend(ledger: Ledger, tenant: str, *, period: str, by: str, now: float
     parts = parts_of(by)
     found = await ledger.spent(tenant, since=since, until=until)
     return {
-        "from": _name(since),
-        "to": _name(until - 1),
+        "from": day_name(since),
+        "to": day_name(until - 1),
         "by": list(parts),
-        "total": _figures(found),
-        "rows": [{**_named(place, parts), **_figures(lines)} for place, lines in _grouped(found, parts)],
+        "total": figures_of(found),
+        "rows": [{**_named(place, parts), **figures_of(lines)} for place, lines in grouped(found, parts)],
         "top_models": _top(found, "model"),
         "top_features": _top(found, "feature"),
     }
 
 
-def _grouped(found: Iterable[Spent], parts: Sequence[By]) -> list[tuple[tuple[Any, ...], list[Spent]]]:
+def grouped(found: Iterable[Spent], parts: Sequence[By]) -> list[tuple[tuple[Any, ...], list[Spent]]]:
+    """Lines with what tells them apart, in its order; a model is (provider, model)."""
     groups: dict[tuple[Any, ...], list[Spent]] = {}
     for one in found:
         groups.setdefault(tuple(_part(one, part) for part in parts), []).append(one)
@@ -82,11 +83,13 @@ def _named(place: tuple[Any, ...], parts: Sequence[By]) -> dict[str, Any]:
         if part == "model":
             named |= {"provider": value[0], "model": value[1]}
         else:
-            named[part] = _name(value) if part == "day" else value
+            named[part] = day_name(value) if part == "day" else value
     return named
 
 
-def _figures(lines: Sequence[Spent]) -> dict[str, Any]:
+def figures_of(lines: Sequence[Spent]) -> dict[str, Any]:
+    """What lines come to, as documents say it."""
+
     def total(read: Any) -> int:
         return sum(read(one) or 0 for one in lines)
 
@@ -106,9 +109,8 @@ def _figures(lines: Sequence[Spent]) -> dict[str, Any]:
 
 
 def _top(found: Sequence[Spent], part: By) -> list[dict[str, Any]]:
-    rows = [
-        {**_named(place, (part,)), "cost_usd": _figures(lines)["cost_usd"]} for place, lines in _grouped(found, (part,))
-    ]
+    each = grouped(found, (part,))
+    rows = [{**_named(place, (part,)), "cost_usd": figures_of(lines)["cost_usd"]} for place, lines in each]
     return sorted(rows, key=lambda row: -row["cost_usd"])[:TOP]
 
 
@@ -116,5 +118,6 @@ def _day(day: date) -> int:
     return (day - _EPOCH).days
 
 
-def _name(day: int) -> str:
+def day_name(day: int) -> str:
+    """`2026-11-24`."""
     return datetime.fromtimestamp(day * DAY_S, UTC).date().isoformat()

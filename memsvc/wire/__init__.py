@@ -1,11 +1,13 @@
 """The endpoint table and what hangs on it: what goes over the wire, said once.
 
-Read `table.py` first; `requests.py` and `replies.py` are the models it names, `checks.py` turns
-what does not fit into an error, `openapi.py` prints it all as a document.
+Read `table.py` first, whose rows are made of `call.py`; `requests.py` and `replies.py` are the models it names, beside
+them `money.py`, `stats.py` and `summaries.py`; `checks.py` turns what does not fit into an error, `openapi.py` prints
+it all as a document.
 """
 
 from __future__ import annotations
 
+from memsvc.wire.call import Call, Scope
 from memsvc.wire.checks import (
     check_append,
     check_append_query,
@@ -17,7 +19,7 @@ from memsvc.wire.checks import (
     validate,
 )
 from memsvc.wire.openapi import error_statuses, openapi_document
-from memsvc.wire.table import CALLS, Call, Scope
+from memsvc.wire.table import CALLS
 
 __all__ = [
     "CALLS",

@@ -12,7 +12,7 @@ MAX_BUDGETS = 100
 """Most budgets of one tenant."""
 BY = "^((day|feature|model)(,(day|feature|model)){0,9})?$"
 
-_PERIOD: dict[str, Any] = {
+PERIOD: dict[str, Any] = {
     "anyOf": [
         {"type": "string", "pattern": "^(today|([1-9]|[1-9][0-9]|[12][0-9]{2}|3[0-5][0-9]|36[0-6])d)$"},
         {"type": "string", "pattern": "^[12][0-9]{3}-(0[1-9]|1[0-2])$"},
@@ -24,7 +24,7 @@ _PERIOD: dict[str, Any] = {
 class SpendQuery(Query):
     """Which calls to sum up, and how."""
 
-    period: Annotated[str, Field(max_length=20), AfterValidator(plain), WithJsonSchema(_PERIOD)] = Field(
+    period: Annotated[str, Field(max_length=20), AfterValidator(plain), WithJsonSchema(PERIOD)] = Field(
         "30d", description="`today`, so many days with today (`7d`), a month (`2026-11`) or a day (`2026-11-24`), UTC."
     )
     by: Annotated[str, Field(max_length=40, json_schema_extra={"pattern": BY}), AfterValidator(plain)] = Field(

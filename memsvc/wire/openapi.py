@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from memsvc.wire.call import PATH_PARAMS, Call, Param
 from memsvc.wire.examples import BODIES, REPLIES
 from memsvc.wire.replies import Problem
-from memsvc.wire.table import CALLS, PATH_PARAMS, Call, Param
+from memsvc.wire.table import CALLS
 
 _REF = "#/components/schemas/{model}"
 _ABOUT = (

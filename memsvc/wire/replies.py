@@ -160,7 +160,8 @@ class HistoryItem(Reply):
     redacted: bool = Field(description="Its text is gone for good; `message` is a fixed tombstone.")
     format: Format
     part: int | None = Field(None, description="Where another format takes several messages for one: which.")
-    message: dict[str, Any]
+    role: str | None = Field(None, description="As the message says it; null where it says none.")
+    message: dict[str, Any] = Field(default_factory=dict, description="Absent with `content=false`.")
 
 
 class HistoryPage(Reply):

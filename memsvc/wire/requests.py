@@ -32,6 +32,8 @@ Mode = Literal["threshold", "economic", "manual", "shadow"]
 MAX_MESSAGES = 10_000
 """Most messages in one append or count."""
 MAX_LIMIT = 1_000
+MAX_OUTLINE = 5_000
+"""Most items of a page of the log without messages."""
 """Most items on one page."""
 MAX_WAIT_MS = 60_000
 """Longest a caller may wait for a compaction."""
@@ -119,6 +121,7 @@ _SAYS_PLAIN: Any = PLAIN
 _HAS_WORD: Any = {"allOf": [PLAIN, {"pattern": WORD}]}
 _CURSOR: Any = {"pattern": "^[A-Za-z0-9_=-]+$"}
 Name = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=_SAYS_PLAIN), AfterValidator(plain)]
+Cursor = Annotated[str, Field(min_length=1, max_length=2_000, json_schema_extra=_CURSOR), AfterValidator(plain)]
 FormatName = Annotated[Format, WithJsonSchema({"enum": list(FORMATS)})]
 ModeName = Annotated[Mode, WithJsonSchema({"enum": list(get_args(Mode))})]
 Feature = Annotated[str, Field(min_length=1, max_length=100, json_schema_extra=_SAYS_PLAIN), AfterValidator(plain)]
@@ -141,6 +144,7 @@ Count = Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_whole)]
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(_digits)]
 After = Annotated[int, Field(ge=0, le=MAX_NUMBER), BeforeValidator(_digits)]
 Wait = Annotated[int, Field(ge=0, le=MAX_WAIT_MS), BeforeValidator(_digits)]
+Outline = Annotated[int, Field(ge=1, le=MAX_OUTLINE), BeforeValidator(_digits)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Room = Annotated[int, Field(ge=1, le=MAX_NUMBER), BeforeValidator(_digits)]
 
@@ -280,9 +284,7 @@ class ListQuery(Query):
         "", description="Only sessions whose name begins with this."
     )
     user: Name | None = Field(None, description="Only sessions with this `user` tag.")
-    after: (
-        Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=_CURSOR), AfterValidator(plain)] | None
-    ) = Field(None, description="The `next` of the page before.")
+    after: Cursor | None = Field(None, description="The `next` of the page before.")
     limit: Limit = Field(100, description=_LIMIT)
 
 
@@ -320,7 +322,10 @@ class HistoryQuery(Query):
     """Which part of the log."""
 
     after: After = Field(0, description="The seq after which to begin.")
-    limit: Limit = Field(100, description=_LIMIT)
+    limit: Outline = Field(
+        100, description=f"How many items. A page has {MAX_LIMIT} at most, without content {MAX_OUTLINE}."
+    )
+    content: Flag = Field(True, description="False: items without `message`, to draw a long log.")
     format: FormatName | None = Field(None, description=_FORMAT + " Default: as each was written.")
 
 

@@ -2,94 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
-from pydantic import BaseModel
-
-from memsvc.core.access import Access
 from memsvc.wire import replies as out
 from memsvc.wire import requests as take
-from memsvc.wire import summaries
+from memsvc.wire import stats, summaries
+from memsvc.wire.call import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, Call
 from memsvc.wire.money import PutBudgets, SpendQuery
-
-Scope = Literal["session", "tenant", "public"]
-"""What a call is about: one session of the tenant, the tenant, or nobody (no credential needed)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    """A header or a part of the path: its name on the wire, meaning and JSON schema."""
-
-    name: str
-    description: str
-    schema: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One endpoint.
-
-    Attributes:
-        name: unique; the method's name in service and client.
-        path: with `{sid}` and `{seq}` where a value goes.
-        summary: one line for the documentation.
-        query, body: models of what is taken; None = nothing is.
-        headers: request headers that mean something here.
-        replies: success statuses, each with its model; None = no body.
-        errors: statuses of problem documents it may answer with, besides those every call shares.
-        needs: the scope that a key must have for it; of public calls nobody asks.
-        needs_with: query parameter -> the scope that it needs beside.
-    """
-
-    name: str
-    method: str
-    path: str
-    summary: str
-    scope: Scope
-    replies: Mapping[int, type[BaseModel] | None]
-    query: type[take.Query] | None = None
-    body: type[take.Body] | None = None
-    headers: tuple[Param, ...] = ()
-    errors: tuple[int, ...] = ()
-    needs: Access = "write"
-    needs_with: Mapping[str, Access] = field(default_factory=dict)
-
-    @property
-    def body_required(self) -> bool:
-        """False when an empty body means `{}`."""
-        return self.body is not None and any(f.is_required() for f in self.body.model_fields.values())
-
-
-SID = Param(
-    "sid",
-    "The session's name: 1 to 200 characters, percent-encoded (`/` as `%2F`).",
-    {"type": "string", "minLength": 1, "maxLength": 200, **take.PLAIN},
-)
-SEQ = Param(
-    "seq", "A message's number in its session.", {"type": "integer", "minimum": 1, "maximum": 999_999_999_999_999}
-)
-USER = Param(
-    "user",
-    "The `user` tag of sessions: 1 to 200 characters, percent-encoded (`/` as `%2F`).",
-    {"type": "string", "minLength": 1, "maxLength": 200, **take.PLAIN},
-)
-PATH_PARAMS: Mapping[str, Param] = {param.name: param for param in (SID, SEQ, USER)}
-
-IDEMPOTENCY_KEY = Param(
-    "Idempotency-Key",
-    "1 to 255 printable ASCII characters. The same key with the same body answers as the first time.",
-    {"type": "string", "minLength": 1, "maxLength": 255},
-)
-IF_MATCH = Param(
-    "If-Match",
-    "Append only if the session's `log_revision` still is this number (plain or in quotes), else 409.",
-    {"type": "string", "pattern": '^("[0-9]+"|[0-9]+)$'},
-)
-IF_NONE_MATCH = Param(
-    "If-None-Match", "ETags the caller holds already; 304 if one still names the context.", {"type": "string"}
-)
 
 _SESSION = "/v1/sessions/{sid}"
 
@@ -201,6 +118,17 @@ CALLS: tuple[Call, ...] = (
         needs="read",
     ),
     Call(
+        "calls",
+        "GET",
+        f"{_SESSION}/calls",
+        "The session's lines in the books, oldest first.",
+        "session",
+        {200: stats.CallPage},
+        query=stats.CallsQuery,
+        errors=(404,),
+        needs="read",
+    ),
+    Call(
         "summaries",
         "GET",
         f"{_SESSION}/summaries",
@@ -307,6 +235,17 @@ CALLS: tuple[Call, ...] = (
         {200: out.SpendReply},
         query=SpendQuery,
         needs="read",
+    ),
+    Call(
+        "stats",
+        "GET",
+        "/v1/stats",
+        "Figures of a period: spend, cache, compactions, savings, queue, budgets.",
+        "tenant",
+        {200: stats.StatsReply},
+        query=stats.StatsQuery,
+        needs="read",
+        needs_with={"tenants=all": "operator"},
     ),
     Call(
         "budgets",

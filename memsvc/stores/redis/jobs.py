@@ -7,12 +7,16 @@ from typing import Any
 
 import msgspec
 
+from memsvc.core.figures import Queued, Waiting
 from memsvc.core.model import Job, Key
 from memsvc.stores import rules
 from memsvc.stores.redis import codec
 from memsvc.stores.redis.keys import SHARDS, Keys
+from memsvc.stores.redis.link import Command
 from memsvc.stores.redis.server import Server
 
+MOST_LOOKED = 2_000
+"""Jobs of the queue that are looked at for its figures."""
 ROUNDS = 8
 """Most looks for a job while others take what was found."""
 _pack = msgspec.msgpack.Encoder().encode
@@ -86,6 +90,27 @@ class Jobs:
         answers = await self._server.spread([(n, ("ZRANGE", self._due[n], 0, 0, "WITHSCORES")) for n in range(SHARDS)])
         return min((float(at) for found in answers for _, at in found), default=None)
 
+    async def queued(self, tenant: str | None, now: float, limit: int) -> Queued:
+        """The queue, or a tenant's part of it, as far as its first `MOST_LOOKED` jobs tell."""
+        looks: list[tuple[int, Command]] = [
+            (n, ("ZRANGE", self._due[n], 0, MOST_LOOKED - 1, "WITHSCORES")) for n in range(SHARDS)
+        ]
+        looks += [(n, ("ZRANGE", self._claimed[n], 0, -1)) for n in range(SHARDS)]
+        answers = await self._server.spread(looks)
+        claimed = {(n, name) for n in range(SHARDS) for name in answers[SHARDS + n]}
+        found = sorted((float(at), n, name) for n in range(SHARDS) for name, at in answers[n])[:MOST_LOOKED]
+        shown = found if tenant is not None else found[:limit]
+        asked = [(n, ("GET", f"{self._keys.base(n)}h:{name.decode()}")) for _, n, name in shown]
+        headers = [None if raw is None else codec.header_of(raw) for raw in await self._server.spread(asked)]
+        if tenant is not None:
+            theirs = [one for one, header in zip(shown, headers, strict=True) if header and header["tenant"] == tenant]
+            headers = [header for header in headers if header and header["tenant"] == tenant]
+            found = theirs
+        running = sum((n, name) in claimed and at > now for at, n, name in found)
+        late = [at for at, _, _ in found if at <= now]
+        jobs = tuple(_waiting(header) for header in headers[:limit] if header is not None)
+        return Queued(len(found) - running, len(late), running, min(late, default=None), jobs)
+
     async def _held(self, job: Job, script: str, told: dict[str, Any]) -> bool:
         place = self._keys.place(job.key)
         names = [*place.of("h"), place.shared("due"), place.shared("claimed")]
@@ -96,6 +121,13 @@ class Jobs:
 def _times(now: float, lease_s: float) -> tuple[str, ...]:
     lease = now + lease_s
     return tuple(map(repr, (now, lease_s, lease, math.nextafter(lease, math.inf))))
+
+
+def _waiting(header: codec.Header) -> Waiting:
+    key = Key(header["tenant"], header["sid"])
+    due = float(header["job_due"] or 0.0)
+    error = header["last_reason"] if header["state"] in ("backoff", "failed") else None
+    return Waiting(key, header["state"], due, header["job_attempts"], error or None)
 
 
 def _job(raw: bytes) -> Job:

@@ -11,12 +11,16 @@ of a session      P:T:h:<name>  header (packed)            P:T:g:<name>  setting
                   P:T:x:<name>  superseded ranges: zset    P:T:p:<name>  pins: zset by seq
                   P:T:q:<name>  spent: zset, lexical       P:T:d:<name>  redacted in the live log: zset by seq
                   P:T:b:<name>  payloads: hash by hash     P:T:o:<name>  how many messages have each: hash
+                  P:T:j:<name>  ids of its lines in the books: zset by time
 being put together  P:T:y:<name>!, and e i x s p b o under the same name: gone after an hour
 of a shard        P:T:due       queue: zset by due time    P:T:claimed   claimed jobs: zset by claim time
                   P:T:t:<tenant>  sessions by activity     P:T:u:<user>  the same of one user
                   P:T:all       sessions: zset by uid      P:T:lines     of the books: zset, lexical
                   P:T:l:<tenant>  ledger: hash id -> line  P:T:k:<tenant>  ids of the tenant's books -> shard
                   P:T:w:<tenant>  what they come to: hash of day, feature, model and figure
+                  P:T:v:<tenant>  the days, features and models of that: zset by day
+                  P:T:tenants   that have any of these: set
+                  P:T:n:<tenant>  its newest compactions: list   P:T:n:<tenant>:<month>  its running figures: hash
                   P:T:f:<tenant>  its budgets: hash        P:T:f:<tenant>:<day or month>  what counts in them: hash
                   P:T:heirs     hash uid -> uid of the session that took its place
                   P:T:touch     written to be waited for
@@ -103,6 +107,11 @@ class Place:
         """What the tenant's lines of this shard come to."""
         return f"{self.base}w:{self.tenant}"
 
+    @property
+    def days(self) -> str:
+        """The same, to be found by day."""
+        return f"{self.base}v:{self.tenant}"
+
     def user_index(self, user: str) -> str:
         """One user's sessions of this shard, by activity."""
         return f"{self.base}u:{user}"
@@ -144,6 +153,11 @@ class Keys:
         """(shard, key) of a tenant's budgets; the keys of what counts in them begin with it."""
         shard = _hash(b"budgets", tenant.encode())[0] % SHARDS
         return shard, f"{self.base(shard)}f:{self.tenant(tenant)}"
+
+    def figures(self, tenant: str) -> tuple[int, str]:
+        """(shard, key) of a tenant's newest compactions; the keys of its running figures begin with it."""
+        shard = _hash(b"figures", tenant.encode())[0] % SHARDS
+        return shard, f"{self.base(shard)}n:{self.tenant(tenant)}"
 
     @property
     def schema(self) -> str:

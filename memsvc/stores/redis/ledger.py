@@ -7,11 +7,17 @@ is or is about to be. It is written first: whoever comes again after a crash fin
 
 from __future__ import annotations
 
+import asyncio
+import math
+from collections.abc import Sequence
+from typing import Any
+
 import msgspec
 
 from memsvc.core.model import Key
 from memsvc.core.money import OWN, Line, Spent, Usage
 from memsvc.stores import rules
+from memsvc.stores.paging import packed_place, place_of
 from memsvc.stores.redis import codec
 from memsvc.stores.redis.keys import SHARDS, Keys, Place
 from memsvc.stores.redis.server import Server
@@ -20,9 +26,9 @@ BOOKED, PASSES, GONE = 1, 2, 3
 """What the script answers: booked, more than the limit, no such session."""
 RELEASED = 2
 """Added to the answer of `settle` where the line of the other id was held, and is no more."""
-FIGURES = 10
-"""Figures kept for each day, feature and model (see `tally` in lua/common.lua)."""
-_place = msgspec.msgpack.Decoder(tuple[float, str, str, str]).decode
+STEP = 500
+"""Lines that are asked for at once."""
+_rows = msgspec.msgpack.Decoder(list[list[Any]]).decode
 
 
 class Books:
@@ -80,23 +86,49 @@ class Books:
 
     async def spent(self, tenant: str, since: int, until: int) -> list[Spent]:
         """What a tenant's lines come to, by day, feature and model: the scripts that book keep count."""
-        name = self._keys.tenant(tenant)
-        asked = [(shard, ("HGETALL", f"{self._keys.base(shard)}w:{name}")) for shard in range(SHARDS)]
-        sums: dict[tuple[int, str, str, str], list[int]] = {}
-        for answer in await self._server.spread(asked):
-            for field, value in (
-                answer.items() if isinstance(answer, dict) else zip(answer[::2], answer[1::2], strict=True)
-            ):
-                day, feature, provider, model = _place(field[1:])
-                if since <= day < until:
-                    sums.setdefault((int(day), feature, provider, model), [0] * FIGURES)[field[0] - 1] += round(
-                        float(value)
-                    )
-        return [
-            Spent(*place, calls, Usage(*tokens), micros, unpriced, held, worst)
-            for place, (calls, *tokens, micros, unpriced, held, worst) in sorted(sums.items())
-            if calls
-        ]
+        return [one for _, each in await self.spent_by_tenant([tenant], since, until) for one in each]
+
+    async def spent_by_tenant(self, tenants: Sequence[str], since: int, until: int) -> list[tuple[str, list[Spent]]]:
+        """The same of tenants that have any, in their order: one script a shard."""
+        names = [self._keys.tenant(tenant) for tenant in tenants]
+        reads = []
+        for base, shard in ((self._keys.base(shard), shard) for shard in range(SHARDS)):
+            pairs = [f"{base}{letter}:{name}" for name in names for letter in "wv"]
+            reads.append(self._server.read(shard, "spent", pairs, since, until))
+        sums: dict[tuple[Any, ...], list[float]] = {}
+        for raw in await asyncio.gather(*reads):
+            for place in _rows(raw):
+                key, figures = tuple(place[:5]), place[5:]
+                seen = sums.get(key)
+                sums[key] = figures if seen is None else [a + b for a, b in zip(seen, figures, strict=True)]
+        found: dict[int, list[Spent]] = {}
+        for (owner, day, feature, provider, model), figures in sorted(sums.items()):
+            calls, *tokens, micros, unpriced, held, worst = map(round, figures)
+            if calls:
+                named = (day, feature, provider, model, calls, Usage(*tokens))
+                found.setdefault(owner, []).append(Spent(*named, micros, unpriced, held, worst))
+        return [(tenants[n], each) for n, each in found.items()]
+
+    async def calls(self, key: Key, after: str | None, limit: int) -> tuple[list[Line], str | None]:
+        """A page of a session's lines by time, and the cursor of the next one. Raises NotFound."""
+        place = self._keys.place(key)
+        at, last = _any(place_of(after, [0.0, ""])) if after is not None else (-math.inf, "")
+        head, *_ = await self._server.spread([(place.shard, ("EXISTS", *place.of("h")))])
+        if not head:
+            raise rules.no_session(key)
+        found: list[tuple[float, str]] = []
+        skip, page = 0, [()] * STEP
+        while len(found) <= limit and len(page) == STEP:
+            asked = ("ZRANGEBYSCORE", *place.of("j"), repr(at), "+inf", "WITHSCORES", "LIMIT", skip, STEP)
+            (page,) = await self._server.spread([(place.shard, asked)])
+            each = [(float(t), id.decode("utf-8", "surrogatepass")) for id, t in page]
+            found += [one for one in each if one > (at, last)]
+            skip += STEP
+        ids = [id for _, id in found[:limit]]
+        asked_for = [(place.shard, ("HGET", place.ledger, id.encode("utf-8", "surrogatepass"))) for id in ids]
+        raws = await self._server.spread(asked_for)
+        lines = [codec.line_of(raw)[1](key.session) for raw in raws if raw is not None]
+        return lines, packed_place(list(found[limit - 1])) if len(found) > limit else None
 
     async def _marked(self, line: Line, shard: int) -> int:
         """The shard in which the line is or will be: this one unless the id is known already."""
@@ -116,10 +148,11 @@ class Books:
     def _names(self, place: Place, shard: int) -> list[str]:
         base = self._keys.base(shard)
         if shard == place.shard:
-            return [*place.of("h"), place.ledger, *place.of("q"), f"{base}lines", f"{base}heirs", place.spent]
+            own = [*place.of("h"), place.ledger, *place.of("q"), f"{base}lines", f"{base}heirs", place.spent]
+            return [*own, *place.of("j"), f"{base}tenants", place.days]
         # Of another session: its figures stay at the worst.
         names = [f"{base}h:-", f"{base}l:{place.tenant}", f"{base}q:-", f"{base}lines", f"{base}heirs"]
-        return [*names, f"{base}w:{place.tenant}"]
+        return [*names, f"{base}w:{place.tenant}", f"{base}j:-", f"{base}tenants", f"{base}v:{place.tenant}"]
 
     async def _write(
         self, script: str, line: Line, shard: int, held: bool, must: str = "0", more: tuple[bytes | int | str, ...] = ()
@@ -129,3 +162,7 @@ class Books:
         args = (line.id, "1" if held else "0", codec.packed_spent(line), codec.packed_line(line), own, must)
         names = self._names(place, shard)
         return int(await self._server.write(shard, script, names, *args, place.tenant + line.id, *more))
+
+
+def _any(place: list[Any]) -> list[Any]:
+    return place

@@ -180,7 +180,7 @@ class Moves:
         for _ in range(ROUNDS):
             indexes = (where.index, where.user_index(user))
             names = [*map(where.shared, ("due", "claimed", "all")), *indexes]
-            names += [*where.staged(), *where.of("hgeiraxscpqdbo")]
+            names += [*where.staged(), *where.of("hgeiraxscpqdboj")]
             answer = await self._server.write(where.shard, "delete", names, where.name, user, moment)
             if isinstance(answer, int):
                 if answer:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from memsvc.core.access import ApiKey
 from memsvc.core.budgets import Budget, Counted, Reached, Spending
+from memsvc.core.figures import DayFigure, Figure, Noted, Queued
 from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
 from memsvc.core.money import Line, Sent, Spent
 from memsvc.stores.redis.access import AccessKeys
@@ -14,6 +15,7 @@ from memsvc.stores.redis.budgets import Budgets
 from memsvc.stores.redis.census import Census
 from memsvc.stores.redis.checks import Persistence, check_servers
 from memsvc.stores.redis.copies import Staging
+from memsvc.stores.redis.figures import Figures
 from memsvc.stores.redis.headers import Headers
 from memsvc.stores.redis.jobs import Jobs
 from memsvc.stores.redis.keys import Keys
@@ -61,6 +63,7 @@ class RedisStore:
         self._jobs = Jobs(self._server, self._keys)
         self._books = Books(self._server, self._keys)
         self._budgets = Budgets(self._server, self._keys)
+        self._figures = Figures(self._server, self._keys)
         self._access = AccessKeys(self._server, self._keys)
         self._sealed = SealedKeys(self._server, self._keys)
 
@@ -255,9 +258,39 @@ class RedisStore:
         """What a tenant's lines come to, by day, feature and model."""
         return await self._books.spent(tenant, since, until)
 
+    async def calls(self, key: Key, *, after: str | None, limit: int) -> tuple[list[Line], str | None]:
+        """A session's lines, oldest first."""
+        return await self._books.calls(key, after, bounded(limit))
+
     async def sent(self, key: Key, revision: int) -> Sent | None:
         """The size of the context that a fetch at `revision` got, None if nothing is known of it."""
         return await self._reading.sent(key, revision)
+
+    # --- figures ---------------------------------------------------------------
+
+    async def record(self, tenant: str, at: float, figures: Sequence[Figure], note: Noted | None = None) -> None:
+        """Add to the figures of a day, and remember a compaction."""
+        await self._figures.record(tenant, at, figures, note)
+
+    async def figures(self, tenant: str | None, *, since: int, until: int) -> list[DayFigure]:
+        """A tenant's figures, or those of all together."""
+        return await self._figures.figures(tenant, since, until)
+
+    async def noted(self, tenant: str | None, *, limit: int) -> list[Noted]:
+        """Compactions of a tenant, or everybody's, newest first."""
+        return await self._figures.noted(tenant, bounded(limit))
+
+    async def spent_by_tenant(self, *, since: int, until: int) -> list[tuple[str, list[Spent]]]:
+        """What each tenant's lines come to."""
+        return await self._books.spent_by_tenant(await self._figures.tenants(), since, until)
+
+    async def queued(self, tenant: str | None, *, now: float, limit: int) -> Queued:
+        """The queue, or a tenant's part of it."""
+        return await self._jobs.queued(tenant, now, limit)
+
+    async def session_count(self, tenant: str | None) -> int:
+        """How many sessions there are."""
+        return await self._figures.session_count(tenant)
 
     # --- keys ------------------------------------------------------------------
 

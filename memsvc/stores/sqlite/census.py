@@ -17,9 +17,12 @@ _IDLE = (
     f"SELECT {SESSION_COLUMNS} FROM sessions WHERE tenant = ?1 AND updated_at < ?2 AND (updated_at, uid) > (?3, ?4) "
     "ORDER BY updated_at, uid LIMIT ?5"
 )
+LINE_COLUMNS = (
+    "tenant, id, ifnull(session, ''), at, feature, provider, model, input, output, cache_read, cache_write, "
+    "cache_write_long, micros, held, revision"
+)
 _LINES = (
-    "SELECT tenant, id, ifnull(session, ''), at, feature, provider, model, input, output, cache_read, cache_write, "
-    "cache_write_long, micros, held, revision FROM ledger "
+    f"SELECT {LINE_COLUMNS} FROM ledger "
     "WHERE (tenant, id) > (?1, ?2) AND tenant = ifnull(?3, tenant) ORDER BY tenant, id LIMIT ?4"
 )
 
@@ -47,12 +50,13 @@ def lines(db: apsw.Connection, tenant: str | None, after: str | None, limit: int
     """A page of the books, and the cursor of the next one."""
     limit = rows.bounded(limit)
     begin = place_of(after, [tenant or "", ""])
-    found = [_line(r) for r in db.execute(_LINES, (*begin, tenant, limit + 1))]
+    found = [line_of(r) for r in db.execute(_LINES, (*begin, tenant, limit + 1))]
     page = found[:limit]
     return page, packed_place([page[-1].key.tenant, page[-1].id]) if len(found) > limit else None
 
 
-def _line(row: Row) -> Line:
+def line_of(row: Row) -> Line:
+    """A line from a row of `LINE_COLUMNS`."""
     tenant, name, session, at, feature, provider, model, *figures = row
     read, output, cache_read, cache_write, cache_write_long, micros, held, revision = figures
     usage = Usage(read, output, cache_read, cache_write, cache_write_long)

@@ -7,7 +7,7 @@ from typing import Any
 import apsw
 
 from memsvc.core.model import Key
-from memsvc.core.money import DAY_S, OWN, Line, Sent, Spent, Usage
+from memsvc.core.money import OWN, Line, Sent, Spent, Usage
 from memsvc.core.shadow import shown
 from memsvc.stores.sqlite import rows
 
@@ -32,12 +32,13 @@ _SPENT = (
     "SELECT total(micros) FROM ledger WHERE tenant = ? AND session = ? AND feature = ? AND at >= ? "
     f"AND id >= '{OWN}' AND id < '{OWN[:-1]}{chr(ord(OWN[-1]) + 1)}'"
 )
+SPENT_COLUMNS = (
+    "day, feature, provider, model, calls, input, output, cache_read, cache_write, cache_write_long, micros, unpriced, "
+    "held, held_micros"
+)
 _ROLLED = (
-    f"SELECT CAST(floor(at / {DAY_S}.0) AS INTEGER) AS day, feature, provider, model, count(*), total(input), "
-    "total(output), total(cache_read), total(cache_write), total(cache_write_long), total(micros), "
-    "sum(micros IS NULL), sum(held), total(CASE WHEN held THEN micros END) FROM ledger "
-    "WHERE tenant = ? AND at >= ? AND at < ? "
-    "GROUP BY day, feature, provider, model ORDER BY day, feature, provider, model"
+    f"SELECT {SPENT_COLUMNS} FROM spent WHERE tenant = ? AND day >= ? AND day < ? "
+    "ORDER BY day, feature, provider, model"
 )
 _FORGET = "UPDATE ledger SET session = NULL, uid = 0 WHERE tenant = ? AND session = ?"
 _UID = "SELECT uid FROM sessions WHERE tenant = ? AND sid = ?"
@@ -70,14 +71,15 @@ def release(db: apsw.Connection, key: Key, id: str) -> bool:
 
 
 def spent(db: apsw.Connection, tenant: str, since: int, until: int) -> list[Spent]:
-    """What a tenant's lines come to, by day, feature and model."""
-    found: list[tuple[Any, ...]] = db.execute(_ROLLED, (tenant, since * DAY_S, until * DAY_S)).fetchall()
-    return [
-        Spent(
-            day, feature, provider, model, calls, Usage(*map(int, tokens)), int(micros), unpriced, held, int(at_worst)
-        )
-        for day, feature, provider, model, calls, *tokens, micros, unpriced, held, at_worst in found
-    ]
+    """What a tenant's lines come to, by day, feature and model: triggers keep count."""
+    return [spent_of(row) for row in db.execute(_ROLLED, (tenant, since, until))]
+
+
+def spent_of(row: tuple[Any, ...]) -> Spent:
+    """A row of `SPENT_COLUMNS`."""
+    day, feature, provider, model, calls, *tokens, micros, unpriced, held, at_worst = row
+    usage = Usage(*map(int, tokens))
+    return Spent(day, feature, provider, model, calls, usage, int(micros), unpriced, held, int(at_worst))
 
 
 def book(db: apsw.Connection, line: Line) -> bool:

@@ -35,6 +35,7 @@ from memsvc.stores.sqlite.codec import (
     summary_of,
 )
 from memsvc.stores.sqlite.connect import MEMORY, open_writer
+from memsvc.stores.sqlite.figures import FigureRows
 from memsvc.stores.sqlite.readers import NotHere, Readers
 from memsvc.stores.sqlite.writer import Writer
 
@@ -44,7 +45,7 @@ NEAR_BYTES = 64_000
 """A tail up to this is read on the event loop: handing it to a thread would take longer."""
 
 
-class SQLiteStore(AccessKeys):
+class SQLiteStore(AccessKeys, FigureRows):
     """Implements `ports.Store`. `path` is a file, or `:memory:` for a private one that ends with it.
 
     Writes go through one thread. Small reads run right on the event loop, those that may be

@@ -21,5 +21,6 @@ local uid = s and s[F.uid] or 0
 call('HSET', KEYS[2], id, held .. struct.pack('>I8I4', uid, #figure) .. figure .. ARGV[4])
 call('ZADD', KEYS[4], 0, ARGV[7])
 if s and counts == '1' then call('ZADD', KEYS[3], 0, figure) end
-tally(KEYS[6], ARGV[4], held == '1', 1)
+if s then shown(KEYS, ARGV[4], id) end
+tally(KEYS, ARGV[4], held == '1', 1)
 return 1

@@ -117,28 +117,55 @@ local function heir(heirs, uid)  -- of the session that took the place of the on
   return uid
 end
 
--- Adds a line of the books (`sign` 1), or takes it off (-1), in the figures of its day, feature and model. As floats:
--- a sum of integers may overflow, and then the whole script would stop halfway.
-local function tally(key, line, held, sign)
-  local l = cmsgpack.unpack(line)
-  local place = cmsgpack.pack({math.floor(l[3] / 86400), l[4], l[5], l[6]})
-  local micros = l[12] or 0
-  local figures = {1, l[7] or 0, l[8] or 0, l[9] or 0, l[10] or 0, l[11] or 0, micros, l[12] and 0 or 1, held and 1 or 0,
-    held and micros or 0}
-  for n, figure in ipairs(figures) do
-    if figure ~= 0 then call('HINCRBYFLOAT', key, string.char(n) .. place, string.format('%.0f', sign * figure)) end
+-- Figures of the books are found by day in `cells`, whose member '#' tells how many fields of them were there when it was
+-- last looked through: an earlier release adds some without a word.
+local function indexed(figures, cells)
+  if tonumber(call('ZSCORE', cells, '#') or 0) == -call('HLEN', figures) then return end
+  for _, field in ipairs(call('HKEYS', figures)) do
+    if string.byte(field) == 1 then
+      local place = string.sub(field, 2)
+      call('ZADD', cells, cmsgpack.unpack(place)[1], place)
+    end
   end
+  call('ZADD', cells, -call('HLEN', figures), '#')
 end
 
--- Lines of the books that are held. `keys` are header, ledger, spent, lines, heirs and what all lines come to.
+-- Adds a line of the books (`sign` 1), or takes it off (-1), in the figures of its day, feature and model. As floats:
+-- a sum of integers may overflow, and then the whole script would stop halfway. `keys` as below.
+local function tally(keys, line, held, sign)
+  local figures, cells = keys[6], keys[9]
+  local l = cmsgpack.unpack(line)
+  local day = math.floor(l[3] / 86400)
+  local place = cmsgpack.pack({day, l[4], l[5], l[6]})
+  local micros = l[12] or 0
+  local values = {1, l[7] or 0, l[8] or 0, l[9] or 0, l[10] or 0, l[11] or 0, micros, l[12] and 0 or 1, held and 1 or 0,
+    held and micros or 0}
+  indexed(figures, cells)
+  for n, value in ipairs(values) do
+    if value ~= 0 then call('HINCRBYFLOAT', figures, string.char(n) .. place, string.format('%.0f', sign * value)) end
+  end
+  call('ZADD', cells, day, place, -call('HLEN', figures), '#')
+  call('SADD', keys[8], l[1])
+end
+
+-- Lines of the books that a session has: by their time, where it is there.
+local function shown(keys, line, id)
+  call('ZADD', keys[7], cmsgpack.unpack(line)[3], id)
+end
+
+-- Lines of the books that are held. `keys` are header, ledger, spent, lines, heirs, what all lines come to, the session's
+-- lines by time, tenants, and what the lines come to by day.
 
 local function unheld(keys, s, line)  -- takes the figures of a held line off: (uid of its session, or nil, as stored)
   local found = call('HGET', keys[2], line)
   if not found or string.sub(found, 1, 1) ~= '1' then return nil, found end
   local owner, size = struct.unpack('>I8I4', found, 2)
-  tally(keys[6], string.sub(found, 14 + size), true, -1)
+  tally(keys, string.sub(found, 14 + size), true, -1)
   owner = heir(keys[5], owner)
-  if s and owner == s[F.uid] then call('ZREM', keys[3], string.sub(found, 14, 13 + size)) end
+  if s and owner == s[F.uid] then
+    call('ZREM', keys[3], string.sub(found, 14, 13 + size))
+    call('ZREM', keys[7], line)
+  end
   return owner, found
 end
 
