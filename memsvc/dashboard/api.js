@@ -2,6 +2,10 @@
 
 const KEY = "memsvc-key";
 let wanted = null;
+let scopes = [];
+
+/** Whether the key is known to have a scope. */
+export const may = (scope) => scopes.includes(scope);
 
 /** A refusal, as the service words it. */
 export class Refused extends Error {
@@ -30,7 +34,10 @@ export async function call(method, path, { query = {}, body, signal } = {}) {
   const answer = await fetch(path + search, {
     method, headers, signal, credentials: "omit", body: body === undefined ? undefined : JSON.stringify(body),
   });
-  if (answer.ok) return answer.status === 204 ? null : answer.json();
+  if (answer.ok) {
+    scopes = answer.headers.get("x-memsvc-scopes")?.split(",") ?? scopes;
+    return answer.status === 204 ? null : answer.json();
+  }
   const problem = await answer.json().catch(() => ({}));
   if (answer.status === 401 && wanted && (await wanted(problem.detail))) return call(method, path, { query, body, signal });
   throw new Refused(answer.status, problem);

@@ -1,6 +1,6 @@
 // What calls cost, what the cache did, what compaction saved, and what is under way.
 
-import { get } from "./api.js";
+import { get, may } from "./api.js";
 import { chart } from "./charts.js";
 import { add, ago, brief, count, fill, h, panel, percent, put, sessionLink, span, table, theirs, usd } from "./dom.js";
 
@@ -57,7 +57,7 @@ export async function overview(place, { query, signal }) {
     return [h("h1", {}, "Overview"),
       h("div", { className: "choices", attr: { role: "group" }, aria: { label: "Period" } }, PERIODS.map(([name, text]) =>
         h("button", { type: "button", onclick: choose(name), aria: { pressed: String(name === period) } }, text))),
-      stats.may_see_all ? h("div", { className: "choices", attr: { role: "group" }, aria: { label: "Whose" } },
+      may("operator") ? h("div", { className: "choices", attr: { role: "group" }, aria: { label: "Whose" } },
         [["mine", "This tenant"], ["all", "All tenants"]].map(([name, text]) => h("button", {
           type: "button", aria: { pressed: String(name === tenants) },
           onclick: async () => {

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 Entrance = Callable[[Asked], Awaitable[web.Response]]
 R = TypeVar("R", bound=Asked)
 S = TypeVar("S", bound=web.StreamResponse)
+SCOPES = "x-memsvc-scopes"
+"""Response header: the scopes of the key that asked, where more than one kind of answer hangs on them."""
 _NOBODY = Key("", "")
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
@@ -102,10 +104,16 @@ class Border:
         """`handler` behind the border; None = for whatever matches no row. A wrapper, no middleware: the hot
         path is one call shorter."""
         row = call if call is not None and call.scope != "public" else None
+        told = row is not None and "operator" in row.needs_with.values()
 
         async def work(request: Asked, request_id: str) -> web.Response:
-            key = _NOBODY if row is None else self._admitted(request, row, await self._caller(request))
-            return _signed(await handler(request, key), request_id)
+            if row is None:
+                return _signed(await handler(request, _NOBODY), request_id)
+            caller = await self._caller(request)
+            response = await handler(request, self._admitted(request, row, caller))
+            if told:  # whoever may ask for more is not to find out by being refused
+                response.headers[SCOPES] = ",".join(sorted(caller.scopes))
+            return _signed(response, request_id)
 
         return self.watched("?" if call is None else call.name, work, _refusal)
 

@@ -283,7 +283,7 @@ class Compactor:
                 after.epoch,
                 summary.from_seq,
                 summary.to_seq,
-                before.context_tokens,
+                after.context_tokens - summary.tokens + (summary.replaced_tokens or 0),  # appends meanwhile: in both
                 after.context_tokens,
                 summary.reason,
                 summary.model,

@@ -29,6 +29,7 @@ from memsvc.service.history import history
 from memsvc.service.inbox import Inbox
 from memsvc.service.leased import Leased
 from memsvc.service.looks import Looks
+from memsvc.service.pins import pin, pins
 from memsvc.service.requests import (
     AppendRequest,
     CompactRequest,
@@ -238,21 +239,7 @@ class Memory:
     async def pin(self, key: Key, seq: int) -> dict[str, Any]:
         """Keep a message word for word in every later summary. CannotFit if pins grow too large."""
         session = await self._head(key)
-        limits = self._views.limits(session)
-        found = await self._store.entries(key, after=seq - 1, upto=seq, limit=1)
-        if not found or found[0].superseded:
-            raise NotFound(f"no live message with seq {seq} in session {key.session!r}")
-        others = [p for p in await self._store.pins(key) if p.seq != seq]
-        tokens = sum(p.tokens for p in [*others, found[0]])
-        if tokens > limits.summary_tokens // 2:
-            raise CannotFit(
-                f"pins would take {tokens} tokens, over half of summary_tokens ({limits.summary_tokens}); "
-                "unpin something or raise summary_tokens",
-                code="pins_too_large",
-                minimum=tokens * 2,
-            )
-        await self._store.pin(key, seq, True)
-        return {"seq": seq, "pinned": True, "tokens": tokens}
+        return await pin(self._store, session, self._views.limits(session), seq)
 
     async def unpin(self, key: Key, seq: int) -> None:
         """Undo a pin. Idempotent."""
@@ -261,8 +248,7 @@ class Memory:
 
     async def pins(self, key: Key) -> dict[str, Any]:
         """The live messages that are pinned, in seq order. Raises NotFound."""
-        await self._head(key)
-        return {"pins": [{"seq": p.seq, "tokens": p.tokens} for p in await self._store.pins(key)]}
+        return await pins(self._store, await self._head(key))
 
     async def delete(self, key: Key) -> None:
         """Remove a session, its branches, and all that was derived from it. Raises NotFound."""

@@ -138,6 +138,15 @@ def _spend(spent: Sequence[tuple[str, list[Spent]]], lines: Sequence[Spent]) -> 
             {"day": day_name(day), "feature": feature, **figures_of(each)}
             for (day, feature), each in grouped(lines, ("day", "feature"))
         ],
+        "by_day_model": [
+            {"day": day_name(day), "provider": provider, "model": model, **figures_of(each)}
+            for (day, (provider, model)), each in grouped(lines, ("day", "model"))
+        ],
+        "by_day_tenant": [
+            {"day": day_name(day), "tenant": tenant, **figures_of(each)}
+            for tenant, of_one in spent
+            for (day,), each in grouped(of_one, ("day",))
+        ],
         "by_model": [
             {"provider": provider, "model": model, **figures_of(each)}
             for ((provider, model),), each in grouped(lines, ("model",))
