@@ -122,7 +122,7 @@ function tiles(stats) {
   return h("div", { className: "tiles" },
     tile("Spent", usd(spend.total.cost_usd), [`${count(spend.total.calls)} calls`, spend.total.unpriced_calls ? `, ${count(spend.total.unpriced_calls)} without a known price` : ""]),
     tile("Cache hit ratio", percent(cache.hit_ratio), `${brief(spend.total.tokens.cache_read)} of ${brief(spend.total.tokens.input)} input tokens were read from the provider's cache`),
-    tile("Saved by compaction", usd(savings.settled_actual_usd), savings.settled_count ? `where ${usd(savings.settled_predicted_usd)} was predicted, ${count(savings.settled_count)} settled` : `${usd(savings.predicted_usd)} predicted; none settled yet`, savings.settled_actual_usd < 0 ? "bad" : "good"),
+    tile("Saved by compaction", usd(savings.settled_actual_usd), savings.settled_count ? `where ${usd(savings.settled_predicted_usd)} was predicted, ${count(savings.settled_count)} settled` : `${usd(savings.predicted_usd)} predicted; none settled yet`, savings.settled_actual_usd < 0 ? "bad" : savings.settled_actual_usd > 0 ? "good" : ""),
     tile("Compactions", count(compactions.count), [`${brief(compactions.tokens_removed)} tokens taken out of contexts, `, h("span", { className: compactions.failed ? "bad" : "" }, `${count(compactions.failed)} failed`)]),
     tile("Broken prefixes", count(broke), broke ? `${usd(lost)} to write caches anew` : "no caller broke a cached prefix", broke ? "warn" : ""),
     h("div", { className: "tile queue-tile" }));
@@ -144,7 +144,7 @@ function cache(stats) {
     h("h3", {}, "Why prefixes broke"),
     table("Prefix breaks by cause", [
       ["Cause", (b) => h("span", {}, h("code", {}, b.cause), h("br"), h("span", { className: "note" }, CAUSES[b.cause] || ""))],
-      ["Breaks", (b) => count(b.count), true], ["Tokens written anew", (b) => (b.tokens ? brief(b.tokens) : "–"), true], ["Cost", (b) => (b.tokens ? usd(b.cost_usd) : "–"), true],
+      ["Breaks", (b) => count(b.count), true], ["Tokens written anew", (b) => (b.tokens ? brief(b.tokens) : "–"), true], ["Cost", (b) => (b.cost_usd ? usd(b.cost_usd) : "–"), true],
     ], stats.cache.breaks, "No prefix began anew in this period."));
 }
 
@@ -155,7 +155,7 @@ function savings(stats) {
   return panel("Saved by compaction: predicted against actual",
     stats.savings.by_day.length ? chart({ title: "Saved by compaction by day, in dollars", x: all.map((_, at) => at), labels: all.map((day) => day.slice(5)), kind: "pairs", height: 150, format: usd,
       series: [{ name: "predicted", values: read("settled_predicted_usd"), colour: 5 }, { name: "actual", values: read("settled_actual_usd"), colour: 2 }] })
-      : h("p", { className: "empty" }, "No compaction in this period."),
+      : h("p", { className: "empty" }, stats.compactions.count ? "Nothing was predicted: that takes a session with a `model` whose price is known." : "No compaction in this period."),
     h("p", { className: "note" }, `A compaction is settled when the next one takes its place: then both figures stand for the same calls, its own cost paid. Predicted for all that were made in this period: ${usd(stats.savings.predicted_usd)}; summaries have cost ${usd(stats.compactions.cost_usd)}.`));
 }
 
