@@ -10,10 +10,9 @@ from redis.exceptions import RedisError
 from memsvc.errors import Unavailable
 from memsvc.stores.redis.keys import Keys
 from memsvc.stores.redis.server import Server
+from memsvc.stores.redis.upgrade import SCHEMA, UPGRADED, upgrade
 
 Persistence = Literal["warn", "require", "off"]
-SCHEMA = 2
-"""Version of the layout of keys, headers and messages."""
 
 
 async def check_servers(server: Server, keys: Keys, persistence: Persistence, warn: Callable[[str], None]) -> None:
@@ -91,8 +90,10 @@ def _persistence(told: dict[str, str]) -> list[Amiss]:
 async def _schema(server: Server, keys: Keys) -> None:
     _, found = await server.commands(0, ("SET", keys.schema, SCHEMA, "NX"), ("GET", keys.schema))
     version = _text(found)
-    if version != str(SCHEMA):
+    if version in map(str, UPGRADED):
+        await upgrade(server, keys)
+    elif version != str(SCHEMA):
         raise Unavailable(
-            f"the store has schema version {version[:20]!r}, this release knows {SCHEMA}; "
-            "use the release that wrote it, or another prefix"
+            f"the store has schema version {version[:20]!r}, this release knows up to {SCHEMA}; "
+            "use the release that wrote it, or a newer one, or another prefix"
         )
