@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "observe": {"core", "errors"},
     "webhook": {"observe", "core", "errors"},
     "config": {"config", "core", "errors"},
+    "doctor": {"doctor", "config", "core", "ports", "errors"},
     "wire": {"wire", "core", "errors"},
     "service": {"service", "core", "ports", "errors", "observe"},
     "worker": {"service", "core", "ports", "errors", "observe"},

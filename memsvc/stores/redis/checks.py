@@ -18,7 +18,7 @@ Persistence = Literal["warn", "require", "off"]
 async def check_servers(server: Server, keys: Keys, persistence: Persistence, warn: Callable[[str], None]) -> None:
     """Raises Unavailable where the store must not be used; warns where one should know."""
     for shard in server.servers():
-        told = await _told(server, shard)
+        told = await told_by(server, shard)
         if told.get("loading", "0") != "0":  # while it reads its file it says that it keeps none
             raise Unavailable("the server is still reading its data", retry_after=1)
         _eviction(told)
@@ -38,7 +38,7 @@ class Amiss:
         self.fatal = fatal
 
 
-async def _told(server: Server, shard: int) -> dict[str, str]:
+async def told_by(server: Server, shard: int) -> dict[str, str]:
     """What a server says of itself; less where the user may not ask."""
     told: dict[str, str] = {}
     for command in (("INFO",), ("CONFIG", "GET", "append*"), ("CONFIG", "GET", "maxmemory*")):
