@@ -39,7 +39,7 @@ CORE_LIBRARIES = {"orjson", "msgspec"}
 IMPURE = {"asyncio", "time", "os", "random", "secrets", "socket", "threading", "subprocess", "datetime", "pathlib"}
 LAZY = {
     *("anthropic", "openai", "tiktoken", "toktok", "uvloop", "aiohttp", "yarl", "orjson", "genai_prices"),
-    "cryptography",
+    *("cryptography", "tqdm"),
 }
 """Heavy or optional: may be imported inside functions (so may the package's own edges in cli)."""
 OPTIONAL = {"stores/__init__.py": "memsvc.stores.redis", "cli/mcp.py": "memsvc.mcp"}
