@@ -86,7 +86,10 @@ format: $(VENV)/.dev
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-docs: docs/settings.md
+docs: docs/settings.md docs/doctor.md
+
+docs/doctor.md: memsvc/doctor/findings.py $(VENV)/.run
+	@$(PY) -m memsvc.doctor > $@
 
 docs/settings.md: $(wildcard memsvc/config/*.py) $(VENV)/.run
 	@$(PY) -m memsvc.config > $@

@@ -269,6 +269,20 @@ def _price(config: Config, model: Model, listed: Prices, now: float) -> Prices:
     return listed
 
 
+def models_of(config: Config) -> list[AnthropicModel | OpenAIModel]:
+    """The models that may write summaries, each once, not open yet."""
+    return [_model(config, name) for name in config.writers]
+
+
+def is_priced(config: Config, model: Model, listed: Prices, now: float) -> bool:
+    """Whether a summary by this model has a price."""
+    try:
+        _price(config, model, listed, now)
+    except ConfigError:
+        return False
+    return True
+
+
 def economics_of(config: Config, listed: Prices, clock: Callable[[], float]) -> Economics:
     """What decides in the economic mode: the price list, and the rates of the first model that writes summaries."""
     rates = None

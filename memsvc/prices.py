@@ -101,6 +101,12 @@ def _find(provider: str, model: str) -> tuple[Provider, ModelInfo] | None:
     return None
 
 
+def deprecated(provider: str, model: str) -> bool:
+    """Whether the list says that a vendor gives a model up; False also for one that it does not know."""
+    found = _find(provider, model)
+    return found is not None and bool(found[1].deprecated)
+
+
 class ListedPrices:
     """Implements `ports.Prices` with what a file says, and another list for all else.
 

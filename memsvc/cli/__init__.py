@@ -10,6 +10,7 @@ from typing import Any
 
 from memsvc import __version__
 from memsvc.cli import moving, serving
+from memsvc.cli.doctor import add_doctor_command, run_doctor
 from memsvc.cli.keys import add_keys_command, run_keys
 from memsvc.cli.mcp import CLIENT_VARIABLES, add_mcp_command, run_mcp
 from memsvc.cli.provider_keys import add_provider_keys_command, run_provider_keys
@@ -32,10 +33,13 @@ _ON_STORE: Mapping[str, Callable[[Config, argparse.Namespace], Coroutine[Any, An
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; gives the exit status: 0 done, 1 it failed, 2 wrong usage or settings."""
     args = main_parser().parse_args(argv)
+    overrides = {k: v for k, v in vars(args).items() if k in _OVERRIDES and v is not None}
+    if args.command == "doctor":  # before the settings are read: that they are wrong is something to tell
+        return run_doctor(overrides, args)
     # A server is warned of MEMSVC_API_KEY: it is not MEMSVC_API_KEYS. To a client it is no setting.
     env = None if args.command != "mcp" else {k: v for k, v in os.environ.items() if k not in CLIENT_VARIABLES}
     try:
-        config = load_config({k: v for k, v in vars(args).items() if k in _OVERRIDES and v is not None}, env)
+        config = load_config(overrides, env)
     except ConfigError as wrong:
         return serving.wrong(str(wrong))
     if args.command in _ON_STORE:
@@ -89,6 +93,7 @@ def main_parser() -> argparse.ArgumentParser:
     add_route_command(commands)
     add_show_command(commands)
     add_mcp_command(commands)
+    add_doctor_command(commands)
     add_keys_command(commands)
     add_provider_keys_command(commands)
     commands.add_parser("demo", help="play a sample conversation and show history against context")

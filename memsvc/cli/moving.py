@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import sys
 import time
 from pathlib import Path
 
+from memsvc.cli.progress import bar, counted
 from memsvc.config import Config, ConfigError
 from memsvc.errors import MemsvcError
 from memsvc.ports import Store
@@ -56,8 +58,17 @@ async def _moved(config: Config, args: argparse.Namespace) -> int:
 async def _exported(store: Store, args: argparse.Namespace) -> int:
     from memsvc.service.export import export
 
-    done = await export(store, sys.stdout.buffer.write, tenant=args.tenant, digests=args.digest)
-    sys.stdout.buffer.flush()
+    out = sys.stdout.buffer
+    # Between lines on the same terminal a bar would be in the way: there are lines enough to see that it goes on.
+    with contextlib.nullcontext(lambda more: None) if sys.stdout.isatty() else bar(None, " sessions") as more:
+
+        def write(line: bytes) -> None:
+            out.write(line)
+            if line.startswith(b'{"end"'):
+                more(1)
+
+        done = await export(store, write, tenant=args.tenant, digests=args.digest)
+        out.flush()
     for key in done.moving:
         print(f"memsvc: {key.tenant}/{key.session} is changed all the time: not exported", file=sys.stderr)
     return 1 if done.moving else 0
@@ -69,8 +80,12 @@ async def _imported(store: Store, args: argparse.Namespace) -> int:
     if args.file != "-" and not Path(args.file).is_file():  # noqa: ASYNC240
         print(f"memsvc: there is no file {args.file!r} to import.", file=sys.stderr)
         return 1
-    with sys.stdin.buffer if args.file == "-" else open(args.file, "rb") as lines:  # noqa: ASYNC230
-        done = await restore(store, lines, replace=args.replace)
+    size = None if args.file == "-" else Path(args.file).stat().st_size  # noqa: ASYNC240
+    with (
+        sys.stdin.buffer if args.file == "-" else open(args.file, "rb") as lines,  # noqa: ASYNC230
+        bar(size, "B", bytes_=True) as more,
+    ):
+        done = await restore(store, counted(lines, more), replace=args.replace)
     for key in done.refused:
         print(f"memsvc: {key.tenant}/{key.session} is there already and differs: not imported", file=sys.stderr)
     print(

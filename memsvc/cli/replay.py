@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memsvc.cli.progress import bar
 from memsvc.config import Config
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ async def _replayed(config: Config, args: argparse.Namespace) -> int:
     tools.market(terms)
     with contextlib.ExitStack() as files:
         write = files.enter_context(args.requests.open("wb")).write if args.requests else None
-        outcomes = await replay(conversations, names, terms, tools, write=write, told=_progress(len(conversations)))
+        more = files.enter_context(bar(len(conversations), " conversations"))
+        outcomes = await replay(conversations, names, terms, tools, write=write, told=lambda done: more(1))
     if args.html:
         args.html.write_text(page(outcomes, f"{args.file.name}: {terms.model}"), encoding="utf-8")
     if args.json:
@@ -147,18 +149,6 @@ def _terms(config: Config, args: argparse.Namespace) -> Terms:
         latency_s=args.summarizer_latency,
         tool_output_tokens=args.tool_output_tokens or config.tool_output_tokens,
     )
-
-
-def _progress(total: int) -> Any:
-    """Shows how many are done, on a terminal."""
-
-    def told(done: int) -> None:
-        if sys.stderr.isatty():
-            filled = done * 40 // total
-            end = "\n" if done == total else ""
-            print(f"\r[{'#' * filled}{'.' * (40 - filled)}] {done}/{total}", end=end, file=sys.stderr, flush=True)
-
-    return told
 
 
 def _say(text: str, status: int) -> int:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Literal
 
 from memsvc.ports import Store
+from memsvc.ports.inspect import Inspect
 from memsvc.stores.sqlite import SQLiteStore
+from memsvc.stores.sqlite.inspect import SQLiteInspect
 
 
 def open_store(
@@ -47,3 +49,15 @@ def open_store(
                 "sqlite:////absolute.db, sqlite://:memory:, redis://host:port, redis+sentinel://host:port/service "
                 "or redis+cluster://host:port"
             )
+
+
+def inspect_store(url: str) -> Inspect:
+    """A look into the store that a URL names, as `open_store` takes it; it is not opened. ValueError if wrong."""
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite":
+        return SQLiteInspect(rest if rest == ":memory:" else rest[1:])
+    try:
+        from memsvc.stores.redis.inspect import RedisInspect
+    except ImportError as missing:
+        raise ValueError(f"a store of scheme {scheme!r} needs the package redis: install memsvc[redis]") from missing
+    return RedisInspect(url)

@@ -9,6 +9,7 @@ from source import PACKAGE, ROOT, modules
 import memsvc
 from memsvc import errors
 from memsvc.config import Config, markdown
+from memsvc.doctor import findings
 from memsvc.wire import CALLS
 
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md"]
@@ -21,6 +22,10 @@ def _read(name: str) -> str:
 def test_settings_page_is_current() -> None:
     assert _read("docs/settings.md") == markdown(), "run `make docs`"
     assert all(f"MEMSVC_{name.upper()}" in markdown() for name in Config.model_fields)
+
+
+def test_every_finding_of_doctor_is_documented() -> None:
+    assert _read("docs/doctor.md") == findings.markdown(), "run `make docs`"
 
 
 def test_every_error_is_documented() -> None:

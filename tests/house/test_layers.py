@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "observe": {"core", "errors"},
     "webhook": {"observe", "core", "errors"},
     "config": {"config", "core", "errors"},
+    "doctor": {"doctor", "config", "core", "ports", "errors"},
     "wire": {"wire", "core", "errors"},
     "service": {"service", "core", "ports", "errors", "observe"},
     "worker": {"service", "core", "ports", "errors", "observe"},
@@ -38,7 +39,7 @@ CORE_LIBRARIES = {"orjson", "msgspec"}
 IMPURE = {"asyncio", "time", "os", "random", "secrets", "socket", "threading", "subprocess", "datetime", "pathlib"}
 LAZY = {
     *("anthropic", "openai", "tiktoken", "toktok", "uvloop", "aiohttp", "yarl", "orjson", "genai_prices"),
-    "cryptography",
+    *("cryptography", "tqdm"),
 }
 """Heavy or optional: may be imported inside functions (so may the package's own edges in cli)."""
 OPTIONAL = {"stores/__init__.py": "memsvc.stores.redis", "cli/mcp.py": "memsvc.mcp"}

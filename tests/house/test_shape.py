@@ -19,11 +19,11 @@ WIDE = {
 }
 CATCH_ALL = {
     *("server/border.py", "worker.py", "stores/sqlite/writer.py", "stores/redis/link.py"),
-    *("service/chain.py", "service/leased.py", "mcp/server.py"),
+    *("service/chain.py", "service/leased.py", "mcp/server.py", "doctor/run.py"),
 }
 """The borders: HTTP, the worker's loop, the writer thread and shared trips, which hand errors to their callers,
 the chain of summarizers, where the next in line stands in for one with a fault, and claimed compactions, whose job is
-given back, and tools, whose caller is told that they failed."""
+given back, tools, whose caller is told that they failed, and doctor's checks: one must not take others along."""
 
 
 def _functions(tree: ast.Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -10,16 +10,15 @@ from redis.exceptions import RedisError
 from memsvc.errors import Unavailable
 from memsvc.stores.redis.keys import Keys
 from memsvc.stores.redis.server import Server
+from memsvc.stores.redis.upgrade import SCHEMA, UPGRADED, upgrade
 
 Persistence = Literal["warn", "require", "off"]
-SCHEMA = 2
-"""Version of the layout of keys, headers and messages."""
 
 
 async def check_servers(server: Server, keys: Keys, persistence: Persistence, warn: Callable[[str], None]) -> None:
     """Raises Unavailable where the store must not be used; warns where one should know."""
     for shard in server.servers():
-        told = await _told(server, shard)
+        told = await told_by(server, shard)
         if told.get("loading", "0") != "0":  # while it reads its file it says that it keeps none
             raise Unavailable("the server is still reading its data", retry_after=1)
         _eviction(told)
@@ -39,7 +38,7 @@ class Amiss:
         self.fatal = fatal
 
 
-async def _told(server: Server, shard: int) -> dict[str, str]:
+async def told_by(server: Server, shard: int) -> dict[str, str]:
     """What a server says of itself; less where the user may not ask."""
     told: dict[str, str] = {}
     for command in (("INFO",), ("CONFIG", "GET", "append*"), ("CONFIG", "GET", "maxmemory*")):
@@ -91,8 +90,10 @@ def _persistence(told: dict[str, str]) -> list[Amiss]:
 async def _schema(server: Server, keys: Keys) -> None:
     _, found = await server.commands(0, ("SET", keys.schema, SCHEMA, "NX"), ("GET", keys.schema))
     version = _text(found)
-    if version != str(SCHEMA):
+    if version in map(str, UPGRADED):
+        await upgrade(server, keys)
+    elif version != str(SCHEMA):
         raise Unavailable(
-            f"the store has schema version {version[:20]!r}, this release knows {SCHEMA}; "
-            "use the release that wrote it, or another prefix"
+            f"the store has schema version {version[:20]!r}, this release knows up to {SCHEMA}; "
+            "use the release that wrote it, or a newer one, or another prefix"
         )
