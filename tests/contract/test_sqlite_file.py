@@ -430,7 +430,18 @@ async def test_pragmas(store: SQLiteStore) -> None:
 def test_the_newest_schema_is_the_sum_of_its_scripts(path: str) -> None:
     with open_writer(path) as db:
         tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
-        others = {"ledger", "spent", "figures", "noted", "staged", "keys", "provider_keys", "budgets", "budgets_used", "sqlite_sequence"}
+        others = {
+            "ledger",
+            "spent",
+            "figures",
+            "noted",
+            "staged",
+            "keys",
+            "provider_keys",
+            "budgets",
+            "budgets_used",
+            "sqlite_sequence",
+        }
         assert {name for (name,) in tables} == {*TABLES, *others}
         assert db.execute("PRAGMA integrity_check").get == "ok"
     db.close()
