@@ -93,7 +93,7 @@ class Queued:
 
     Attributes:
         waiting: jobs that nobody has; `due` those of them whose time has come.
-        running: jobs that a worker has.
+        running: jobs that a worker has, whose lease still holds.
         oldest_due_at: since when the first of those that are due is; None = none is.
         jobs: the first of all by due time.
     """

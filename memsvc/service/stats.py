@@ -152,7 +152,7 @@ def _spend(spent: Sequence[tuple[str, list[Spent]]], lines: Sequence[Spent]) -> 
             for ((provider, model),), each in grouped(lines, ("model",))
         ],
         "by_feature": [{"feature": feature, **figures_of(each)} for (feature,), each in grouped(lines, ("feature",))],
-        "by_tenant": [{"tenant": tenant, **figures_of(each)} for tenant, each in spent],
+        "by_tenant": [{"tenant": tenant, **figures_of(each)} for tenant, each in spent if each],
     }
 
 

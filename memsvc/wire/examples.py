@@ -137,6 +137,7 @@ REPLIES: Mapping[str, Any] = {
                 "superseded": False,
                 "redacted": False,
                 "format": "openai",
+                "role": "user",
                 "message": {"role": "user", "content": "A week in Porto in May?"},
             },
             {
@@ -149,6 +150,7 @@ REPLIES: Mapping[str, Any] = {
                 "superseded": False,
                 "redacted": False,
                 "format": "openai",
+                "role": "assistant",
                 "message": {"role": "assistant", "content": "May is mild and quiet: a good choice."},
             },
         ],

@@ -9,6 +9,7 @@ from tests.contract.append_contract import AppendContract
 from tests.contract.budgets_contract import BudgetsContract
 from tests.contract.census_contract import CensusContract
 from tests.contract.copies_contract import CopiesContract
+from tests.contract.figures_contract import FiguresContract, OverviewContract
 from tests.contract.keys_contract import KeysContract, SealedKeysContract
 from tests.contract.ledger_contract import LedgerContract, SentContract
 from tests.contract.moves_contract import (
@@ -50,5 +51,9 @@ class Access(KeysContract, SealedKeysContract, BudgetsContract):
     """Who may ask, and for how much."""
 
 
-class StoreContract(Log, Whole, Access, QueueContract, LedgerContract, SentContract, Reads):
+class Figures(FiguresContract, OverviewContract):
+    """What is told of the whole."""
+
+
+class StoreContract(Log, Whole, Access, QueueContract, LedgerContract, SentContract, Reads, Figures):
     """Everything that `ports.store` promises."""

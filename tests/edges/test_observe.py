@@ -128,7 +128,8 @@ from dataclasses import fields
 from typing import get_args
 from memsvc.observe import Event, configure_logging, log_sink
 configure_logging("debug", "json")
-values = {"str": "x", "int": 1, "float": 0.5, "float | None": None, "str | None": None, "tuple[str, ...]": ()}
+values = {"str": "x", "int": 1, "float": 0.5, "float | None": None, "str | None": None, "bool": False}
+values |= {"tuple[str, ...]": (), "tuple[float, float] | None": None}
 for kind in get_args(Event):
     log_sink()(kind(**{f.name: values[f.type] for f in fields(kind)}))
 """

@@ -328,11 +328,11 @@ async def test_an_append_that_comes_in_between() -> None:
         real = w.memory.truncate
         sneaked: list[int] = []
 
-        async def truncate(key: Key, after_seq: int, *, if_log_revision: int | None = None) -> Json:
+        async def truncate(key: Key, after_seq: int, *, if_log_revision: int | None = None, quiet: bool) -> Json:
             if not sneaked:
                 sneaked.append(1)
                 await w.append(user("in between"))
-            return await real(key, after_seq, if_log_revision=if_log_revision)
+            return await real(key, after_seq, if_log_revision=if_log_revision, quiet=quiet)
 
         lines._memory = _Between(w, truncate)  # type: ignore[assignment]
         taken = await lines.take(KEY, "openai", raw([*client.said[:2], user("edited")]))

@@ -53,9 +53,10 @@ _EVERYBODYS = (
     "ORDER BY tenant, day, feature, provider, model"
 )
 _MINE = "FROM jobs j JOIN sessions s ON s.uid = j.uid WHERE s.tenant = ifnull(?1, s.tenant)"
+_RUNS = "j.lease IS NOT NULL AND j.due_at > ?2"
 _QUEUE = (
-    "SELECT count(*) - count(j.lease), ifnull(sum(j.lease IS NULL AND j.due_at <= ?2), 0), count(j.lease), "
-    f"min(CASE WHEN j.lease IS NULL AND j.due_at <= ?2 THEN j.due_at END) {_MINE}"
+    f"SELECT count(*) - ifnull(sum({_RUNS}), 0), ifnull(sum(j.due_at <= ?2), 0), ifnull(sum({_RUNS}), 0), "
+    f"min(CASE WHEN j.due_at <= ?2 THEN j.due_at END) {_MINE}"
 )
 _JOBS = (
     "SELECT s.tenant, s.sid, s.state, j.due_at, j.attempts, "
