@@ -86,10 +86,16 @@ format: $(VENV)/.dev
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-docs: docs/settings.md
+docs: docs/settings.md docs/endpoints.md docs/cli.md
 
 docs/settings.md: $(wildcard memsvc/config/*.py) $(VENV)/.run
 	@$(PY) -m memsvc.config > $@
+
+docs/endpoints.md: $(wildcard memsvc/wire/*.py) $(VENV)/.run
+	@$(PY) -m memsvc.wire > $@
+
+docs/cli.md: $(wildcard memsvc/cli/*.py) $(VENV)/.run
+	@$(PY) -m memsvc.cli > $@
 
 bench: $(VENV)/.dev
 	@$(PY) -m benchmarks.latency

@@ -26,6 +26,7 @@ from memsvc.server.asked import Asked
 from memsvc.server.body import Bodies
 from memsvc.server.gate import Gate
 from memsvc.server.handlers import Handler, Handlers
+from memsvc.server.pages import Pages
 from memsvc.server.paths import name_in_path
 from memsvc.server.rates import Rates
 from memsvc.server.vendors import Doors, astray
@@ -68,6 +69,7 @@ def create_app(
     handlers = Handlers(memory, bodies)
     for call in CALLS:
         border.add(app, call, getattr(handlers, call.name))
+    Pages(border).mount(app)
     if gateway is not None:
         Doors(border, gateway, bodies).mount(app)
     app.router.add_route("*", "/{path:.*}", border.guarded(_nowhere, None))

@@ -8,8 +8,10 @@ from source import PACKAGE, ROOT, modules
 
 import memsvc
 from memsvc import errors
+from memsvc.cli import reference as commands
 from memsvc.config import Config, markdown
 from memsvc.wire import CALLS
+from memsvc.wire import reference as endpoints
 
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md"]
 
@@ -21,6 +23,11 @@ def _read(name: str) -> str:
 def test_settings_page_is_current() -> None:
     assert _read("docs/settings.md") == markdown(), "run `make docs`"
     assert all(f"MEMSVC_{name.upper()}" in markdown() for name in Config.model_fields)
+
+
+def test_generated_pages_are_current() -> None:
+    assert _read("docs/endpoints.md") == endpoints.markdown(), "run `make docs`"
+    assert _read("docs/cli.md") == commands.markdown(), "run `make docs`"
 
 
 def test_every_error_is_documented() -> None:
