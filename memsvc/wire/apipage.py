@@ -25,7 +25,7 @@ summary{cursor:pointer;padding:.5rem .75rem}summary:focus-visible{outline:2px so
 summary code{background:none}
 .method{display:inline-block;font:700 .8em ui-monospace,monospace;min-width:4.2em}
 .about{color:var(--dim);display:block;font-size:.9em}
-.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9em;margin:.25rem 0 .75rem;width:100%}
+[id^=schema-]{scroll-margin-top:5rem}.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9em;margin:.25rem 0 .75rem;width:100%}
 th,td{border-bottom:1px solid var(--line);padding:.3rem .5rem .3rem 0;text-align:left;vertical-align:top}
 td:first-child{white-space:nowrap}
 @media(max-width:40rem){thead{display:none}tr{border-bottom:1px solid var(--line);display:block;padding:.3rem 0}
@@ -79,9 +79,10 @@ def _operation(one: Operation) -> Iterator[str]:
 
 
 def _shape(shape: Shape) -> Iterator[str]:
-    yield f'<details id="schema-{shape.name}"><summary><code>{shape.name}</code>'
+    yield f"<details><summary><code>{shape.name}</code>"
     yield f'<span class="about">{_words(shape.about)}</span></summary>'
-    yield _table(shape.fields, places=False) + "</details>"
+    # Inside of what opens and closes: a browser that is sent there opens it.
+    yield f'<div id="schema-{shape.name}">{_table(shape.fields, places=False)}</div></details>'
 
 
 def _table(fields: Iterable[Field], *, places: bool) -> str:
