@@ -78,8 +78,9 @@ def _read(app: Any, name: str, source: list[str]) -> None:
 def _front_door(app: Any, wrong: Exception | None) -> None:
     """The site's own front page is that of docs/."""
     if wrong is None:
-        page = '<!doctype html><meta charset="utf-8"><title>memsvc</title><meta http-equiv="refresh" content="0; url=docs/index.html">'
-        (Path(app.outdir) / "index.html").write_text(page + '<a href="docs/index.html">memsvc</a>\n', encoding="utf-8")
+        at_once = '<meta http-equiv="refresh" content="0; url=docs/index.html">'
+        page = f'<!doctype html><meta charset="utf-8"><title>memsvc</title>{at_once}'
+        (Path(app.outdir) / "index.html").write_text(page + "\n", encoding="utf-8")
 
 
 def setup(app: Any) -> None:

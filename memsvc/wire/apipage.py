@@ -25,7 +25,8 @@ summary{cursor:pointer;padding:.5rem .75rem}summary:focus-visible{outline:2px so
 summary code{background:none}
 .method{display:inline-block;font:700 .8em ui-monospace,monospace;min-width:4.2em}
 .about{color:var(--dim);display:block;font-size:.9em}
-[id^=schema-]{scroll-margin-top:5rem}.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9em;margin:.25rem 0 .75rem;width:100%}
+[id^=schema-]{scroll-margin-top:5rem}.wide{overflow-x:auto}
+table{border-collapse:collapse;font-size:.9em;margin:.25rem 0 .75rem;width:100%}
 th,td{border-bottom:1px solid var(--line);padding:.3rem .5rem .3rem 0;text-align:left;vertical-align:top}
 td:first-child{white-space:nowrap}
 @media(max-width:40rem){thead{display:none}tr{border-bottom:1px solid var(--line);display:block;padding:.3rem 0}
