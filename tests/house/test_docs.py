@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from source import PACKAGE, ROOT, modules
 
 import memsvc
@@ -12,6 +13,7 @@ from memsvc.cli import reference as commands
 from memsvc.config import Config, markdown
 from memsvc.wire import CALLS
 from memsvc.wire import reference as endpoints
+from tests.docs.blocks import PAGES, REASONS, SHELL, SHOWN, Block, blocks
 
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md"]
 
@@ -62,10 +64,48 @@ def test_every_law_names_a_test_that_exists() -> None:
     assert not missing, f"ARCHITECTURE.md names tests that do not exist: {missing}"
 
 
+def _headings(text: str) -> set[str]:
+    """The anchors of a page's headings, as they are made on GitHub and by MyST."""
+    outside = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+    titles = re.findall(r"^#{1,4} (.+)$", outside, re.M)
+    return {re.sub(r"[^\w\- ]", "", re.sub(r"[`*]", "", title)).strip().lower().replace(" ", "-") for title in titles}
+
+
 def test_links_between_documents_hold() -> None:
     for document in DOCUMENTS:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8")):
-            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+        text = document.read_text(encoding="utf-8")
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", text):
+            to = document.parent / target if target else document
+            assert to.exists(), f"{document.name} links to {target}"
+            if anchor:
+                found = _headings(to.read_text(encoding="utf-8"))
+                assert anchor in found, f"{document.name} links to {target}#{anchor}; there is {sorted(found)}"
+
+
+def test_every_page_is_in_the_index_once() -> None:
+    listed = re.findall(r"^\* \[[^\]]+\]\(([^)]+)\): \S", _read("docs/index.md"), re.M)
+    assert len(listed) == len(set(listed))
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    missing = sorted(pages - set(listed))
+    assert not missing, f"docs/index.md, which the site's navigation is made from, lacks {missing}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_is_run_or_says_why_not(page: str) -> None:
+    """Languages that are run: tests/docs/test_snippets.py, or a test that `blocks.OWN` names."""
+    assert (ROOT / page).read_text(encoding="utf-8").count("\n```") == 2 * len(blocks(page)), f"{page}: an odd fence"
+
+    def settled(block: Block) -> bool:
+        if block.excuse:
+            return block.excuse in REASONS
+        return block.language in SHELL | SHOWN | {"python", "json", "toml"}
+
+    wrong = [
+        f"{page}:{block.line}: {block.language or 'no language'}, {block.excuse}"
+        for block in blocks(page)
+        if not settled(block)
+    ]
+    assert not wrong, "run these, or say why not in a way that tests/docs/blocks.py knows: " + "\n".join(wrong)
 
 
 def test_public_names() -> None:
