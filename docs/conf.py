@@ -18,6 +18,7 @@ include_patterns = ["docs/*.md", "*.md", "benchmarks/README.md", "benchmarks/res
 exclude_patterns = [".*", "site", "dist", "build", "memsvc", "tests", "examples"]
 nitpicky = True
 myst_heading_anchors = 4
+smartquotes = False  # quotes in tables of the API are JSON
 suppress_warnings = ["toc.not_included"]  # tables of measurements: reached from the pages that speak of them
 
 html_theme = "pydata_sphinx_theme"
@@ -34,8 +35,9 @@ html_theme_options = {
     "show_nav_level": 1,
     "navbar_start": ["navbar-logo"],
     "navbar_center": [],
-    "navbar_persistent": [],
-    "navbar_end": ["search-button", "theme-switcher"],
+    "navbar_persistent": ["search-button"],
+    "navbar_end": ["theme-switcher"],
+    "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],
@@ -43,7 +45,7 @@ html_theme_options = {
 }
 
 _SECTION = re.compile(r"^## (.+)\n((?:(?!^## ).*\n?)*)", re.M)
-_ENTRY = re.compile(r"^\* \[[^\]]+\]\(([^)#]+)\.md\)", re.M)
+_ENTRY = re.compile(r"^\* \[([^\]]+)\]\(([^)#]+)\.md\)", re.M)
 _LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)([^)#]+)\)")
 
 
@@ -51,9 +53,10 @@ def navigation(index: str) -> str:
     """The lists of docs/index.md once more, as Sphinx wants them."""
     blocks = []
     for title, body in _SECTION.findall(index):
-        entries = [
-            f"/docs/{name}" if "/" not in name else "/" + name.removeprefix("../") for name in _ENTRY.findall(body)
+        found = [
+            (name, path.removeprefix("../") if "/" in path else f"docs/{path}") for name, path in _ENTRY.findall(body)
         ]
+        entries = [f"{name} </{path}>" for name, path in found]
         blocks.append("\n".join(["```{toctree}", ":hidden:", f":caption: {title}", "", *entries, "```", ""]))
     return "\n".join(blocks)
 
@@ -71,6 +74,8 @@ def _read(app: Any, name: str, source: list[str]) -> None:
         )
 
     source[0] = _LINK.sub(shown, source[0])
+    if not re.search("^# ", source[0], re.M):  # a table of measurements
+        source[0] = f"# {Path(name).name}\n\n{source[0]}"
     if name == root_doc:
         source[0] += "\n" + navigation(source[0])
 

@@ -14,6 +14,8 @@ from typing import Any
 from memsvc.wire.openapi import openapi_document
 
 _PROBLEM = "application/problem+json"
+_EXACT = 2**53 - 1
+"""The largest whole number that JSON readers keep exactly: a bound that goes without saying."""
 _BOUNDS = (("minimum", "at least"), ("exclusiveMinimum", "above"), ("maximum", "at most"))
 
 
@@ -148,7 +150,7 @@ def kind_of(schema: Mapping[str, Any]) -> str:
         return " or ".join(json.dumps(value) for value in schema["enum"])
     if schema.get("type") == "array":
         return f"list of {kind_of(schema.get('items', {}))}"
-    bounds = "".join(f", {words} {schema[name]}" for name, words in _BOUNDS if name in schema)
+    bounds = "".join(f", {words} {schema[name]}" for name, words in _BOUNDS if schema.get(name, _EXACT) < _EXACT)
     if "maxLength" in schema:
         bounds += f", at most {schema['maxLength']} characters"
     return str(schema.get("type", "anything")) + bounds

@@ -3,8 +3,8 @@
     python -m tests.docs.forked SOCKET
 
 A caller (`CALLER`, which starts in a hundredth of a second) sends its standard streams, arguments, folder and
-environment; a fork does the work and answers with the exit status. Commands that would serve until they are stopped are only
-checked: the real parser takes their options, the real loader their settings.
+environment; a fork does the work and answers with the exit status. Commands that would serve until they are stopped
+are only checked: the real parser takes their options, the real loader their settings.
 """
 
 from __future__ import annotations

@@ -92,6 +92,7 @@ async def test_it_has_every_call_member_and_schema(api: Api) -> None:
         ({"$ref": "#/components/schemas/Covers"}, "Covers"),
         ({"anyOf": [{"type": "string", "maxLength": 9}, {"type": "null"}]}, "string, at most 9 characters or null"),
         ({"type": "array", "items": {"type": "integer", "minimum": 1}}, "list of integer, at least 1"),
+        ({"type": "integer", "minimum": 0, "maximum": 2**53 - 1}, "integer, at least 0"),
         ({"enum": ["5m", "1h"]}, '"5m" or "1h"'),
         ({"const": True}, "true"),
         ({}, "anything"),
