@@ -19,7 +19,8 @@ REASONS = {
     "it needs a server of that kind",
     "it changes the machine",
 }
-"""Why a block may stand in a page without being run: `<!-- not run: REASON -->` on the line before it."""
+"""Why a block may stand in a page without being run: `<!-- not run: REASON -->` on the line before it. A block that a
+test of its own runs says so in the same place: `<!-- run by: tests/FOLDER/test_name.py -->`."""
 SHELL = {"sh", "bash"}
 SHOWN = {"text"}
 """Drawings, output and formulas: nothing that could be run."""
@@ -42,6 +43,7 @@ class Block:
     Attributes:
         line: where it begins in its page.
         excuse: why it is not run; "" = it is.
+        test: the file that runs it, where the page names one.
     """
 
     page: str
@@ -49,19 +51,23 @@ class Block:
     language: str
     text: str
     excuse: str
+    test: str
 
 
 @cache
 def blocks(page: str) -> tuple[Block, ...]:
     """Every block of a page, in order."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    found = re.finditer(r"^(?:<!-- not run: ([^\n]*?) -->\n)?```([^\n]*)\n(.*?)^```$", text, re.M | re.S)
+    found = re.finditer(
+        r"^(?:<!-- (?:not run: ([^\n]*?)|run by: ([^\n]*?)) -->\n)?```([^\n]*)\n(.*?)^```$", text, re.M | re.S
+    )
     return tuple(
-        Block(page, text.count("\n", 0, one.start(2)) + 1, one[2].strip(), one[3], one[1] or "") for one in found
+        Block(page, text.count("\n", 0, one.start(3)) + 1, one[3].strip(), one[4], one[1] or "", one[2] or "")
+        for one in found
     )
 
 
 def runnable(page: str) -> list[Block]:
     """Those that `test_snippets.py` runs: shell of any page, Python of pages without a test of their own."""
     languages = SHELL if page in OWN else SHELL | {"python"}
-    return [block for block in blocks(page) if block.language in languages and not block.excuse]
+    return [block for block in blocks(page) if block.language in languages and not block.excuse + block.test]

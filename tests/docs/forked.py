@@ -27,7 +27,7 @@ from memsvc.cli import main_parser
 from memsvc.config import ConfigError, load_config
 from memsvc.tokens import build_counter
 
-LOADED = (apsw, memsvc.app, memsvc.cli.replay, memsvc.embedded, build_counter("auto"))
+LOADED = (apsw, memsvc.app, memsvc.cli.replay, memsvc.embedded)
 UNTIL_STOPPED = {"serve", "worker", "mcp"}
 CALLER = """#!{python} -SIE
 import json, os, socket, sys
@@ -91,6 +91,7 @@ def answer(connection: socket.socket) -> None:
 
 def serve(path: str) -> None:
     """Take calls until we are stopped."""
+    build_counter("auto")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(path)

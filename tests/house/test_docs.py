@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from source import PACKAGE, ROOT, modules
@@ -57,8 +58,12 @@ def test_every_endpoint_is_documented() -> None:
 def test_every_law_names_a_test_that_exists() -> None:
     page = _read("ARCHITECTURE.md")
     for number in range(1, 12):
-        assert re.search(rf"^\| {number} \|", page, re.M), f"law {number} is missing"
-    named = set(re.findall(r"`(tests/[\w/.]+\.py)`", page))
+        law = re.search(rf"^\| {number} \|.*$", page, re.M)
+        assert law, f"law {number} is missing"
+        plain = re.search(rf"^\| {number} \|.*`(tests/[^`]+)` \|$", _read("docs/laws.md"), re.M)
+        assert plain, f"docs/laws.md lacks law {number}"
+        assert plain[1] in law[0], f"docs/laws.md names another test for law {number}"
+    named = set(re.findall(r"`(tests/[\w/.]+\.py)`", page + _read("docs/laws.md")))
     assert named
     missing = sorted(name for name in named if not (ROOT / name).is_file())
     assert not missing, f"ARCHITECTURE.md names tests that do not exist: {missing}"
@@ -69,6 +74,18 @@ def _headings(text: str) -> set[str]:
     outside = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
     titles = re.findall(r"^#{1,4} (.+)$", outside, re.M)
     return {re.sub(r"[^\w\- ]", "", re.sub(r"[`*]", "", title)).strip().lower().replace(" ", "-") for title in titles}
+
+
+def test_measured_numbers_are_those_of_the_results() -> None:
+    """The table of docs/caching.md, against the one that the benchmark has written."""
+    measured = [line.strip("| ").split(" | ") for line in _read("benchmarks/results/economics.md").splitlines()]
+    rows = {row[0]: row for row in measured if row[1:3] == ["claude-sonnet-5-5", "2,000 / 1,500"]}
+    shown = [line.strip("| ").split(" | ") for line in _read("docs/caching.md").splitlines() if line.startswith("| ")]
+    shown = [cells for cells in shown if cells[0] in rows]
+    assert len(shown) == 6
+    for cells in shown:
+        _, _, _, calls, _, window, buffer, _, economic, hits_full, hits, _ = rows[cells[0]]
+        assert cells[1:] == [calls, window, buffer, economic, hits_full, hits], cells[0]
 
 
 def test_links_between_documents_hold() -> None:
@@ -98,6 +115,9 @@ def test_every_block_is_run_or_says_why_not(page: str) -> None:
     def settled(block: Block) -> bool:
         if block.excuse:
             return block.excuse in REASONS
+        if block.test:
+            test = ROOT / block.test
+            return test.is_file() and Path(page).name in test.read_text(encoding="utf-8")
         return block.language in SHELL | SHOWN | {"python", "json", "toml"}
 
     wrong = [
