@@ -13,7 +13,8 @@ from memsvc.core.model import Key, Session, Settings
 from memsvc.ports import Prices
 from memsvc.prices import GenaiPrices
 
-PAGE = (Path(__file__).parents[2] / "docs" / "worked-example.md").read_text(encoding="utf-8")
+PAGE = Path(__file__).parents[2] / "docs" / "worked-example.md"
+TEXT = PAGE.read_text(encoding="utf-8")
 SYSTEM, MESSAGE, KEEP, SUMMARY = 3_000, 250, 2_000, 1_500
 ALPHA, GUARD, GAP_S = 1.5, 0.25, 30.0
 MAIN = Rates(input=2.0, write=2.5, read=0.1, output=10.0)
@@ -51,7 +52,7 @@ def rows(page: str) -> list[list[str]]:
 
 
 def test_the_table() -> None:
-    shown = rows(PAGE)
+    shown = rows(TEXT)
     assert len(shown) >= 5
     for cells in shown:
         call = int(cells[0])
@@ -77,7 +78,7 @@ def test_the_price_of_one_compaction() -> None:
         f"need = {move.work:,.0f} + {moved:,.0f} − {stayed:,.0f} = {move.need:,.0f}",
         f"{at.compactable:,} ≥ 0.25 × (2,000 + {move.summary:,}) = {GUARD * (KEEP + move.summary):,.0f}",
     ):
-        assert words in PAGE, words
+        assert words in TEXT, words
 
 
 def bills(calls: int) -> tuple[float, float]:
@@ -96,17 +97,17 @@ def bills(calls: int) -> tuple[float, float]:
 
 
 def test_what_it_comes_to() -> None:
-    shown = re.findall(r"^\* (\d+) calls? later: (\$[\d.]+) without, (\$[\d.]+) with", PAGE, re.M)
+    shown = re.findall(r"^\* (\d+) calls? later: (\$[\d.]+) without, (\$[\d.]+) with", TEXT, re.M)
     assert len(shown) == 4
     for calls, left, made in shown:
         assert (left, made) == tuple(map(usd, bills(int(calls)))), f"after {calls} calls"
     even = next(n for n in range(1, 99) if bills(n)[1] < bills(n)[0])
-    assert f"has paid for itself after {even} calls" in PAGE
+    assert f"has paid for itself after {even} calls" in TEXT
 
 
 def test_the_inputs_are_said() -> None:
     for value in (f"{SYSTEM:,}", f"{MESSAGE} tokens", f"{KEEP:,}", f"{SUMMARY:,}", str(ALPHA), str(GUARD)):
-        assert value in PAGE
+        assert value in TEXT
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +125,21 @@ def test_the_prices_are_those_of_the_list(prices: Prices, model: str, wanted: tu
     assert found is not None
     for known, said in zip((found.input, found.write, found.read), wanted, strict=True):
         assert said is None or known == pytest.approx(said)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "long", "times"),
+    [
+        ("anthropic", "claude-sonnet-5-5", False, 1.25),
+        ("anthropic", "claude-sonnet-5-5", True, 2.0),
+        ("openai", "gpt-5.5", False, 1.0),
+        ("openai", "gpt-6.1-sol", False, 1.25),
+    ],
+)
+def test_what_writing_to_a_cache_costs(prices: Prices, provider: str, model: str, long: bool, times: float) -> None:
+    """The row of docs/caching.md."""
+    found = prices.rates(provider, model, at=1_795_000_000.0, long=long)
+    assert found is not None
+    assert found.write / found.input == pytest.approx(times)
+    row = "| writing, against plain input | 1.25 times, 2 for an hour | 1 | 1.25 times | free |"
+    assert row in PAGE.with_name("caching.md").read_text(encoding="utf-8")
