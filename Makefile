@@ -11,7 +11,7 @@ FIND_PYTHON = for p in $(CANDIDATES); do \
 	then echo "$$p"; break; fi; done
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help run demo replay test frameworks lint format docs bench soak ledger fidelity mutants fuzz api-fuzz lock clean
+.PHONY: help run demo replay test frameworks lint format docs site bench soak ledger fidelity mutants fuzz api-fuzz lock clean
 
 help:
 	@echo "make run     serve on http://127.0.0.1:8080 (SQLite, local summarizer, no key)"
@@ -22,6 +22,7 @@ help:
 	@echo "make lint    ruff, ruff format, mypy"
 	@echo "make format  let ruff format and repair what it can"
 	@echo "make docs    write the generated pages"
+	@echo "make site    build the documents as a site in site/; a broken link fails"
 	@echo "make bench   measure; DATA='folder ...' for your own conversations"
 	@echo "make fidelity  what summaries keep, against other compactors; DATA=folder of sets"
 	@echo "make soak    kill -9 everything under load, account for every message; ARGS='--store cluster'"
@@ -86,13 +87,31 @@ format: $(VENV)/.dev
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-docs: docs/settings.md docs/doctor.md
+docs: docs/settings.md docs/doctor.md docs/endpoints.md docs/cli.md
 
 docs/doctor.md: memsvc/doctor/findings.py $(VENV)/.run
 	@$(PY) -m memsvc.doctor > $@
 
 docs/settings.md: $(wildcard memsvc/config/*.py) $(VENV)/.run
 	@$(PY) -m memsvc.config > $@
+
+docs/endpoints.md: $(wildcard memsvc/wire/*.py) $(VENV)/.run
+	@$(PY) -m memsvc.wire > $@
+
+docs/cli.md: $(wildcard memsvc/cli/*.py) $(VENV)/.run
+	@$(PY) -m memsvc.cli > $@
+
+$(VENV)/.docs: requirements-docs.txt | $(VENV)/bin/python
+	@echo "installing what the site is built with"
+	@$(PIP) --require-hashes -r requirements-docs.txt
+	@touch $@
+
+# Every warning is an error: links to pages and headings that are not there are warnings.
+site: $(VENV)/.docs docs
+	@rm -rf site
+	@$(PY) -m sphinx -q -W --keep-going -n -d build/site -c docs . site
+	@$(PY) docs/offline.py site
+	@echo "built: site/index.html"
 
 bench: $(VENV)/.dev
 	@$(PY) -m benchmarks.latency
@@ -137,7 +156,8 @@ lock: | $(VENV)/bin/python
 	@$(COMPILE) $(EXTRAS) -c requirements.txt pyproject.toml requirements-dev.in -o requirements-dev.txt
 	@$(COMPILE) -c requirements-dev.txt requirements-fuzz.in -o requirements-fuzz.txt
 	@$(COMPILE) -c requirements-dev.txt requirements-fidelity.in -o requirements-fidelity.txt
+	@$(COMPILE) -c requirements-dev.txt requirements-docs.in -o requirements-docs.txt
 	@$(COMPILE) pyproject.toml requirements-frameworks.in -o requirements-frameworks.txt
 
 clean:
-	rm -rf $(VENV) $(FRAMEWORKS) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	rm -rf $(VENV) $(FRAMEWORKS) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build site

@@ -1,6 +1,7 @@
-"""The dashboard: files that ship with the package, read once, under a policy that lets no script of anybody else run.
+"""Pages for people: the dashboard, whose files ship with the package, and the API as a page.
 
-The files hold nothing of a conversation: the page asks for that with its visitor's own key.
+They go out under policies that let no script of anybody else run, and hold nothing of a conversation: the dashboard
+asks for that with its visitor's own key.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from aiohttp import web
 from memsvc.core.model import Key
 from memsvc.server.asked import Asked
 from memsvc.server.reply import matches
+from memsvc.wire.apipage import CONTENT_POLICY, api_page
 
 TYPES = {
     "html": "text/html; charset=utf-8",
@@ -42,8 +44,8 @@ POLICY = "; ".join(
         "trusted-types 'none'",
     )
 )
+"""Of the dashboard."""
 HEADERS = {
-    "Content-Security-Policy": POLICY,
     "Cache-Control": "no-cache",  # keep it, but ask: a release changes all files at once
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -55,38 +57,37 @@ FRONT = "index.html"
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file as it goes out: whole, squeezed, and the name of these bytes."""
+    """A file as it goes out: whole, squeezed, the name of these bytes, and what it may do in a browser."""
 
     type: str
+    policy: str
     whole: bytes
     squeezed: bytes
     etag: str
 
 
 class Pages:
-    """The files of the dashboard, by name."""
-
-    def __init__(self) -> None:
-        self._files = _files()
+    """What stands at which path."""
 
     def mount(self, app: web.Application, entrance: Callable[..., Callable[..., object]]) -> None:
         """Make them routes of `app`. `entrance` puts a handler behind the border."""
-        for name in self._files:
-            path = "/" if name == FRONT else f"/ui/{name}"
+        found: dict[str, Callable[[], File]] = {"/docs": _api}
+        for name in _files():
+            found["/" if name == FRONT else f"/ui/{name}"] = functools.partial(_files().__getitem__, name)
+        for path, file in found.items():
             for method in ("GET", "HEAD"):
-                app.router.add_route(method, path, entrance(self._handler(name), None))  # type: ignore[arg-type]
+                app.router.add_route(method, path, entrance(_page(file), None))  # type: ignore[arg-type]
 
-    def _handler(self, name: str) -> Callable[..., object]:
-        file = self._files[name]
 
-        async def page(request: Asked, _key: Key) -> web.Response:
-            return _answer(file, request)
+def _page(file: Callable[[], File]) -> Callable[..., object]:
+    async def page(request: Asked, _key: Key) -> web.Response:
+        return _answer(file(), request)
 
-        return page
+    return page
 
 
 def _answer(file: File, request: Asked) -> web.Response:
-    headers = {**HEADERS, "ETag": file.etag, "Vary": "Accept-Encoding"}
+    headers = {**HEADERS, "Content-Security-Policy": file.policy, "ETag": file.etag, "Vary": "Accept-Encoding"}
     seen = request.headers.get("If-None-Match")
     if seen is not None and matches(seen, file.etag):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
@@ -102,6 +103,11 @@ def _files() -> dict[str, File]:
     return {f.name: _file(f.name, f.read_bytes()) for f in folder.iterdir() if f.name.rpartition(".")[2] in TYPES}
 
 
-def _file(name: str, whole: bytes) -> File:
+@functools.cache
+def _api() -> File:
+    return _file("docs.html", api_page().encode(), CONTENT_POLICY)
+
+
+def _file(name: str, whole: bytes, policy: str = POLICY) -> File:
     tag = hashlib.sha256(whole).hexdigest()[:32]
-    return File(TYPES[name.rpartition(".")[2]], whole, gzip.compress(whole, mtime=0), f'"{tag}"')
+    return File(TYPES[name.rpartition(".")[2]], policy, whole, gzip.compress(whole, mtime=0), f'"{tag}"')

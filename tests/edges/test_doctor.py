@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from tests.contract.test_inspect import ACCESS
 from tests.service.world import the_counter
 
 OLD = Path(__file__).parents[1] / "contract" / "old"
+SCHEMA = len(list((files("memsvc.stores.sqlite") / "schema").glob("*.sql")))
 SECRET = "sk-very-secret-very-secret"
 
 
@@ -171,7 +173,7 @@ def test_libraries_that_are_missing(doctor: Doctor, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(__import__("sys").modules, "anthropic", None)
     monkeypatch.setitem(__import__("sys").modules, "cryptography", None)
     assert "anthropic" in doctor.run()["sdk_missing"]
-    facts = Facts("sqlite", 13, 13, sealed=(("acme", "anthropic"),))
+    facts = Facts("sqlite", SCHEMA, SCHEMA, sealed=(("acme", "anthropic"),))
     config = Config(encryption_key=base64.b64encode(b"k" * 32).decode())  # type: ignore[arg-type]
     assert "sealed_no_library" in met(of_settings.judge_access(config, facts, 1.0))
 
@@ -236,7 +238,7 @@ def test_a_file_that_is_damaged_in_its_midst(doctor: Doctor) -> None:
 def test_layouts_of_other_releases(doctor: Doctor) -> None:
     old = gzip.decompress((OLD / "sqlite-08.store.gz").read_bytes())
     doctor.file.write_bytes(old)
-    assert doctor.run()["schema_old"] == "layout 8, to be 13"
+    assert doctor.run()["schema_old"] == f"layout 8, to be {SCHEMA}"
     assert doctor.file.read_bytes() == old
     with apsw.Connection(str(doctor.file)) as db:
         db.execute("PRAGMA user_version=99")

@@ -1,0 +1,7 @@
+"""`python -m memsvc.cli` prints docs/cli.md."""
+
+import sys
+
+from memsvc.cli.reference import markdown
+
+sys.stdout.write(markdown())
