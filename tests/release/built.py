@@ -2,8 +2,8 @@
 
 python -m tests.release.built [FOLDER]
 
-The wheel is built from the tree and again from the unpacked sdist, in another folder with other file times: both must be
-the same bytes, and so must a second sdist. SOURCE_DATE_EPOCH is kept if set, else the time of the last commit.
+The wheel is built from the tree and again from the unpacked sdist, in another folder with other file times: both must
+be the same bytes, and so must a second sdist. SOURCE_DATE_EPOCH is kept if set, else the time of the last commit.
 """
 
 from __future__ import annotations

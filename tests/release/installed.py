@@ -2,8 +2,8 @@
 
 python tests/release/installed.py WHEEL [--python PYTHON]
 
-A new environment gets requirements.txt with its hashes and the wheel without dependencies. Everything runs from an empty
-folder, by the installed `memsvc`, over HTTP. Standard library only: it runs on the Python that is tried.
+A new environment gets requirements.txt with its hashes and the wheel without dependencies. Everything runs from an
+empty folder, by the installed `memsvc`, over HTTP. Standard library only: it runs on the Python that is tried.
 """
 
 from __future__ import annotations
