@@ -11,7 +11,8 @@ FIND_PYTHON = for p in $(CANDIDATES); do \
 	then echo "$$p"; break; fi; done
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help run demo replay test frameworks lint format docs site bench soak ledger fidelity mutants fuzz api-fuzz lock clean
+.PHONY: help run demo replay test frameworks lint format docs site bench soak ledger fidelity mutants fuzz api-fuzz lock clean \
+	package package-test deploy-check typing licences audit workflows
 
 help:
 	@echo "make run     serve on http://127.0.0.1:8080 (SQLite, local summarizer, no key)"
@@ -29,6 +30,10 @@ help:
 	@echo "make ledger  10,000 paid calls under kill -9: books against the provider's own meter"
 	@echo "make mutants plant bugs, and see that a test notices each"
 	@echo "make fuzz    a million damaged messages for the decoders; api-fuzz: schemathesis on the API"
+	@echo "make package   wheel and sdist in dist/, the same bytes each time; package-test installs and uses the wheel"
+	@echo "make deploy-check  image, compose file, chart and units against tools and schemas"
+	@echo "make typing    the public API for a second type checker"
+	@echo "make audit     licences and known vulnerabilities; licences writes docs/licences.md; workflows checks .github"
 	@echo "make lock    renew the pinned requirements"
 	@echo "make clean   remove what the others made"
 
@@ -145,6 +150,36 @@ soak: $(VENV)/.dev
 ledger: $(VENV)/.dev
 	@$(PY) -m benchmarks.ledger $(ARGS)
 
+# Tools that build, judge and publish the package: an environment of their own, so that they bind nobody's versions.
+PACKAGE := .venv-package
+$(PACKAGE)/.made: requirements-package.txt | $(VENV)/bin/python
+	@echo "installing what builds and judges the package"
+	@$(PY) -m venv $(PACKAGE)
+	@$(PACKAGE)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-package.txt
+	@touch $@
+
+package: $(PACKAGE)/.made
+	@$(PACKAGE)/bin/python -m tests.release.built dist
+
+package-test: package
+	@$(PY) tests/release/installed.py dist/*.whl $(ARGS)
+
+deploy-check: $(PACKAGE)/.made
+	@PATH="$(CURDIR)/$(PACKAGE)/bin:$$PATH" $(PACKAGE)/bin/python -m tests.release.deployed
+
+typing: $(PACKAGE)/.made $(VENV)/.run
+	@$(PACKAGE)/bin/python -m tests.release.typed $(PY)
+
+licences: $(PACKAGE)/.made $(VENV)/.run
+	@$(PACKAGE)/bin/python -m tests.release.licences $(PY)
+
+audit: $(PACKAGE)/.made $(VENV)/.run
+	@$(PACKAGE)/bin/python -m tests.release.licences $(PY) --check
+	@$(PACKAGE)/bin/python -m tests.release.audited $(ARGS)
+
+workflows: $(PACKAGE)/.made
+	@$(PACKAGE)/bin/actionlint -color=false .github/workflows/*.yml
+	@$(PACKAGE)/bin/zizmor --offline --quiet --persona=pedantic .github/workflows
 
 # One file for every system and Python from 3.11 on, with hashes, without the address of a registry.
 COMPILE = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -157,7 +192,9 @@ lock: | $(VENV)/bin/python
 	@$(COMPILE) -c requirements-dev.txt requirements-fuzz.in -o requirements-fuzz.txt
 	@$(COMPILE) -c requirements-dev.txt requirements-fidelity.in -o requirements-fidelity.txt
 	@$(COMPILE) -c requirements-dev.txt requirements-docs.in -o requirements-docs.txt
+	@$(COMPILE) requirements-package.in -o requirements-package.txt
+	@$(COMPILE) -c requirements-package.txt requirements-build.in -o requirements-build.txt
 	@$(COMPILE) pyproject.toml requirements-frameworks.in -o requirements-frameworks.txt
 
 clean:
-	rm -rf $(VENV) $(FRAMEWORKS) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build site
+	rm -rf $(VENV) $(FRAMEWORKS) $(PACKAGE) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build site

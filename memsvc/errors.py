@@ -33,98 +33,130 @@ class MemsvcError(Exception):
         extra: further members of the problem document (`field`, `minimum`, ...).
     """
 
-    status = 500
-    code = "internal"
-    title = "Internal error"
-    retryable = False
+    status: int = 500
+    code: str = "internal"
+    title: str = "Internal error"
+    retryable: bool = False
 
     def __init__(self, detail: str, *, code: str | None = None, **extra: object) -> None:
         super().__init__(detail)
-        self.detail = detail
+        self.detail: str = detail
         if code is not None:
             self.code = code
-        self.extra = {k: v for k, v in extra.items() if v is not None}
+        self.extra: dict[str, object] = {k: v for k, v in extra.items() if v is not None}
 
 
 class InvalidRequest(MemsvcError):
     """Malformed or invalid content. `extra["field"]` is a path such as `messages[2].content`."""
 
-    status, code, title = 400, "invalid_request", "Invalid request"
+    status: int = 400
+    code: str = "invalid_request"
+    title: str = "Invalid request"
 
 
 class Unauthorized(MemsvcError):
     """No credential was sent, or it is not known."""
 
-    status, code, title = 401, "unauthorized", "Unauthorized"
+    status: int = 401
+    code: str = "unauthorized"
+    title: str = "Unauthorized"
 
 
 class BudgetExceeded(MemsvcError):
     """The tenant's budget for the period is used up."""
 
-    status, code, title = 402, "budget_exceeded", "Budget exceeded"
+    status: int = 402
+    code: str = "budget_exceeded"
+    title: str = "Budget exceeded"
 
 
 class Forbidden(MemsvcError):
     """The credential is known but may not do this."""
 
-    status, code, title = 403, "forbidden", "Forbidden"
+    status: int = 403
+    code: str = "forbidden"
+    title: str = "Forbidden"
 
 
 class NotFound(MemsvcError):
     """No such session or message for this tenant."""
 
-    status, code, title = 404, "not_found", "Not found"
+    status: int = 404
+    code: str = "not_found"
+    title: str = "Not found"
 
 
 class MethodNotAllowed(MemsvcError):
     """The path exists, but not with this method. `extra["allow"]` lists those that do."""
 
-    status, code, title = 405, "method_not_allowed", "Method not allowed"
+    status: int = 405
+    code: str = "method_not_allowed"
+    title: str = "Method not allowed"
 
 
 class RequestTimeout(MemsvcError):
     """The body did not arrive in time; nothing was written."""
 
-    status, code, title, retryable = 408, "request_timeout", "Request timeout", True
+    status: int = 408
+    code: str = "request_timeout"
+    title: str = "Request timeout"
+    retryable: bool = True
 
 
 class Conflict(MemsvcError):
     """The state is not what the caller expected; nothing was written."""
 
-    status, code, title = 409, "conflict", "Conflict"
+    status: int = 409
+    code: str = "conflict"
+    title: str = "Conflict"
 
 
 class TooLarge(MemsvcError):
     """A body, message or name is over its limit."""
 
-    status, code, title = 413, "too_large", "Too large"
+    status: int = 413
+    code: str = "too_large"
+    title: str = "Too large"
 
 
 class UnsupportedMedia(MemsvcError):
     """The body comes in an encoding (such as gzip) that is not taken."""
 
-    status, code, title = 415, "unsupported_media", "Unsupported media"
+    status: int = 415
+    code: str = "unsupported_media"
+    title: str = "Unsupported media"
 
 
 class CannotFit(MemsvcError):
     """No legal context exists within the limit. `extra["minimum"]` (tokens) says what would fit."""
 
-    status, code, title = 422, "cannot_fit", "Cannot fit"
+    status: int = 422
+    code: str = "cannot_fit"
+    title: str = "Cannot fit"
 
 
 class RateLimited(MemsvcError):
     """Too many requests. `extra["retry_after"]` in seconds."""
 
-    status, code, title, retryable = 429, "rate_limited", "Rate limited", True
+    status: int = 429
+    code: str = "rate_limited"
+    title: str = "Rate limited"
+    retryable: bool = True
 
 
 class SummarizerError(MemsvcError):
     """A summarizer failed, or its answer was refused by the acceptance checks."""
 
-    status, code, title, retryable = 503, "summarizer_failed", "Summarizer failed", True
+    status: int = 503
+    code: str = "summarizer_failed"
+    title: str = "Summarizer failed"
+    retryable: bool = True
 
 
 class Unavailable(MemsvcError):
     """The store or a provider is away. `extra["retry_after"]` in seconds."""
 
-    status, code, title, retryable = 503, "unavailable", "Unavailable", True
+    status: int = 503
+    code: str = "unavailable"
+    title: str = "Unavailable"
+    retryable: bool = True

@@ -49,7 +49,7 @@ class BlockingSession:
     """
 
     def __init__(self, session: Session, portal: Portal) -> None:
-        self.id = session.id
+        self.id: str = session.id
         self._session = session
         self._run = portal.run
 

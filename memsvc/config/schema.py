@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
@@ -35,7 +35,7 @@ class ConfigError(Exception):
 class Config(BaseModel):
     """Everything an operator can set. Token figures are o200k counts."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to bind. Anything but loopback needs a key.")
     port: int = Field(8080, ge=0, le=65535, description="Port to bind; 0 = any free one.")

@@ -32,7 +32,7 @@ class Asked:
     """
 
     def __init__(self, handle: Session | BlockingSession, *, here: bool = False) -> None:
-        self.id = handle.id
+        self.id: str = handle.id
         self._handle = handle
         self._blocking = isinstance(handle, BlockingSession)
         self._here = here

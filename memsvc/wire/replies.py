@@ -5,7 +5,7 @@ The server does not validate its own replies; a test does, against a running ser
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,7 +15,7 @@ from memsvc.core.model import Format, PrefixReason, State
 class Reply(BaseModel):
     """Base of replies. A later version may add members; readers ignore what they do not know."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore", frozen=True)
 
 
 class TokenCounts(Reply):
@@ -79,7 +79,7 @@ class SessionPage(Reply):
 class Covers(Reply):
     """The seqs a summary stands for, both ends included."""
 
-    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True, frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(populate_by_name=True, serialize_by_alias=True, frozen=True)
 
     from_seq: int = Field(alias="from")
     to: int
@@ -307,7 +307,7 @@ class Health(Reply):
 class Document(BaseModel):
     """The OpenAPI document."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", frozen=True)
 
     openapi: str
 
@@ -315,7 +315,7 @@ class Document(BaseModel):
 class Problem(BaseModel):
     """Every error, as `application/problem+json`. Which codes there are: docs/errors.md."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", frozen=True)
 
     type: str = Field(description="`/errors/` and the code.")
     title: str

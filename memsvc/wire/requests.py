@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -48,13 +48,13 @@ END_OF_TIME = 253_402_300_799
 class Body(BaseModel):
     """Base of request bodies: strict types, no unknown members."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Query(BaseModel):
     """Base of query strings: no unknown parameters, numbers as digits."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 def unprintable(text: str) -> bool:
@@ -237,7 +237,7 @@ _ALONE: Any = {
 class Compact(Body):
     """Ask for a compaction now."""
 
-    model_config = ConfigDict(json_schema_extra=_ALONE)
+    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra=_ALONE)
 
     force: bool = Field(False, description="Compact although the context is below its threshold.")
     keep_tokens: Count | None = Field(None, description="Keep at least so much verbatim, this time only.")

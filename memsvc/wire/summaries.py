@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import ConfigDict, Field
 
 from memsvc.wire.replies import Covers, Reply
@@ -19,7 +21,7 @@ class StatementItem(Reply):
 class LeftOut(Reply):
     """Of the live messages that a summary stands for those that no statement comes from."""
 
-    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True, frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(populate_by_name=True, serialize_by_alias=True, frozen=True)
 
     from_seq: int = Field(alias="from", description="Messages before this one were not looked at.")
     messages: int

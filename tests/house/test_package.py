@@ -7,13 +7,11 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from pathlib import Path
 
 import pytest
 from source import ROOT
 
 import memsvc
-from memsvc.stores import sqlite
 from memsvc.tokens import ENCODING
 
 WANTED = [
@@ -45,17 +43,17 @@ def test_the_wheel_has_nothing_else(wheel: zipfile.ZipFile) -> None:
     assert not [n for n in wheel.namelist() if n.endswith((".db", ".pyc"))]
 
 
-def test_every_schema_file_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
-    source = Path(sqlite.__file__).parent / "schema"
-    files = [p.relative_to(ROOT).as_posix() for p in source.iterdir() if p.suffix == ".sql"]
-    assert files
-    assert set(files) <= set(wheel.namelist())
-
-
-def test_every_script_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
-    files = [p.relative_to(ROOT).as_posix() for p in (ROOT / "memsvc/stores/redis/lua").iterdir() if p.suffix == ".lua"]
-    assert files
-    assert set(files) <= set(wheel.namelist())
+def test_the_wheel_has_every_file_of_the_package(wheel: zipfile.ZipFile) -> None:
+    """Pages, scripts, schemas, data: whatever git knows, also what is about to be committed."""
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "memsvc"]
+    try:
+        told = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+        files = {name for name in told if (ROOT / name).is_file()}
+    except (OSError, subprocess.CalledProcessError):
+        tree = (p for p in (ROOT / "memsvc").rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+        files = {p.relative_to(ROOT).as_posix() for p in tree}
+    assert {"memsvc/py.typed", "memsvc/stores/redis/lua/append.lua", "memsvc/stores/sqlite/schema/001.sql"} <= files
+    assert {name for name in wheel.namelist() if name.startswith("memsvc/")} == files
 
 
 def test_the_version_is_said_once_in_each_place() -> None:

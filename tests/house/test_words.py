@@ -55,7 +55,7 @@ def test_no_file_names(what: str) -> None:
 
 
 def test_the_locked_requirements_name_no_place() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt", "requirements-docs.txt"):
+    for name in (p.name for p in ROOT.glob("requirements*.txt")):
         for number, line in enumerate((ROOT / name).read_text(encoding="utf-8").splitlines(), 1):
             assert "://" not in line, f"{name}:{number}: an address"
             assert not line.startswith(("-", "/", ".")), f"{name}:{number}: an option or a path: {line}"
