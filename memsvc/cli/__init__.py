@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,14 @@ _ON_STORE: Mapping[str, Callable[[Config, argparse.Namespace], Coroutine[Any, An
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; gives the exit status: 0 done, 1 it failed, 2 wrong usage or settings."""
     args = main_parser().parse_args(argv)
+    try:
+        return _run(args)
+    except BrokenPipeError:  # who reads has had enough; what is left in the buffer must not be tried again at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _run(args: argparse.Namespace) -> int:
     overrides = {k: v for k, v in vars(args).items() if k in _OVERRIDES and v is not None}
     if args.command == "doctor":  # before the settings are read: that they are wrong is something to tell
         return run_doctor(overrides, args)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import os
 import sys
 import time
 from pathlib import Path
@@ -45,9 +44,8 @@ async def _moved(config: Config, args: argparse.Namespace) -> int:
     try:
         await store.open()
         return await {"export": _exported, "import": _imported, "purge": _purged}[args.command](store, args)
-    except BrokenPipeError:  # who reads has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except BrokenPipeError:
+        raise
     except (MemsvcError, OSError) as failed:
         print(f"memsvc: {args.command} failed on {config.shown_store}: {failed}", file=sys.stderr)
         return 1

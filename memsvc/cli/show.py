@@ -1,4 +1,4 @@
-"""`memsvc show SESSION`: the history, the cut, and what summaries say, leave out and were refused, in the terminal."""
+"""`memsvc show SESSION`: a session's story in the terminal: epochs, the cut, what a cache holds, what summaries say."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from memsvc.cli.keys import on_store
+from memsvc.cli.story import layout, prefix, timeline
 from memsvc.cli.terminal import WIDTH, clipped, json_printable, labelled, show
 from memsvc.config import Config
-from memsvc.core.model import DEFAULT_TENANT, Key
+from memsvc.core.model import DEFAULT_TENANT, ON, Key
 
 if TYPE_CHECKING:
-    from memsvc.core.model import Entry
+    from memsvc.core.model import Entry, Session
     from memsvc.ports import Store
     from memsvc.service.savings import Savings
 
@@ -24,7 +25,6 @@ NEWEST = 12
 MOST_RANGES = 30
 """Ranges of messages left out that are shown, the newest ones."""
 _INDENT = 13
-_HEAD = " epoch messages     tokens why        by                cost $  to save  saved $"
 Json = dict[str, Any]
 
 
@@ -45,9 +45,11 @@ def add_show_command(commands: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What is to be shown of a session; `apart` are summaries with their statements."""
+    """What is to be shown of a session; `apart` are summaries with their statements, `prefix` what a cache holds."""
 
+    head: Session
     session: Json
+    prefix: Json
     summaries: list[Json]
     apart: list[Json]
     tail: list[Entry]
@@ -63,7 +65,8 @@ async def run_show(config: Config, args: argparse.Namespace) -> int:
             return
         found = await _read(config, store, key, args)
         if args.json:
-            said = {"session": found.session, "summaries": found.apart if args.all or args.epoch else found.summaries}
+            summaries = found.apart if args.all or args.epoch else found.summaries
+            said = {"session": found.session, "summaries": summaries, "prefix": found.prefix}
             print(json_printable(json.dumps(said, ensure_ascii=False)))
         else:
             show(_lines(found))
@@ -99,6 +102,7 @@ async def _read(config: Config, store: Store, key: Key, args: argparse.Namespace
     from memsvc.errors import NotFound
     from memsvc.service.documents import limits
     from memsvc.service.savings import Savings
+    from memsvc.service.views import Views
 
     head = await store.head(key)
     if head is None:
@@ -116,7 +120,8 @@ async def _read(config: Config, store: Store, key: Key, args: argparse.Namespace
         if args.epoch is not None and not apart:
             raise NotFound(f"session {key.session!r} has no summary of epoch {epoch}")
     tail = list((await store.load(key)).entries)
-    return _Found(await savings.session(head), summaries, apart, tail)
+    front = prefix(await Views(store, defaults, 0).get(key, None, "auto"))
+    return _Found(head, await savings.session(head), front, summaries, apart, tail)
 
 
 async def _pages(savings: Savings, key: Key, *, statements: bool = False) -> list[Json]:
@@ -131,35 +136,27 @@ async def _pages(savings: Savings, key: Key, *, statements: bool = False) -> lis
 def _lines(found: _Found) -> list[str]:
     session = found.session
     tokens, compaction = session["tokens"], session["compaction"]
-    parts = ", ".join(f"{name} {tokens[name]:,}" for name in ("system", "tools", "summary", "tail"))
     lines = [
         f"{session['session']}: {session['messages']:,} messages, epoch {session['epoch']}, mode"
         f" {session['policy']['mode']}, model {session['model'] or 'not named'}",
         f"tokens   {tokens['full']:,} in full, {tokens['context']:,} in the context ({tokens['ratio']:.2f})",
-        f"         {parts}",
         f"state    {compaction['state']}, last reason {compaction['last_reason'] or 'none'}",
     ]
     if compaction["last_error"]:
         lines += labelled("error", compaction["last_error"], 9)
-    if found.summaries:
-        lines += ["", _HEAD]
-        for one in found.summaries:
-            lines.append(_row(one))
-            lines += [line for why in one["refused"] for line in labelled("       refused", why, 15)]
+    if found.head.shadow == ON:
+        lines += labelled("shadow", "the full history is served; the summaries below are not", 9)
+    lines += layout(found.head, found.prefix)
+    lines += timeline(found.summaries, found.head)
     for one in found.apart:
         lines += _apart(one)
     if found.tail:
-        lines += ["", f"verbatim {found.tail[0].seq} to {found.tail[-1].seq}:"]
+        cut = f"--- cut: up to {found.head.cut} in the summary, verbatim from here on "
+        lines += ["", cut.ljust(WIDTH, "-") if found.head.cut else "verbatim, nothing was cut yet:"]
+        hidden = len(found.tail) - NEWEST
+        lines += [f"       {hidden:,} earlier ones; memsvc show {session['session']} --seq N"] * (hidden > 0)
         lines += [_message(entry) for entry in found.tail[-NEWEST:]]
     return lines
-
-
-def _row(one: Json) -> str:
-    mark, span = "*" if one["current"] else " ", f"{one['from']}-{one['to']}"
-    money = "".join(f"{_usd(one[k]):>9}" for k in ("cost_usd", "predicted_saving_usd", "actual_saving_usd"))
-    return (
-        f"{mark}{one['epoch']:>5} {span:<11}{one['tokens']:>8,} {one['reason'][:10]:<10} {one['model'][:15]:<15}{money}"
-    )
 
 
 def _apart(one: Json) -> list[str]:
@@ -181,10 +178,6 @@ def _apart(one: Json) -> list[str]:
     shown = ["…"] * (len(ranges) > MOST_RANGES) + ranges[-MOST_RANGES:]
     lines += ["", *labelled("left out", some + (": " + ", ".join(shown) if shown else ""), 9)]
     return lines
-
-
-def _usd(amount: float | None) -> str:
-    return "-" if amount is None else f"{amount:.4f}"
 
 
 def _spans(seqs: list[int]) -> str:

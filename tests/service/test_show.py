@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import unicodedata
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +16,11 @@ from hypothesis import strategies as st
 
 from memsvc.cli import main
 from memsvc.cli.terminal import clipped, columns, json_printable, printable, wrapped
+from memsvc.core.model import Key, Summary
 from memsvc.llm import LocalSummarizer
 from tests.service.world import KEY, SMALL, Failing, calls, chat, the_counter, user, world
 
+ROOT = Path(__file__).parents[2]
 STRANGE = "Keep the key a1b2-c3d4 \x1b[31mred\x07 \x9b2J \u202eturned\n数据库迁移到新加坡机房"
 
 
@@ -42,12 +46,18 @@ def test_it_shows_epochs_statements_sources_and_tail(store: str, capsys: pytest.
     assert main(["show", "s", "--store", store]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("s: 50 messages, epoch 2, mode economic")
-    rows = [line for line in shown.splitlines() if " threshold " in line]
-    assert [row.startswith("*") for row in rows] == [False, True]
+    rows = [line.split() for line in shown.splitlines() if " threshold " in line]
+    assert [(row[0], row[1], row[-1]) for row in rows] == [(".", "1", "local"), ("*", "2", "local")]
+    before, after = (int(rows[1][n].replace(",", "")) for n in (5, 6))
+    assert before > after > 0
     assert shown.count("       refused away: the provider is away") == 2
     assert "summary of epoch 2, for messages 1 to " in shown
     assert "\n  Pinned, word for word\n    1        Keep the key a1b2-c3d4" in shown
     assert "\nleft out " in shown
+    assert "\nerror    away: the provider is away" in shown
+    cut = int(rows[1][4].split("-")[1])
+    assert f"--- cut: up to {cut} in the summary, verbatim from here on ---" in shown
+    assert f"messages {cut + 1} to 50, verbatim" in shown
     assert "r1t11a;" in shown.splitlines()[-1]
     assert max(map(columns, shown.splitlines())) <= 80
     assert main(["show", "s", "--store", store, "--epoch", "1"]) == 0
@@ -101,3 +111,81 @@ def test_as_json_and_for_what_is_not_there(store: str, capsys: pytest.CaptureFix
     assert main(["show", "nobody", "--store", store]) == 1
     assert "no session 'nobody'" in capsys.readouterr().err
     assert main(["show", "s", "--store", f"{store}x"]) == 1
+
+
+def test_a_session_without_summaries_and_one_without_messages(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = f"{tmp_path}/m.db"
+
+    async def fill() -> None:
+        async with world(path) as w:
+            await w.put(system="Be brief.")
+            await w.put(Key("default", "plain"), format="openai")
+            await w.append(*chat(1), key=Key("default", "plain"))
+
+    asyncio.run(fill())
+    assert main(["show", "plain", "--store", f"sqlite:///{path}"]) == 0
+    shown = capsys.readouterr().out
+    assert "epoch  when" not in shown
+    assert "verbatim, nothing was cut yet:" in shown
+    assert main(["show", "s", "--store", f"sqlite:///{path}"]) == 0
+    assert "  tail            0        nothing" in capsys.readouterr().out
+
+
+def test_an_edit_is_part_of_the_story(store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def edit() -> None:
+        async with world(f"{tmp_path}/m.db", policy=replace(SMALL, summary_tokens=300)) as w:
+            first, _ = await w.summaries()
+            await w.memory.truncate(KEY, first["to"] + 2)
+            await w.append(*chat(12, tag="anew"))
+            await w.work()
+
+    asyncio.run(edit())
+    assert main(["show", "s", "--store", store]) == 0
+    shown = capsys.readouterr().out
+    told = shown.split("epoch  when")[1].split("summary of epoch")[0].splitlines()[1:]
+    rows = {line[2:7].strip(): line for line in told if line[2:7].strip().isdigit()}
+    assert [rows[n][0] for n in "1234"] == [".", "x", " ", "*"]
+    assert rows["3"].endswith("an edit, or a summary that was erased with a message")
+
+
+def test_where_cache_marks_are_and_what_was_paid_and_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = f"{tmp_path}/m.db"
+    paid = Summary(
+        1, 1, 4, "<conversation_summary>\nit was said\n</conversation_summary>", 20, "haiku", "economic", 2.0
+    )
+    paid = replace(paid, cost_usd=0.0123, predicted_saving_usd=0.5, replaced_tokens=400)
+
+    async def fill() -> None:
+        async with world(path) as w:
+            await w.put(system="Be brief.", model="claude-haiku-5-5", tools=[{"name": "t", "input_schema": {}}])
+            await w.append(*chat(4), format="anthropic")
+            session = await w.store.head(KEY)
+            assert session is not None
+            await w.store.commit(
+                KEY, paid, expect_epoch=0, expect_cut=0, soft_tokens=None, factor=None, renderer=session.renderer
+            )
+
+    asyncio.run(fill())
+    assert main(["show", "s", "--store", f"sqlite:///{path}"]) == 0
+    shown = capsys.readouterr().out
+    assert "context, as anthropic gets it (5 messages):" in shown
+    marked = {line.split()[0]: "  mark" in line for line in shown.splitlines() if line.startswith("  ")}
+    assert {name: marked[name] for name in ("system", "summary", "tail")} == dict.fromkeys(
+        ("system", "summary", "tail"), True
+    )
+    assert "since   revision 3: compacted" in shown
+    assert "cost $0.0123, was to save $0.5000" in shown
+    assert max(map(columns, shown.splitlines())) <= 80
+    assert main(["show", "s", "--store", f"sqlite:///{path}", "--json"]) == 0
+    front = json.loads(capsys.readouterr().out)["prefix"]
+    assert front["marked"]["summary"] is True
+    assert front["stable_prefix"]["messages"] == 5
+
+
+def test_who_reads_may_have_had_enough(store: str) -> None:
+    script = f"{sys.executable} -m memsvc show s --all --store {store} | head -n 1"
+    done = subprocess.run(["sh", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("s: 50 messages")
+    assert done.stderr == ""
