@@ -356,6 +356,34 @@ async def test_a_summary_of_version_12_has_no_refusals(path: str) -> None:
     await store.close()
 
 
+async def test_the_books_of_version_13_are_rolled_up(path: str) -> None:
+    with apsw.Connection(path) as db:
+        for name in sorted(p.name for p in SCHEMA.iterdir() if p.name < "014"):
+            db.execute(SCHEMA.joinpath(name).read_text(encoding="utf-8"))
+        db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        db.execute("PRAGMA user_version=13")
+        columns = "tenant, id, session, uid, at, feature, provider, model, input, output, cache_read, micros, held"
+        for id, at, micros, held in (
+            ("a", 5.0, 7, 0),
+            ("b", 6.0, 2**62, 1),
+            ("c", 90_000.0, None, 0),
+            ("d", -1.0, 1, 0),
+        ):
+            row = ("acme", id, None, 0, at, "chat", "p", "m", 2**62, 3, None, micros, held)
+            db.execute(f"INSERT INTO ledger ({columns}) VALUES ({', '.join('?' * 13)})", row)
+    db.close()
+    store = SQLiteStore(path)
+    await store.open()
+    found = await store.spent("acme", since=-1, until=9)
+    assert [(s.day, s.calls, s.usage.input, s.held, s.unpriced) for s in found] == [
+        (-1, 1, 2**62, 0, 0),
+        (0, 2, 2**63, 1, 0),
+        (1, 1, 2**62, 0, 1),
+    ]
+    assert found[1].held_micros == 2**62
+    await store.close()
+
+
 async def test_the_books_are_never_searched_from_end_to_end(store: SQLiteStore) -> None:
     for query in (ledger._SPENT, ledger._FORGET, ledger._SETTLE):
         values = (None,) * query.count("?")

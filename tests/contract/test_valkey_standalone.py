@@ -45,6 +45,27 @@ class TestValkeyStandalone(StoreContract):
         assert sorted(await idle(store, 1e12, limit)) == sorted(mine)
         assert len(await idle(store, 2.0, limit)) == 2 * STEP + 50
 
+    async def test_what_an_earlier_release_books_is_found_by_day(
+        self, store: Store, valkey: Process, prefix: str
+    ) -> None:
+        """It knows nothing of the index of days: neither what was booked before there was one, nor beside it."""
+        await say(store)
+        await store.book(line("a", 7, at=1e6))
+        place = Keys(prefix).place(KEY)
+        async with Redis.from_url(valkey.url) as raw:
+            await raw.delete(place.days)
+            assert [s.micros for s in await store.spent(KEY.tenant, since=0, until=99)] == [7]
+            day, feature = 12, "chat"
+            cell = msgspec.msgpack.encode((day, feature, "p", "m"))
+            await raw.hset(place.spent, mapping={b"\1" + cell: 1, b"\7" + cell: 5})
+        await store.book(line("b", 8, at=1.1e6))
+        found = await store.spent(KEY.tenant, since=0, until=99)
+        assert [(s.day, s.feature, s.micros) for s in found] == [
+            (11, "summary", 7),
+            (12, "chat", 5),
+            (12, "summary", 8),
+        ]
+
     @pytest.mark.parametrize("part", "eixspbo")
     async def test_a_copy_that_lost_a_part_to_the_server_is_not_shown(
         self, store: Store, valkey: Process, prefix: str, part: str
