@@ -279,7 +279,7 @@ _HEAD = """# memsvc doctor
 says what an operator should know. It changes nothing: a store is read, never opened, made or brought up to date. No
 secret is printed. A check that does not end within ten seconds is given up and named.
 
-```sh
+```text
 memsvc doctor [--store URL] [--online] [--deep] [--json] [--quiet]
 ```
 
