@@ -23,6 +23,8 @@ import kubernetes_validate
 import yaml
 from helm_python.chart import Chart, lint
 
+from memsvc.config import load_config
+
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 CHART = DEPLOY / "helm" / "memsvc"
@@ -33,7 +35,7 @@ CASES: dict[str, dict[str, Any]] = {
     "everything": {
         "image": {"repository": "registry.example/memsvc", "digest": "sha256:" + "0" * 64},
         "imagePullSecrets": [{"name": "pull"}],
-        "settings": {"MEMSVC_MODE": "threshold", "MEMSVC_THRESHOLD_TOKENS": 24000},
+        "settings": {"MEMSVC_MODE": "threshold", "MEMSVC_MAX_BYTES": 25165824, "MEMSVC_GUARD": 0.25},
         "server": {"autoscaling": {"enabled": True}, "port": 9000},
         "worker": {"autoscaling": {"enabled": True, "queueAge": {"enabled": True, "selector": {"job": "memsvc"}}}},
         "networkPolicy": {"enabled": True, "from": [{"namespaceSelector": {"matchLabels": {"team": "chat"}}}]},
@@ -119,6 +121,7 @@ def judge(manifest: dict[str, Any]) -> None:
         assert container["securityContext"].items() >= RESTRICTED["container"].items()
         names = [e["name"] for e in container["env"]]
         assert len(names) == len(set(names)), f"a variable twice: {names}"
+        load_config(env={e["name"]: e["value"] for e in container["env"]}, cwd=CHART)
 
 
 def units() -> str:
