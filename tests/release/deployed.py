@@ -23,6 +23,8 @@ import kubernetes_validate
 import yaml
 from helm_python.chart import Chart, lint
 
+from memsvc.config import ConfigError, load_config
+
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 CHART = DEPLOY / "helm" / "memsvc"
@@ -33,7 +35,7 @@ CASES: dict[str, dict[str, Any]] = {
     "everything": {
         "image": {"repository": "registry.example/memsvc", "digest": "sha256:" + "0" * 64},
         "imagePullSecrets": [{"name": "pull"}],
-        "settings": {"MEMSVC_MODE": "threshold", "MEMSVC_THRESHOLD_TOKENS": 24000},
+        "settings": {"MEMSVC_MODE": "threshold", "MEMSVC_MAX_BYTES": 25165824, "MEMSVC_GUARD": 0.25},
         "server": {"autoscaling": {"enabled": True}, "port": 9000},
         "worker": {"autoscaling": {"enabled": True, "queueAge": {"enabled": True, "selector": {"job": "memsvc"}}}},
         "networkPolicy": {"enabled": True, "from": [{"namespaceSelector": {"matchLabels": {"team": "chat"}}}]},
@@ -52,6 +54,11 @@ REFUSED: dict[str, dict[str, Any]] = {
     "a privileged port": {"server": {"port": 80}},
 }
 """Values that the chart's schema must not let through."""
+TOLD = (
+    *(AssertionError, ValueError, ConfigError, subprocess.CalledProcessError),
+    *(helm_python.HelmError, kubernetes_validate.ValidationError),
+)
+"""How a check says that something is wrong."""
 RESTRICTED = {
     "pod": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
     "container": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
@@ -112,13 +119,14 @@ def judge(manifest: dict[str, Any]) -> None:
         return
     pod = manifest["spec"]["template"]["spec"]
     assert pod["automountServiceAccountToken"] is False
-    assert pod["securityContext"].items() >= RESTRICTED["pod"].items()
+    assert pod["securityContext"].items() >= RESTRICTED["pod"].items(), "a pod is not restricted"
     labels = manifest["spec"]["template"]["metadata"]["labels"]
     assert labels.items() >= manifest["spec"]["selector"]["matchLabels"].items()
     for container in pod["containers"]:
-        assert container["securityContext"].items() >= RESTRICTED["container"].items()
+        assert container["securityContext"].items() >= RESTRICTED["container"].items(), "a container is not restricted"
         names = [e["name"] for e in container["env"]]
         assert len(names) == len(set(names)), f"a variable twice: {names}"
+        load_config(env={e["name"]: e["value"] for e in container["env"]}, cwd=CHART)
 
 
 def units() -> str:
@@ -153,7 +161,7 @@ def main() -> int:
     for check in (dockerfile, compose, chart, units):
         try:
             print(f"ok    {check()}")
-        except (AssertionError, ValueError, subprocess.CalledProcessError, helm_python.HelmError) as told:
+        except TOLD as told:
             wrong += 1
             print(f"WRONG {check.__name__}: {type(told).__name__}: {told}")
     return 1 if wrong else 0

@@ -81,7 +81,12 @@ envFrom:
 
 {{- define "memsvc.settings" -}}
 {{- range $name, $value := .Values.settings }}
+{{- /* Numbers arrive as floats; as they are, a large one would be written 2.5e+07. */}}
+{{- if and (kindIs "float64" $value) (eq $value (floor $value)) }}
+- {name: {{ $name }}, value: {{ printf "%.0f" $value | quote }}}
+{{- else }}
 - {name: {{ $name }}, value: {{ $value | toString | quote }}}
+{{- end }}
 {{- end }}
 - {name: MEMSVC_SHUTDOWN_S, value: {{ .Values.server.shutdownS | toString | quote }}}
 {{- end }}
