@@ -110,3 +110,18 @@ async def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
             await inspect_store(url).facts(now=1.0)
     with pytest.raises(ValueError, match="one server"):
         inspect_store("redis://a,b")
+
+
+async def test_what_a_killed_process_left_is_read_and_left_as_it_is(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/m.db")
+    await store.open()
+    await say(store, 3)
+    left = {name: (tmp_path / name).read_bytes() for name in ("m.db", "m.db-wal")}  # as a kill would leave them
+    await store.close()
+    other = tmp_path / "left"
+    other.mkdir()
+    for name, data in left.items():
+        (other / name).write_bytes(data)
+    facts = await inspect_store(f"sqlite:///{other}/m.db").facts(now=1.0, deep=True)
+    assert facts.sessions == 1, "what is in the log alone is seen too"
+    assert {name: (other / name).read_bytes() for name in left} == left

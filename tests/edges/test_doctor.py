@@ -412,6 +412,18 @@ async def test_a_check_that_hangs_is_given_up() -> None:
     assert {"settings_ok", "clock_ok", "versions_ok"} <= met(found)
 
 
+async def test_a_file_that_never_answers_is_given_up(tmp_path: Path) -> None:
+    """A pipe stands for a disk that is away: opening it waits for ever."""
+    pipe = tmp_path / "m.db"
+    os.mkfifo(pipe)
+    config = Config(store=f"sqlite:///{pipe}")
+    tools = Tools(lambda: inspect_store(config.store), the_counter, lambda: [], Path("none"), [])
+    found = await examine(config, tools, ask=False, deep=False, patience_s=0.3)
+    assert [one.text for one in found if one.code == "check_failed"] == ["store: no end within 0.3 s"]
+    assert "machine_ok" in met(found)
+    os.close(os.open(pipe, os.O_RDWR | os.O_NONBLOCK))  # lets the thread go
+
+
 async def test_a_check_with_a_fault_takes_no_other_along() -> None:
     def fault() -> Any:
         raise RuntimeError("damaged")
