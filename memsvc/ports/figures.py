@@ -32,8 +32,9 @@ class Figures(Protocol):
 class Overview(Protocol):
     """What can be told of a whole store in a few looks."""
 
-    async def spent_by_tenant(self, *, since: int, until: int) -> list[tuple[str, list[Spent]]]:
-        """`Ledger.spent` of every tenant with any, in order of tenant."""
+    async def spent_by_all(self, *, since: int, until: int) -> tuple[list[Spent], dict[str, Spent]]:
+        """`Ledger.spent` of all tenants together, and what each comes to in these days: one figure by tenant, in
+        order, which names no day, feature or model."""
         ...
 
     async def queued(self, tenant: str | None, *, now: float, limit: int) -> Queued:

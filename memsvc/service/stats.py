@@ -89,14 +89,14 @@ class Stats:
             self._purse.document(tenant),
             store.session_count(whose),
         )
-        lines = [one for _, each in spent for one in each]
+        lines, owners = spent
         return {
             "at": now,
             "version": self._version,
             "from": day_name(since),
             "to": day_name(until - 1),
             "tenants": tenants,
-            "spend": _spend(spent, lines),
+            "spend": _spend(lines, owners),
             "cache": _cache(lines, counted),
             "compactions": {**_compactions(counted), "recent": [_recent(one, whose is not None) for one in noted]},
             "queue": _queue(queued, now, whose is not None),
@@ -105,10 +105,13 @@ class Stats:
             "sessions": {"count": sessions, "messages": None},
         }
 
-    async def _spent(self, tenant: str | None, since: int, until: int) -> list[tuple[str, list[Spent]]]:
+    async def _spent(self, tenant: str | None, since: int, until: int) -> tuple[list[Spent], Json]:
+        """Lines by day, and the figures of each tenant that has any."""
         if tenant is None:
-            return await self._store.spent_by_tenant(since=since, until=until)
-        return [(tenant, await self._store.spent(tenant, since=since, until=until))]
+            lines, owners = await self._store.spent_by_all(since=since, until=until)
+            return lines, {name: figures_of([one]) for name, one in owners.items()}
+        lines = await self._store.spent(tenant, since=since, until=until)
+        return lines, {tenant: figures_of(lines)} if lines else {}
 
 
 def _call(line: Line) -> Json:
@@ -131,7 +134,7 @@ def _call(line: Line) -> Json:
     }
 
 
-def _spend(spent: Sequence[tuple[str, list[Spent]]], lines: Sequence[Spent]) -> Json:
+def _spend(lines: Sequence[Spent], owners: Json) -> Json:
     return {
         "total": figures_of(lines),
         "by_day": [
@@ -152,7 +155,7 @@ def _spend(spent: Sequence[tuple[str, list[Spent]]], lines: Sequence[Spent]) -> 
             for ((provider, model),), each in grouped(lines, ("model",))
         ],
         "by_feature": [{"feature": feature, **figures_of(each)} for (feature,), each in grouped(lines, ("feature",))],
-        "by_tenant": [{"tenant": tenant, **figures_of(each)} for tenant, each in spent if each],
+        "by_tenant": [{"tenant": tenant, **figures} for tenant, figures in owners.items()],
     }
 
 

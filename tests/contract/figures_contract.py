@@ -93,14 +93,22 @@ class OverviewContract:
     """What is told of a whole store."""
 
     async def test_what_everybody_spent(self, store: Store) -> None:
-        assert await store.spent_by_tenant(since=0, until=10**6) == []
+        assert await store.spent_by_all(since=0, until=10**6) == ([], {})
         for key in (KEY, OTHER):
             await say(store, key=key)
             for n in range(3):
                 await store.book(line(f"r{n}", 10 + n, key=key, at=NOW + n * DAY_S))
-        found = dict(await store.spent_by_tenant(since=DAY, until=DAY + 2))
-        assert found == {k.tenant: await store.spent(k.tenant, since=DAY, until=DAY + 2) for k in (KEY, OTHER)}
-        assert [s.micros for s in found[KEY.tenant]] == [10, 11]
+        await store.book(line("more", 5, key=OTHER, at=NOW, feature="chat", model="x"))
+        by_day, by_tenant = await store.spent_by_all(since=DAY, until=DAY + 2)
+        assert [(s.day, s.feature, s.calls, s.micros, s.usage.input) for s in by_day] == [
+            (DAY, "chat", 1, 5, 10),
+            (DAY, "summary", 2, 20, 20),
+            (DAY + 1, "summary", 2, 22, 20),
+        ]
+        assert [(name, s.calls, s.micros) for name, s in by_tenant.items()] == [
+            (KEY.tenant, 2, 21),
+            (OTHER.tenant, 3, 26),
+        ]
 
     async def test_the_books_by_day_follow_holds_and_settlements(self, store: Store) -> None:
         await say(store)

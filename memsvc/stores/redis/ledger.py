@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
+from operator import add
 from typing import Any
 
 import msgspec
@@ -28,7 +29,7 @@ RELEASED = 2
 """Added to the answer of `settle` where the line of the other id was held, and is no more."""
 STEP = 500
 """Lines that are asked for at once."""
-_rows = msgspec.msgpack.Decoder(list[list[Any]]).decode
+_rows = msgspec.msgpack.Decoder(list[tuple[int, int, str, str, str, list[float]]]).decode
 
 
 class Books:
@@ -86,28 +87,26 @@ class Books:
 
     async def spent(self, tenant: str, since: int, until: int) -> list[Spent]:
         """What a tenant's lines come to, by day, feature and model: the scripts that book keep count."""
-        return [one for _, each in await self.spent_by_tenant([tenant], since, until) for one in each]
+        return (await self.spent_by_all([tenant], since, until))[0]
 
-    async def spent_by_tenant(self, tenants: Sequence[str], since: int, until: int) -> list[tuple[str, list[Spent]]]:
-        """The same of tenants that have any, in their order: one script a shard."""
+    async def spent_by_all(
+        self, tenants: Sequence[str], since: int, until: int
+    ) -> tuple[list[Spent], dict[str, Spent]]:
+        """The same of several tenants together, and of each: one script a shard."""
         names = [self._keys.tenant(tenant) for tenant in tenants]
         reads = []
         for base, shard in ((self._keys.base(shard), shard) for shard in range(SHARDS)):
             pairs = [f"{base}{letter}:{name}" for name in names for letter in "wv"]
             reads.append(self._server.read(shard, "spent", pairs, since, until))
-        sums: dict[tuple[Any, ...], list[float]] = {}
+        days: dict[tuple[int, str, str, str], list[float]] = {}
+        owners: dict[int, list[float]] = {}
         for raw in await asyncio.gather(*reads):
-            for place in _rows(raw):
-                key, figures = tuple(place[:5]), place[5:]
-                seen = sums.get(key)
-                sums[key] = figures if seen is None else [a + b for a, b in zip(seen, figures, strict=True)]
-        found: dict[int, list[Spent]] = {}
-        for (owner, day, feature, provider, model), figures in sorted(sums.items()):
-            calls, *tokens, micros, unpriced, held, worst = map(round, figures)
-            if calls:
-                named = (day, feature, provider, model, calls, Usage(*tokens))
-                found.setdefault(owner, []).append(Spent(*named, micros, unpriced, held, worst))
-        return [(tenants[n], each) for n, each in found.items()]
+            for owner, *place, figures in _rows(raw):
+                _add(days, tuple(place), figures)
+                _add(owners, owner, figures)
+        by_day = [_spent(place, figures) for place, figures in sorted(days.items())]
+        each = {tenants[n]: _spent((0, "", "", ""), figures) for n, figures in sorted(owners.items())}
+        return [one for one in by_day if one.calls], {name: one for name, one in each.items() if one.calls}
 
     async def calls(self, key: Key, after: str | None, limit: int) -> tuple[list[Line], str | None]:
         """A page of a session's lines by time, and the cursor of the next one. Raises NotFound."""
@@ -166,3 +165,13 @@ class Books:
 
 def _any(place: list[Any]) -> list[Any]:
     return place
+
+
+def _add(sums: dict[Any, list[float]], place: Any, figures: list[float]) -> None:
+    seen = sums.get(place)
+    sums[place] = figures if seen is None else list(map(add, seen, figures))
+
+
+def _spent(place: tuple[int, str, str, str], figures: list[float]) -> Spent:
+    calls, *tokens, micros, unpriced, held, worst = map(round, figures)
+    return Spent(*place, calls, Usage(*tokens), micros, unpriced, held, worst)

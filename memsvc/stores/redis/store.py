@@ -280,9 +280,9 @@ class RedisStore:
         """Compactions of a tenant, or everybody's, newest first."""
         return await self._figures.noted(tenant, bounded(limit))
 
-    async def spent_by_tenant(self, *, since: int, until: int) -> list[tuple[str, list[Spent]]]:
-        """What each tenant's lines come to."""
-        return await self._books.spent_by_tenant(await self._figures.tenants(), since, until)
+    async def spent_by_all(self, *, since: int, until: int) -> tuple[list[Spent], dict[str, Spent]]:
+        """What all lines come to, and those of each tenant."""
+        return await self._books.spent_by_all(await self._figures.tenants(), since, until)
 
     async def queued(self, tenant: str | None, *, now: float, limit: int) -> Queued:
         """The queue, or a tenant's part of it."""

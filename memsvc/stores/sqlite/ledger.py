@@ -77,9 +77,9 @@ def spent(db: apsw.Connection, tenant: str, since: int, until: int) -> list[Spen
 
 def spent_of(row: tuple[Any, ...]) -> Spent:
     """A row of `SPENT_COLUMNS`."""
-    day, feature, provider, model, calls, *tokens, micros, unpriced, held, at_worst = row
-    usage = Usage(*map(int, tokens))
-    return Spent(day, feature, provider, model, calls, usage, int(micros), unpriced, held, int(at_worst))
+    day, feature, provider, model, *figures = row
+    calls, *tokens, micros, unpriced, held, at_worst = map(int, figures)
+    return Spent(day, feature, provider, model, calls, Usage(*tokens), micros, unpriced, held, at_worst)
 
 
 def book(db: apsw.Connection, line: Line) -> bool:

@@ -1,7 +1,7 @@
 -- What lines of the books come to, by tenant, day, feature and model.
 -- KEYS for each tenant what its lines come to, and the same by day
 -- ARGV the first day, the day after the last
--- Gives a list, packed: which tenant, day, feature, provider, model, then the figures (see `tally`).
+-- Gives a list, packed: which tenant, day, feature, provider, model, the figures (see `tally`).
 local found = {}
 for n = 1, #KEYS, 2 do
   indexed(KEYS[n], KEYS[n + 1])
@@ -9,12 +9,9 @@ for n = 1, #KEYS, 2 do
     if place ~= '#' then
       local fields = {}
       for figure = 1, 10 do fields[figure] = string.char(figure) .. place end
-      local row = cmsgpack.unpack(place)
-      for figure, value in ipairs(call('HMGET', KEYS[n], unpack(fields))) do
-        row[4 + figure] = tonumber(value or 0)
-      end
-      table.insert(row, 1, (n - 1) / 2)
-      found[#found + 1] = row
+      local at, figures = cmsgpack.unpack(place), call('HMGET', KEYS[n], unpack(fields))
+      for figure, value in ipairs(figures) do figures[figure] = tonumber(value or 0) end
+      found[#found + 1] = {(n - 1) / 2, at[1], at[2], at[3], at[4], figures}
     end
   end
 end
