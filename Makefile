@@ -11,7 +11,7 @@ FIND_PYTHON = for p in $(CANDIDATES); do \
 	then echo "$$p"; break; fi; done
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help run demo replay test frameworks lint format docs bench soak ledger fidelity mutants fuzz api-fuzz lock clean
+.PHONY: help run demo replay test frameworks lint format docs bench soak ledger fidelity mutants fuzz api-fuzz sample screenshots lock clean
 
 help:
 	@echo "make run     serve on http://127.0.0.1:8080 (SQLite, local summarizer, no key)"
@@ -28,6 +28,8 @@ help:
 	@echo "make ledger  10,000 paid calls under kill -9: books against the provider's own meter"
 	@echo "make mutants plant bugs, and see that a test notices each"
 	@echo "make fuzz    a million damaged messages for the decoders; api-fuzz: schemathesis on the API"
+	@echo "make sample  fill a store for the dashboard; DATA=folder of conversations, INTO=sqlite:///sample.db"
+	@echo "make screenshots  pictures of the dashboard; STORE=sqlite:///sample.db, ARGS='--views overview session:NAME'"
 	@echo "make lock    renew the pinned requirements"
 	@echo "make clean   remove what the others made"
 
@@ -123,6 +125,12 @@ soak: $(VENV)/.dev
 ledger: $(VENV)/.dev
 	@$(PY) -m benchmarks.ledger $(ARGS)
 
+sample: $(VENV)/.dev
+	@$(PY) -m benchmarks.sample_store --data $(or $(DATA),$(error DATA=folder of conversations)) \
+		--into $(or $(INTO),sqlite:///sample.db) $(ARGS)
+
+screenshots: $(VENV)/.dev
+	@$(PY) -m benchmarks.screenshots --store $(or $(STORE),sqlite:///sample.db) $(ARGS)
 
 # One file for every system and Python from 3.11 on, with hashes, without the address of a registry.
 COMPILE = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
