@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from memsvc.app import App, build
+from memsvc.app import App, Pace, build
 from memsvc.config import Config
 from memsvc.core.model import Format, Key
 from memsvc.service import Memory
@@ -32,6 +32,10 @@ class Clock:
     def reach(self, at: float) -> None:
         """It is `at`, unless it is later already."""
         self.now = max(self.now, at)
+
+    async def wait(self, seconds: float) -> None:
+        """Wait so long by it, which takes no time."""
+        self.now += seconds
 
 
 @dataclass
@@ -100,7 +104,7 @@ async def opened(store: str, began: float) -> AsyncIterator[World]:
             summarizer_output_usd=5.0,
             redis_persistence="off",
         )
-        app = build(config, clock=clock, log=lambda event: None)
+        app = build(config, clock=clock, log=lambda event: None, pace=Pace(clock.wait, clock))
         await app.open(work=False)
         try:
             world = World(app, clock)
