@@ -11,7 +11,7 @@ FIND_PYTHON = for p in $(CANDIDATES); do \
 	then echo "$$p"; break; fi; done
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help run demo replay test frameworks lint format docs site bench soak ledger fidelity mutants fuzz api-fuzz lock clean \
+.PHONY: help run demo replay test frameworks lint format docs site bench soak ledger fidelity mutants fuzz api-fuzz sample screenshots lock clean \
 	package package-test deploy-check typing licences audit workflows
 
 help:
@@ -34,6 +34,8 @@ help:
 	@echo "make deploy-check  image, compose file, chart and units against tools and schemas"
 	@echo "make typing    the public API for a second type checker"
 	@echo "make audit     licences and known vulnerabilities; licences writes docs/licences.md; workflows checks .github"
+	@echo "make sample  fill a store for the dashboard; DATA=folder of conversations, INTO=sqlite:///sample.db"
+	@echo "make screenshots  pictures of the dashboard; STORE=sqlite:///sample.db, ARGS='--views overview session:NAME'"
 	@echo "make lock    renew the pinned requirements"
 	@echo "make clean   remove what the others made"
 
@@ -180,6 +182,13 @@ audit: $(PACKAGE)/.made $(VENV)/.run
 workflows: $(PACKAGE)/.made
 	@$(PACKAGE)/bin/actionlint -color=false .github/workflows/*.yml
 	@$(PACKAGE)/bin/zizmor --offline --quiet --persona=pedantic .github/workflows
+
+sample: $(VENV)/.dev
+	@$(PY) -m benchmarks.sample_store --data $(or $(DATA),$(error DATA=folder of conversations)) \
+		--into $(or $(INTO),sqlite:///sample.db) $(ARGS)
+
+screenshots: $(VENV)/.dev
+	@$(PY) -m benchmarks.screenshots --store $(or $(STORE),sqlite:///sample.db) $(ARGS)
 
 # One file for every system and Python from 3.11 on, with hashes, without the address of a registry.
 COMPILE = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -36,11 +36,13 @@ class Server:
 
 
 @contextmanager
-def memsvc_server(cpus: Sequence[int] = (), env: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """`python -m memsvc serve` over a new SQLite file, default settings otherwise."""
+def memsvc_server(
+    cpus: Sequence[int] = (), env: Mapping[str, str] | None = None, store: str | None = None
+) -> Iterator[Server]:
+    """`python -m memsvc serve` over the store of that URL (None = a new SQLite file), default settings otherwise."""
     folder = tempfile.mkdtemp(prefix="memsvc-bench-")
     try:
-        store = f"sqlite:///{Path(folder) / 'memsvc.db'}"
+        store = store or f"sqlite:///{Path(folder) / 'memsvc.db'}"
         command = ["-m", "memsvc", "serve", "--host", "127.0.0.1", "--store", store]
         with _running(command, "/readyz", cpus, env or {}) as server:
             yield server

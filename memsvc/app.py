@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -38,6 +40,14 @@ DEFAULT_ANTHROPIC, DEFAULT_OPENAI = "claude-haiku-5-5", "gpt-6-luna"
 """The vendors' cheapest models at the time of this release, neither of them announced to end."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a summarizer waits between its calls, and by what it measures that (seconds that never go back)."""
+
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    monotonic: Callable[[], float] = time.monotonic
+
+
 class App:
     """Everything that serves: built from a Config, opened once, closed once. ConfigError for a store URL
     that makes no sense.
@@ -53,9 +63,17 @@ class App:
     gateway: Gateway
     worker: Worker
 
-    def __init__(self, config: Config, *, clock: Callable[[], float] = time.time, log: Sink | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Callable[[], float] = time.time,
+        log: Sink | None = None,
+        pace: Pace = Pace(),
+    ) -> None:
         self.config = config
         self._clock = clock
+        self._pace = pace
         self._sink, self._webhook = sink_of(config, clock, log or log_sink())
         self._store = store_of(config, self._sink)
         self._recorder = Recorder(self._store, clock=clock)
@@ -85,7 +103,7 @@ class App:
         counts = build_counter(config.token_counter)  # holds the interpreter: a thread would gain nothing
         sink = self._sink
         purse = Purse(self._store, terms_of(config), clock=self._clock, tell=sink)
-        self._written = written_summarizers(config, purse, counts, self._prices, self._clock)
+        self._written = written_summarizers(config, purse, counts, self._prices, self._clock, self._pace)
         for summarizer in self._written:
             await summarizer.open()
         self.memory = Memory(
@@ -203,7 +221,7 @@ def store_of(config: Config, sink: Sink) -> Store:
 
 
 def written_summarizers(
-    config: Config, ledger: Holds, counter: Counter, listed: Prices, clock: Callable[[], float]
+    config: Config, ledger: Holds, counter: Counter, listed: Prices, clock: Callable[[], float], pace: Pace = Pace()
 ) -> list[WrittenSummarizer]:
     """The models that the settings name, in order, not open yet. Raises ConfigError for one without a price."""
     limits = Limits(
@@ -215,7 +233,12 @@ def written_summarizers(
     for name in config.writers:
         model = _model(config, name)
         price = _price(config, model, listed, clock())
-        made.append(WrittenSummarizer(model, ledger, price, counter.count, clock=clock, limits=limits))
+        count = counter.count
+        made.append(
+            WrittenSummarizer(
+                model, ledger, price, count, clock=clock, limits=limits, sleep=pace.sleep, monotonic=pace.monotonic
+            )
+        )
     return made
 
 
@@ -338,6 +361,8 @@ def default_policy(config: Config) -> Policy:
     )
 
 
-def build(config: Config, *, clock: Callable[[], float] = time.time, log: Sink | None = None) -> App:
+def build(
+    config: Config, *, clock: Callable[[], float] = time.time, log: Sink | None = None, pace: Pace = Pace()
+) -> App:
     """An App that is not open yet; events go to `log`, None = the process's log."""
-    return App(config, clock=clock, log=log)
+    return App(config, clock=clock, log=log, pace=pace)

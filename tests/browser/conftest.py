@@ -13,7 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from pytest_asyncio import is_async_test
 
-from tests.browser import chromium
+from benchmarks import chromium
 from tests.browser.filling import Store
 from tests.browser.watching import Watch
 from tests.processes.running import Running, memsvc
