@@ -32,10 +32,13 @@ export async function overview(place, { query, signal }) {
   place.append(head, body);
 
   async function look() {
-    return get("/v1/stats", { period, tenants }, signal);
+    const asked = `${period} ${tenants}`;
+    const stats = await get("/v1/stats", { period, tenants }, signal);
+    return asked === `${period} ${tenants}` ? stats : null; // other figures were asked for meanwhile
   }
 
   function draw(stats) {
+    if (!stats) return;
     last = stats;
     const { at, queue, ...rest } = stats;
     fill(head, controls(stats));
