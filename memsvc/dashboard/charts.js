@@ -83,7 +83,7 @@ export function chart({ title, x, series, kind = "lines", format, labels, marks 
       fill: lines ? undefined : s.paint,
       width: lines ? 2 : 0,
       dash: s.dash ? [6, 4] : undefined,
-      points: { show: lines && x.length < 2 },
+      points: { show: lines && x.length <= 100 }, // a day between two without figures is no line
       spanGaps: false,
       paths: lines ? undefined : uPlot.paths.bars({ size: [0.7 / across, 46], align: across > 1 ? (at ? 1 : -1) : 0, radius: 0.12 }),
     }));

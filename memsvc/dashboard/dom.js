@@ -44,6 +44,8 @@ const short = new Intl.NumberFormat("en-US", { notation: "compact", maximumFract
 
 export const count = (n) => (n === null || n === undefined ? "–" : whole.format(n));
 export const brief = (n) => (n === null || n === undefined ? "–" : Math.abs(n) < 10000 ? whole.format(n) : short.format(n));
+/** So many of a thing: `one` is its singular. */
+export const many = (n, one, more = `${one}s`) => `${count(n)} ${n === 1 ? one : more}`;
 export const percent = (x) => (x === null || x === undefined ? "–" : `${(100 * x).toFixed(x >= 0.9995 ? 0 : 1)} %`);
 
 /** Dollars with as many digits as tell something. */

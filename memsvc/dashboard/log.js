@@ -75,8 +75,8 @@ export function log({ name, stand, act, pinned, cited, signal }) {
     const { seq, message } = found;
     const element = h("article", { className: "message", tabIndex: -1, data: { seq, dead: found.redacted ? "redacted" : found.superseded ? "superseded" : "" }, aria: { label: `Message ${seq}, ${role(message)}` } });
     const actions = h("span", { className: "row-actions" },
-      h("button", { type: "button", className: "quiet pin", onclick: () => act("pin", seq) }, "Pin"),
-      h("button", { type: "button", className: "quiet", onclick: () => act("truncate", seq), title: "Take all later messages out of the context" }, "Cut off after"));
+      h("button", { type: "button", className: "quiet pin", onclick: () => act("pin", seq), aria: { label: `Pin message ${seq}` } }, "Pin"),
+      h("button", { type: "button", className: "quiet", onclick: () => act("truncate", seq), title: "Take all later messages out of the context", aria: { label: `Cut off after message ${seq}` } }, "Cut off after"));
     add(element, [h("header", {}, h("span", { className: "seq" }, `#${seq}`), h("span", { className: `role ${role(message)}` }, role(message)),
       h("span", { className: "note" }, `${count(found.tokens)} tokens · ${moment(found.at)}`), h("span", { className: "tags" }), h("span", { className: "grow" }), found.superseded || found.redacted ? null : actions),
     pieces(message).map((one) => drawn(one.kind === "summary" ? { ...one, kind: "text" } : one))]);
@@ -95,7 +95,9 @@ export function log({ name, stand, act, pinned, cited, signal }) {
     if (pinned(seq)) tags.push(["pinned", "pinned"]);
     element.querySelector(".tags").replaceChildren(...tags.map(([kind, text]) => h("span", { className: `tag ${kind}` }, text)));
     const pin = element.querySelector(".pin");
-    if (pin) pin.textContent = pinned(seq) ? "Unpin" : "Pin";
+    if (!pin) return;
+    pin.textContent = pinned(seq) ? "Unpin" : "Pin";
+    pin.setAttribute("aria-label", `${pin.textContent} message ${seq}`);
   }
 
   return {

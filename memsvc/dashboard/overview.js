@@ -2,7 +2,7 @@
 
 import { get, may } from "./api.js";
 import { chart } from "./charts.js";
-import { add, ago, brief, count, fill, h, panel, percent, put, sessionLink, span, table, theirs, usd } from "./dom.js";
+import { add, ago, brief, count, fill, h, many, panel, percent, put, sessionLink, span, table, theirs, usd } from "./dom.js";
 
 const PERIODS = [["today", "Today"], ["7d", "7 days"], ["30d", "30 days"], ["90d", "90 days"]];
 const CAUSES = {
@@ -123,7 +123,7 @@ function tiles(stats) {
   const lost = broken.reduce((sum, b) => sum + (b.cost_usd || 0), 0);
   const broke = broken.reduce((sum, b) => sum + b.count, 0);
   return h("div", { className: "tiles" },
-    tile("Spent", usd(spend.total.cost_usd), [`${count(spend.total.calls)} calls`, spend.total.unpriced_calls ? `, ${count(spend.total.unpriced_calls)} without a known price` : ""]),
+    tile("Spent", usd(spend.total.cost_usd), [many(spend.total.calls, "call"), spend.total.unpriced_calls ? `, ${count(spend.total.unpriced_calls)} without a known price` : ""]),
     tile("Cache hit ratio", percent(cache.hit_ratio), `${brief(spend.total.tokens.cache_read)} of ${brief(spend.total.tokens.input)} input tokens were read from the provider's cache`),
     tile("Saved by compaction", usd(savings.settled_actual_usd), savings.settled_count ? `where ${usd(savings.settled_predicted_usd)} was predicted, ${count(savings.settled_count)} settled` : `${usd(savings.predicted_usd)} predicted; none settled yet`, savings.settled_actual_usd < 0 ? "bad" : "good"),
     tile("Compactions", count(compactions.count), [`${brief(compactions.tokens_removed)} tokens taken out of contexts, `, h("span", { className: compactions.failed ? "bad" : "" }, `${count(compactions.failed)} failed`)]),
@@ -158,7 +158,7 @@ function savings(stats) {
   return panel("Saved by compaction: predicted against actual",
     stats.savings.by_day.length ? chart({ title: "Saved by compaction by day, in dollars", x: all.map((_, at) => at), labels: all.map((day) => day.slice(5)), kind: "pairs", height: 150, format: usd,
       series: [{ name: "predicted", values: read("settled_predicted_usd"), colour: 5 }, { name: "actual", values: read("settled_actual_usd"), colour: 2 }] })
-      : h("p", { className: "empty" }, "No compaction in this period."),
+      : h("p", { className: "empty" }, stats.compactions.count ? "No compaction of this period has a figure: what it saves is known where calls are reported." : "No compaction in this period."),
     h("p", { className: "note" }, `A compaction is settled when the next one takes its place: then both figures stand for the same calls, its own cost paid. Predicted for all that were made in this period: ${usd(stats.savings.predicted_usd)}; summaries have cost ${usd(stats.compactions.cost_usd)}.`));
 }
 

@@ -3,7 +3,7 @@
 import { call, get, ofSession, pages } from "./api.js";
 import { chart } from "./charts.js";
 import { past, present, saving, statements } from "./context.js";
-import { ago, brief, count, fill, h, moment, percent, put, theirs, usd } from "./dom.js";
+import { ago, brief, count, fill, h, many, moment, percent, put, theirs, usd } from "./dom.js";
 import { log } from "./log.js";
 
 const OUTLINE = 5000; // messages a request, and how many requests a chart is worth
@@ -141,7 +141,7 @@ export async function session(place, { subject: name, query, signal, anew }) {
 
   const compact = () => doing("Compacting", async () => {
     const done = await call("POST", ofSession(name, "/compact"), { body: { force: true, wait_ms: 30000 } });
-    return done.changed ? `Compacted: this is epoch ${done.epoch}.` : done.error || `Nothing was compacted: ${done.reason || "there is not enough to gain"}.`;
+    return done.changed ? `Compacted: this is epoch ${done.epoch}.` : done.error || `Nothing was compacted: ${(done.reason || "not enough to gain").replaceAll("_", " ")}.`;
   });
 
   const goBack = (epoch) => doing("Going back", async () => {
@@ -168,7 +168,7 @@ export async function session(place, { subject: name, query, signal, anew }) {
     const tile = (title, value, more) => h("div", { className: "tile" }, h("h2", {}, title), h("p", { className: "figure" }, value), h("p", { className: "note" }, more));
     const error = compaction.last_error ? theirs(compaction.last_error.slice(0, 300)) : null;
     fill(facts,
-      tile("In full", brief(tokens.full), [`tokens, ${count(doc.messages)} messages`]),
+      tile("In full", brief(tokens.full), [`tokens, ${many(doc.messages, "message")}`]),
       tile("Context", brief(tokens.context), [`tokens: ${percent(tokens.ratio)} of full`, compaction.shadow ? "; shadow: the full history is served" : ""]),
       tile("Epoch", count(doc.epoch), doc.cut ? `summary stands for 1 to ${count(doc.cut)}` : "nothing is compacted"),
       tile("Saved", usd(compaction.actual_saving_usd), compaction.predicted_saving_usd === null ? "no prediction" : `of ${usd(compaction.predicted_saving_usd)} predicted, by the summary in force`),
@@ -254,7 +254,7 @@ export async function session(place, { subject: name, query, signal, anew }) {
     put(charts,
       h("section", { className: "panel" }, h("h2", {}, "Tokens, message by message"), x.length ? chart({ title: "Tokens of the whole history and of the context after each message", x, series: [{ name: "whole history", values: full, colour: 7, dash: true }, { name: "context", values: sent, colour: 0 }], format: brief, marks, sign: "#" }) : h("p", { className: "empty" }, "No message yet.")),
       h("section", { className: "panel" }, h("h2", {}, "Cost, call by call"), paid.length ? chart({ title: "Dollars of each call", x: paid.map((_, at) => at + 1), kind: "bars", format: usd, series: features.map((f) => ({ name: f, values: paid.map((c) => (c.feature === f ? c.cost_usd : 0)) })) }) : h("p", { className: "empty" }, "No call of this session is in the books. Calls come in through the gateway, as `usage` of an append, or as usage reports."),
-        paid.length ? h("p", { className: "note" }, `${count(calls.length)} calls, ${usd(paid.reduce((sum, c) => sum + c.cost_usd, 0))} in all; ${cachedOf(calls)} of their input was read from the cache.`) : null));
+        paid.length ? h("p", { className: "note" }, `${many(calls.length, "call")}, ${usd(paid.reduce((sum, c) => sum + c.cost_usd, 0))} in all; ${cachedOf(calls)} of their input was read from the cache.`) : null));
   }
 
   function growth() {
