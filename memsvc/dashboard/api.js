@@ -7,7 +7,7 @@ let scopes = [];
 /** Whether the key is known to have a scope. */
 export const may = (scope) => scopes.includes(scope);
 
-/** A refusal, as the service words it. */
+/** A refusal, as the service words it; status 0 = the service was not reached. */
 export class Refused extends Error {
   constructor(status, problem) {
     super(problem.detail || `The service answered with ${status}.`);
@@ -33,6 +33,8 @@ export async function call(method, path, { query = {}, body, signal } = {}) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const answer = await fetch(path + search, {
     method, headers, signal, credentials: "omit", body: body === undefined ? undefined : JSON.stringify(body),
+  }).catch((error) => {
+    throw error.name === "AbortError" ? error : new Refused(0, { detail: "The service cannot be reached." });
   });
   if (answer.ok) {
     scopes = answer.headers.get("x-memsvc-scopes")?.split(",") ?? scopes;

@@ -2,7 +2,7 @@
 
 import { Refused, askWith, key, setKey } from "./api.js";
 import { redraw } from "./charts.js";
-import { h } from "./dom.js";
+import { h, plain } from "./dom.js";
 import { overview } from "./overview.js";
 import { session } from "./session.js";
 import { sessions } from "./sessions.js";
@@ -44,12 +44,12 @@ async function show() {
     if (here) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.title = subject ? `${subject} · memsvc` : `${name} · memsvc`;
+  document.title = subject ? `${plain(subject)} · memsvc` : `${name} · memsvc`;
   const place = h("div", { className: "view" });
   main.replaceChildren(place);
   window.scrollTo(0, 0);
   try {
-    mine.refresh = await view(place, { subject, query, signal: mine.stop.signal });
+    mine.refresh = await view(place, { subject, query, signal: mine.stop.signal, anew: show });
     if (mine === shown) ready();
   } catch (error) {
     if (mine === shown) failed(place, error);
@@ -64,11 +64,9 @@ function ready() {
 
 function failed(place, error) {
   if (error.name === "AbortError") return;
-  const known = error instanceof Refused;
-  if (!known && !(error instanceof TypeError)) throw error;
-  const text = known ? error.message : "The service cannot be reached.";
-  place.replaceChildren(h("div", { className: "panel trouble", attr: { role: "alert" } }, h("h1", {}, known && error.status === 404 ? "Not found" : "This did not work"),
-    h("p", {}, text), h("button", { type: "button", onclick: show }, "Try again")));
+  if (!(error instanceof Refused)) throw error;
+  place.replaceChildren(h("div", { className: "panel trouble", attr: { role: "alert" } }, h("h1", {}, error.status === 404 ? "Not found" : "This did not work"),
+    h("p", {}, error.message), h("button", { type: "button", onclick: show }, "Try again")));
   told("off", "Not up to date");
   document.body.dataset.ready = "true";
 }
@@ -80,13 +78,15 @@ function again() {
 
 async function refresh() {
   const mine = shown;
-  if (document.hidden) return; // comes back with visibilitychange
+  if (document.hidden || !mine.refresh) return; // comes back with visibilitychange
   try {
     await mine.refresh();
     if (mine === shown) told("live", "Live");
   } catch (error) {
     if (error.name === "AbortError" || mine !== shown) return;
-    told("off", error instanceof Refused ? error.message : "The service cannot be reached; trying again");
+    if (!(error instanceof Refused)) throw error;
+    told("off", error.status ? `Not up to date: ${error.message}` : "The service cannot be reached; trying again");
+    if (error.status === 401) return; // the visitor has said no: the button asks again
   }
   if (mine === shown) again();
 }
@@ -150,6 +150,13 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   main.focus();
 });
 
+// What a button began and could not end: said where the reader is told of the service's state.
+addEventListener("unhandledrejection", (event) => {
+  const { reason } = event;
+  if (reason?.name !== "AbortError" && !(reason instanceof Refused)) return;
+  event.preventDefault();
+  if (reason instanceof Refused) told("off", `Not up to date: ${reason.message}`);
+});
 addEventListener("hashchange", show);
 document.addEventListener("visibilitychange", () => !document.hidden && refresh());
 show();

@@ -1,6 +1,6 @@
 // Charts by uPlot, each with the same figures as a table for whoever cannot or will not look at it.
 
-import { add, h } from "./dom.js";
+import { add, h, theirs } from "./dom.js";
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 export const colour = (at) => css(`--series-${at % 8}`);
@@ -50,7 +50,7 @@ export function chart({ title, x, series, kind = "lines", format, labels, marks 
   const legend = h("ul", { className: "legend" }, series.map((one, at) => {
     const key = h("span", { className: `key ${kind === "lines" ? "line" : ""} ${one.dash ? "dash" : ""}` });
     key.style.setProperty("--c", `var(--series-${one.colour ?? at})`);
-    return h("li", {}, key, h("bdi", {}, one.name));
+    return h("li", {}, key, theirs(one.name));
   }));
   const readout = h("p", { className: "readout", aria: { hidden: "true" } });
   const one = { holder, plot: null, draw };
@@ -83,7 +83,7 @@ export function chart({ title, x, series, kind = "lines", format, labels, marks 
       fill: lines ? undefined : s.paint,
       width: lines ? 2 : 0,
       dash: s.dash ? [6, 4] : undefined,
-      points: { show: lines && x.length < 2 },
+      points: { show: lines && x.length <= 100 }, // a day between two without figures is no line
       spanGaps: false,
       paths: lines ? undefined : uPlot.paths.bars({ size: [0.7 / across, 46], align: across > 1 ? (at ? 1 : -1) : 0, radius: 0.12 }),
     }));
@@ -110,7 +110,7 @@ export function chart({ title, x, series, kind = "lines", format, labels, marks 
     const name = labels ? labels[x[at]] : `${sign || ""}${x[at].toLocaleString("en-US")}`;
     readout.replaceChildren();
     add(readout, [h("strong", {}, name), series.filter((s) => s.values[at] !== null && s.values[at] !== undefined)
-      .map((s) => [" · ", h("bdi", {}, s.name), ` ${format(s.values[at])}`])]);
+      .map((s) => [" · ", theirs(s.name), ` ${format(s.values[at])}`])]);
   }
 
   function paintMarks(plot) {
@@ -149,7 +149,7 @@ function asTable(title, x, series, format, labels, sign) {
     const rows = x.map((_, at) => at).filter((at) => at % step === 0 || at === x.length - 1);
     box.append(h("div", { className: "scroll", tabIndex: 0, attr: { role: "region" }, aria: { label: title } }, h("table", {},
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, sign ? "Message" : labels ? "Day" : "Call"),
-        series.map((s) => h("th", { scope: "col", className: "num" }, h("bdi", {}, s.name))))),
+        series.map((s) => h("th", { scope: "col", className: "num" }, theirs(s.name))))),
       h("tbody", {}, rows.map((at) => h("tr", {}, h("th", { scope: "row" }, labels ? labels[x[at]] : x[at]),
         series.map((s) => h("td", { className: "num" }, format(s.values[at])))))))));
     if (step > 1) box.append(h("p", { className: "note" }, `Every ${step}th row.`));

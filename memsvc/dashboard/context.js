@@ -2,7 +2,7 @@
 
 import { get, ofSession } from "./api.js";
 import { count, h, theirs, usd } from "./dom.js";
-import { drawn, folded, pieces, role } from "./message.js";
+import { drawn, folded, lifetime, marked, pieces, role } from "./message.js";
 
 const MOST_CHIPS = 12;
 
@@ -10,36 +10,41 @@ function line(text, kind) {
   return h("p", { className: `boundary ${kind}` }, h("span", {}, text));
 }
 
-const markText = (letter, ttl) => `cache mark ${letter}: all above is kept by the provider${ttl ? ` for ${ttl}` : ""}`;
+const markText = (letter, ttl) => `cache mark ${letter}: all above is kept by the provider${ttl === true ? "" : ` for ${ttl}`}`;
 
 /** The context as it is fetched now. `told` = the summary's document with statements, or null. */
 export function present(context, told, go) {
-  const letters = [..."ABCD"];
   const out = [];
   const { tokens } = context;
   const tools = context.tools || [];
   if (tools.length) {
     out.push(h("section", { className: "part tools" }, h("h4", {}, `Tools, ${count(tokens.tools)} tokens`),
-      h("p", { className: "names" }, tools.map((t) => [theirs(String(t.name ?? t.function?.name ?? t.type).slice(0, 100), "code"), " "]))));
+      h("p", { className: "names" }, tools.map((t) => [theirs(String(t.name ?? t.function?.name ?? t.type).slice(0, 100), "code"), " "])),
+      tools.filter(marked).map((t) => line(markText("A", lifetime(t)), "mark"))));
   }
   let first = true;
+  let awaited = Boolean(context.covers); // what merely looks like a summary, further on, is somebody's text
   const system = typeof context.system === "string" ? [{ type: "text", text: context.system }] : context.system;
-  if (system?.length) out.push(...message({ role: "system", content: system }));
+  if (system?.length) out.push(message({ role: "system", content: system }, () => "A"));
+  const carrying = context.messages.map((each, at) => (pieces(each).some((one) => one.mark) ? at : -1)).filter((at) => at >= 0);
+  const front = context.messages.findIndex((each) => pieces(each).some((one) => one.kind === "summary"));
   context.messages.forEach((each, at) => {
-    out.push(...message(each));
+    const instructing = ["system", "developer"].includes(each.role) && at === 0;
+    // The summary's is B, the last one C, a spare one on the way D; the caller's instructions have A.
+    out.push(message(each, () => (instructing ? "A" : context.covers && at === front ? "B" : at === carrying.at(-1) ? "C" : "D")));
     if (at + 1 === context.stable_prefix.messages) {
       out.push(line(`stable up to here: ${count(context.stable_prefix.tokens)} tokens that later turns repeat byte for byte`, "stable"));
     }
   });
   return out;
 
-  function message(each) {
+  function message(each, letter) {
     const parts = [];
-    const marks = [];
     for (const one of pieces(each)) {
-      parts.push(one.kind === "summary" ? summary(one, told, go) : drawn(one));
-      if (one.mark) marks.push(line(markText(letters.shift() || "", one.mark), "mark"));
-      if (one.mark) parts.push(marks.pop());
+      const standsFor = one.kind === "summary" && awaited;
+      if (standsFor) awaited = false;
+      parts.push(standsFor ? summary(one, told, go) : drawn({ ...one, kind: one.kind === "summary" ? "text" : one.kind }));
+      if (one.mark) parts.push(line(markText(standsFor ? "B" : letter(), one.mark), "mark"));
     }
     const is = role(each);
     const size = is === "system" && first ? `, ${count(tokens.system)} tokens` : "";

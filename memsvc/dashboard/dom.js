@@ -44,6 +44,8 @@ const short = new Intl.NumberFormat("en-US", { notation: "compact", maximumFract
 
 export const count = (n) => (n === null || n === undefined ? "–" : whole.format(n));
 export const brief = (n) => (n === null || n === undefined ? "–" : Math.abs(n) < 10000 ? whole.format(n) : short.format(n));
+/** So many of a thing: `one` is its singular. */
+export const many = (n, one, more = `${one}s`) => `${count(n)} ${n === 1 ? one : more}`;
 export const percent = (x) => (x === null || x === undefined ? "–" : `${(100 * x).toFixed(x >= 0.9995 ? 0 : 1)} %`);
 
 /** Dollars with as many digits as tell something. */
@@ -88,10 +90,35 @@ export function panel(title, ...children) {
   return h("section", { className: "panel" }, h("h2", {}, title), children);
 }
 
-/** Let `holder` hold these, and nothing else. */
+/** Let `holder` hold these, and nothing else; the reader stays where they were. */
 export function put(holder, ...children) {
-  holder.replaceChildren();
-  add(holder, children);
+  staying(holder, () => {
+    holder.replaceChildren();
+    add(holder, children);
+  });
+}
+
+// What an element is to the reader, and the how manieth of its like it is: what is drawn anew has the same again.
+const like = (element) => element.id || element.dataset.step || element.getAttribute("href") || element.getAttribute("aria-label") || element.textContent;
+const places = (holder, element) => {
+  const all = [...holder.querySelectorAll(element.localName)].filter((each) => like(each) === like(element));
+  return [element.localName, like(element), all.indexOf(element)];
+};
+const found = (holder, [tag, name, at]) => {
+  const all = [...holder.querySelectorAll(tag)].filter((each) => like(each) === name);
+  return all[at] ?? all.at(-1);
+};
+
+/** Draw `holder` anew by `work`: what had the focus has it again, what was unfolded or scrolled stays so. */
+export function staying(holder, work) {
+  const focused = holder !== document.activeElement && holder.contains(document.activeElement) ? places(holder, document.activeElement) : null;
+  const open = [...holder.querySelectorAll("details[open] > summary")].map((each) => places(holder, each));
+  const scrolled = [...holder.querySelectorAll(".scroll")].filter((each) => each.scrollLeft || each.scrollTop)
+    .map((each) => [places(holder, each), each.scrollLeft, each.scrollTop]);
+  work();
+  for (const place of open) found(holder, place)?.parentElement.setAttribute("open", "");
+  for (const [place, left, top] of scrolled) found(holder, place)?.scrollTo(left, top);
+  if (focused) found(holder, focused)?.focus({ preventScroll: true });
 }
 
 /** Put `element` in the place of what `holder` holds, unless it looks the same: what a reader has selected or
@@ -100,5 +127,5 @@ export function fill(holder, ...children) {
   const fresh = h("div", {}, children);
   if (holder.childNodes.length === fresh.childNodes.length &&
       [...holder.childNodes].every((old, at) => old.isEqualNode(fresh.childNodes[at]))) return;
-  holder.replaceChildren(...fresh.childNodes);
+  staying(holder, () => holder.replaceChildren(...fresh.childNodes));
 }

@@ -1,7 +1,7 @@
 // The verbatim log, of any length: blocks of messages that are fetched as they come near what is looked at.
 
 import { get, ofSession } from "./api.js";
-import { add, count, h, moment } from "./dom.js";
+import { add, count, h, moment, put } from "./dom.js";
 import { drawn, pieces, role } from "./message.js";
 
 const MOST_BLOCKS = 2000;
@@ -35,6 +35,7 @@ export function log({ name, stand, act, pinned, cited, signal }) {
       let guess = 0;
       for (let seq = from; seq <= last; seq++) guess += 58 + Math.min(380, (tokens(seq) || 20) * 0.45);
       block.style.setProperty("min-height", `${Math.round(guess)}px`);
+      if (!known.size) box.replaceChildren();
       known.set(block, { from, to: last, loading: null });
       box.append(block);
       near.observe(block);
@@ -44,15 +45,18 @@ export function log({ name, stand, act, pinned, cited, signal }) {
 
   function load(block) {
     const range = known.get(block);
-    range.loading ??= (async () => {
+    if (range.loading) return range.loading;
+    const mine = (range.asked = {});
+    range.loading = (async () => {
       const found = await get(ofSession(name, "/history"), { after: range.from - 1, limit: range.to - range.from + 1 }, signal);
       // Another format may take several messages for one: rows of one seq stand together.
       const rows = found.messages.filter((m) => m.seq <= range.to).map(row);
-      block.replaceChildren(...rows);
+      if (mine !== range.asked) return; // asked again meanwhile: this is the past
+      put(block, rows);
       block.style.removeProperty("min-height");
       near.unobserve(block);
     })().catch((error) => {
-      range.loading = null;
+      if (mine === range.asked) range.loading = null;
       if (error.name !== "AbortError") block.replaceChildren(h("p", { className: "note" }, error.message));
       throw error;
     });
@@ -71,11 +75,11 @@ export function log({ name, stand, act, pinned, cited, signal }) {
     const { seq, message } = found;
     const element = h("article", { className: "message", tabIndex: -1, data: { seq, dead: found.redacted ? "redacted" : found.superseded ? "superseded" : "" }, aria: { label: `Message ${seq}, ${role(message)}` } });
     const actions = h("span", { className: "row-actions" },
-      h("button", { type: "button", className: "quiet pin", onclick: () => act("pin", seq) }, "Pin"),
-      h("button", { type: "button", className: "quiet", onclick: () => act("truncate", seq), title: "Take all later messages out of the context" }, "Cut off after"));
+      h("button", { type: "button", className: "quiet pin", onclick: () => act("pin", seq), aria: { label: `Pin message ${seq}` } }, "Pin"),
+      h("button", { type: "button", className: "quiet", onclick: () => act("truncate", seq), title: "Take all later messages out of the context", aria: { label: `Cut off after message ${seq}` } }, "Cut off after"));
     add(element, [h("header", {}, h("span", { className: "seq" }, `#${seq}`), h("span", { className: `role ${role(message)}` }, role(message)),
       h("span", { className: "note" }, `${count(found.tokens)} tokens · ${moment(found.at)}`), h("span", { className: "tags" }), h("span", { className: "grow" }), found.superseded || found.redacted ? null : actions),
-    pieces(message).map(drawn)]);
+    pieces(message).map((one) => drawn(one.kind === "summary" ? { ...one, kind: "text" } : one))]);
     mark(element);
     return element;
   }
@@ -91,7 +95,9 @@ export function log({ name, stand, act, pinned, cited, signal }) {
     if (pinned(seq)) tags.push(["pinned", "pinned"]);
     element.querySelector(".tags").replaceChildren(...tags.map(([kind, text]) => h("span", { className: `tag ${kind}` }, text)));
     const pin = element.querySelector(".pin");
-    if (pin) pin.textContent = pinned(seq) ? "Unpin" : "Pin";
+    if (!pin) return;
+    pin.textContent = pinned(seq) ? "Unpin" : "Pin";
+    pin.setAttribute("aria-label", `${pin.textContent} message ${seq}`);
   }
 
   return {

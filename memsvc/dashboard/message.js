@@ -30,9 +30,15 @@ function blocks(content) {
   return Array.isArray(content) ? content : [{ type: "text", text: String(content) }];
 }
 
+/** Whether a provider's cache may end behind this. */
+export const marked = (block) => Boolean(block.cache_control || block.prompt_cache_breakpoint);
+/** For how long it is kept: true = the request does not say. */
+export const lifetime = (block) => (block.cache_control ? block.cache_control.ttl || "5m" : true);
+
 function piece(block) {
   if (typeof block === "string") return { kind: "text", text: block };
-  const mark = block.cache_control || block.prompt_cache_breakpoint ? block.cache_control?.ttl || "5m" : undefined;
+  if (block === null || typeof block !== "object") return { kind: "other", text: pretty(block) };
+  const mark = marked(block) ? lifetime(block) : undefined;
   const known = (kind, text, name) => ({ kind, text, name, mark });
   if (typeof block.text === "string") return known(SUMMARY.test(block.text) ? "summary" : "text", block.text);
   switch (block.type) {
@@ -65,7 +71,7 @@ const TITLES = { call: "calls", result: "result", thinking: "thinking", other: "
 
 /** The elements of one piece; a long text is folded. */
 export function drawn(one) {
-  const name = one.name ? theirs(one.name.slice(0, 200), "code") : null;
+  const name = one.name ? theirs(String(one.name).slice(0, 200), "code") : null;
   const head = one.kind in TITLES && (TITLES[one.kind] || name) ? h("p", { className: "piece-head" }, TITLES[one.kind], " ", name) : null;
   return h("div", { className: `piece ${one.kind}` }, head, folded(one.text ?? ""));
 }

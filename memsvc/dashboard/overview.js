@@ -2,7 +2,7 @@
 
 import { get, may } from "./api.js";
 import { chart } from "./charts.js";
-import { add, ago, brief, count, fill, h, panel, percent, put, sessionLink, span, table, theirs, usd } from "./dom.js";
+import { add, ago, brief, count, fill, h, many, panel, percent, put, sessionLink, span, table, theirs, usd } from "./dom.js";
 
 const PERIODS = [["today", "Today"], ["7d", "7 days"], ["30d", "30 days"], ["90d", "90 days"]];
 const CAUSES = {
@@ -32,10 +32,13 @@ export async function overview(place, { query, signal }) {
   place.append(head, body);
 
   async function look() {
-    return get("/v1/stats", { period, tenants }, signal);
+    const asked = `${period} ${tenants}`;
+    const stats = await get("/v1/stats", { period, tenants }, signal);
+    return asked === `${period} ${tenants}` ? stats : null; // other figures were asked for meanwhile
   }
 
   function draw(stats) {
+    if (!stats) return;
     last = stats;
     const { at, queue, ...rest } = stats;
     fill(head, controls(stats));
@@ -69,15 +72,14 @@ export async function overview(place, { query, signal }) {
   }
 
   function spend(stats) {
-    const field = split === "tenant" ? "by_tenant" : "by_day";
-    const names = [["feature", "By feature"], ["model", "By model"], ...(stats.spend.by_tenant.length > 1 ? [["tenant", "By tenant"]] : [])];
+    const names = [["feature", "By feature"], ["model", "By model"]];
     return h("section", { className: "panel wide" }, h("div", { className: "row" }, h("h2", {}, "Spend by day"),
       h("div", { className: "choices", attr: { role: "group" }, aria: { label: "Split by" } }, names.map(([name, text]) =>
         h("button", { type: "button", aria: { pressed: String(name === split) }, onclick: () => {
           split = name;
           draw(last);
         } }, text)))),
-      perDay("Spend by day, in dollars", stats, stats.spend[field === "by_tenant" ? "by_day_tenant" : split === "model" ? "by_day_model" : "by_day"], split));
+      perDay("Spend by day, in dollars", stats, split === "model" ? stats.spend.by_day_model : stats.spend.by_day, split));
   }
 
   draw(await look());
@@ -120,7 +122,7 @@ function tiles(stats) {
   const lost = broken.reduce((sum, b) => sum + (b.cost_usd || 0), 0);
   const broke = broken.reduce((sum, b) => sum + b.count, 0);
   return h("div", { className: "tiles" },
-    tile("Spent", usd(spend.total.cost_usd), [`${count(spend.total.calls)} calls`, spend.total.unpriced_calls ? `, ${count(spend.total.unpriced_calls)} without a known price` : ""]),
+    tile("Spent", usd(spend.total.cost_usd), [many(spend.total.calls, "call"), spend.total.unpriced_calls ? `, ${count(spend.total.unpriced_calls)} without a known price` : ""]),
     tile("Cache hit ratio", percent(cache.hit_ratio), `${brief(spend.total.tokens.cache_read)} of ${brief(spend.total.tokens.input)} input tokens were read from the provider's cache`),
     tile("Saved by compaction", usd(savings.settled_actual_usd), savings.settled_count ? `where ${usd(savings.settled_predicted_usd)} was predicted, ${count(savings.settled_count)} settled` : `${usd(savings.predicted_usd)} predicted; none settled yet`, savings.settled_actual_usd < 0 ? "bad" : savings.settled_actual_usd > 0 ? "good" : ""),
     tile("Compactions", count(compactions.count), [`${brief(compactions.tokens_removed)} tokens taken out of contexts, `, h("span", { className: compactions.failed ? "bad" : "" }, `${count(compactions.failed)} failed`)]),
@@ -155,7 +157,7 @@ function savings(stats) {
   return panel("Saved by compaction: predicted against actual",
     stats.savings.by_day.length ? chart({ title: "Saved by compaction by day, in dollars", x: all.map((_, at) => at), labels: all.map((day) => day.slice(5)), kind: "pairs", height: 150, format: usd,
       series: [{ name: "predicted", values: read("settled_predicted_usd"), colour: 5 }, { name: "actual", values: read("settled_actual_usd"), colour: 2 }] })
-      : h("p", { className: "empty" }, stats.compactions.count ? "Nothing was predicted: that takes a session with a `model` whose price is known." : "No compaction in this period."),
+      : h("p", { className: "empty" }, stats.compactions.count ? "No compaction of this period has a figure: what it saves is known where calls are reported." : "No compaction in this period."),
     h("p", { className: "note" }, `A compaction is settled when the next one takes its place: then both figures stand for the same calls, its own cost paid. Predicted for all that were made in this period: ${usd(stats.savings.predicted_usd)}; summaries have cost ${usd(stats.compactions.cost_usd)}.`));
 }
 

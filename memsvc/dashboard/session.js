@@ -3,14 +3,14 @@
 import { call, get, ofSession, pages } from "./api.js";
 import { chart } from "./charts.js";
 import { past, present, saving, statements } from "./context.js";
-import { ago, brief, count, fill, h, moment, percent, put, theirs, usd } from "./dom.js";
+import { ago, brief, count, fill, h, many, moment, percent, put, theirs, usd } from "./dom.js";
 import { log } from "./log.js";
 
 const OUTLINE = 5000; // messages a request, and how many requests a chart is worth
 const MOST_PAGES = 20;
 const FORMATS = ["anthropic", "openai", "responses"];
 
-export async function session(place, { subject: name, query, signal }) {
+export async function session(place, { subject: name, query, signal, anew }) {
   let doc, context, format;
   let summaries = [], pins = new Set(), calls = [], outline = [], steps = [], cited = null, chosen = null;
   const told = statements(name, signal);
@@ -18,7 +18,16 @@ export async function session(place, { subject: name, query, signal }) {
   const head = h("div", { className: "head" });
   const news = h("p", { className: "news", attr: { role: "status" } });
   const facts = h("div", { className: "tiles" });
-  const story = h("section", { className: "panel wide" });
+  // One slider for as long as the view lives: it would slip from the hand that drags it.
+  const slider = h("input", { type: "range", id: "epoch", min: 0, oninput: () => choose(Number(slider.value)) });
+  const back = h("button", { type: "button", onclick: () => choose(shownStep() - 1), aria: { label: "Earlier epoch" } }, "‹");
+  const on = h("button", { type: "button", onclick: () => choose(shownStep() + 1), aria: { label: "Later epoch" } }, "›");
+  const stepName = h("p", { className: "note" });
+  const track = h("div", {});
+  const facts_of = h("div", {});
+  const story = h("section", { className: "panel wide" },
+    h("div", { className: "row" }, h("h2", {}, h("label", { attr: { for: "epoch" } }, "Epochs")), stepName),
+    track, h("div", { className: "stepper" }, back, slider, on), facts_of);
   const side = h("div", { className: "column-body context", tabIndex: 0, attr: { role: "region" }, aria: { label: "Context" } });
   const sideHead = h("div", { className: "column-head" });
   const left = log({ name, signal, stand, act, pinned: (seq) => pins.has(seq), cited: (seq) => (cited ? cited.has(seq) : null) });
@@ -132,7 +141,7 @@ export async function session(place, { subject: name, query, signal }) {
 
   const compact = () => doing("Compacting", async () => {
     const done = await call("POST", ofSession(name, "/compact"), { body: { force: true, wait_ms: 30000 } });
-    return done.changed ? `Compacted: this is epoch ${done.epoch}.` : done.error || `Nothing was compacted: ${done.reason || "there is not enough to gain"}.`;
+    return done.changed ? `Compacted: this is epoch ${done.epoch}.` : done.error || `Nothing was compacted: ${(done.reason || "not enough to gain").replaceAll("_", " ")}.`;
   });
 
   const goBack = (epoch) => doing("Going back", async () => {
@@ -159,7 +168,7 @@ export async function session(place, { subject: name, query, signal }) {
     const tile = (title, value, more) => h("div", { className: "tile" }, h("h2", {}, title), h("p", { className: "figure" }, value), h("p", { className: "note" }, more));
     const error = compaction.last_error ? theirs(compaction.last_error.slice(0, 300)) : null;
     fill(facts,
-      tile("In full", brief(tokens.full), [`tokens, ${count(doc.messages)} messages`]),
+      tile("In full", brief(tokens.full), [`tokens, ${many(doc.messages, "message")}`]),
       tile("Context", brief(tokens.context), [`tokens: ${percent(tokens.ratio)} of full`, compaction.shadow ? "; shadow: the full history is served" : ""]),
       tile("Epoch", count(doc.epoch), doc.cut ? `summary stands for 1 to ${count(doc.cut)}` : "nothing is compacted"),
       tile("Saved", usd(compaction.actual_saving_usd), compaction.predicted_saving_usd === null ? "no prediction" : `of ${usd(compaction.predicted_saving_usd)} predicted, by the summary in force`),
@@ -168,7 +177,7 @@ export async function session(place, { subject: name, query, signal }) {
   }
 
   function drawStory() {
-    const at = chosen ?? steps.length - 1;
+    const at = shownStep();
     const total = Math.max(1, doc.last_seq);
     const strip = h("div", { className: "strip", attr: { role: "img" }, aria: { label: `Of ${count(total)} messages ${count(steps[at].to)} stand behind the summary, ${count(Math.max(0, steps[at].last - steps[at].to))} are word for word in the context.` } });
     const segment = (kind, from, to, text) => {
@@ -187,18 +196,17 @@ export async function session(place, { subject: name, query, signal }) {
     segment("behind", before + 1, steps[at].to, "behind the summary");
     segment("verbatim", steps[at].to + 1, steps[at].last, "word for word");
     segment("later", steps[at].last + 1, total, "not written yet");
-    const slider = h("input", { type: "range", id: "epoch", min: 0, max: steps.length - 1, value: at, disabled: steps.length < 2, aria: { valuetext: label(steps[at]) }, oninput: () => choose(Number(slider.value)) });
-    const move = (by) => () => choose(Math.min(steps.length - 1, Math.max(0, at + by)));
+    if (at === 0 && document.activeElement === back || at === steps.length - 1 && document.activeElement === on) slider.focus();
+    Object.assign(slider, { max: steps.length - 1, value: at, disabled: steps.length < 2 });
+    slider.setAttribute("aria-valuetext", label(steps[at]));
+    back.disabled = at === 0;
+    on.disabled = at === steps.length - 1;
+    stepName.textContent = label(steps[at]);
+    fill(track, strip);
     const { summary } = steps[at];
-    const focused = document.activeElement?.dataset?.step ?? (document.activeElement?.id === "epoch" ? "slider" : null);
-    put(story, h("div", { className: "row" }, h("h2", {}, h("label", { attr: { for: "epoch" } }, "Epochs")), h("p", { className: "note" }, label(steps[at]))),
-      strip, h("div", { className: "stepper" },
-        h("button", { type: "button", data: { step: "back" }, onclick: move(-1), disabled: at === 0, aria: { label: "Earlier epoch" } }, "‹"), slider,
-        h("button", { type: "button", data: { step: "on" }, onclick: move(1), disabled: at === steps.length - 1, aria: { label: "Later epoch" } }, "›")),
+    put(facts_of,
       summary ? h("dl", { className: "facts" }, saving(summary).map(([key, value]) => h("div", {}, h("dt", {}, key), h("dd", {}, value)))) : null,
       summary && !summary.current ? h("div", { className: "actions" }, h("button", { type: "button", onclick: () => goBack(summary.epoch) }, "Put this summary in force again")) : null);
-    if (focused === "slider") slider.focus();
-    else if (focused) story.querySelector(`[data-step="${focused}"]`)?.focus();
   }
 
   function label(step) {
@@ -206,7 +214,12 @@ export async function session(place, { subject: name, query, signal }) {
     return `Epoch ${step.epoch}${step === steps.at(-1) ? " (now)" : ""}: messages 1 to ${count(step.to)} behind the summary${step.edited ? ", after an edit" : `, ${moment(step.summary.at)}`}`;
   }
 
-  function choose(at) {
+  function shownStep() {
+    return Math.min(chosen ?? steps.length - 1, steps.length - 1);
+  }
+
+  function choose(wish) {
+    const at = Math.min(steps.length - 1, Math.max(0, wish));
     chosen = at === steps.length - 1 ? null : at;
     drawStory();
     drawSide();
@@ -214,7 +227,7 @@ export async function session(place, { subject: name, query, signal }) {
 
   let side_is = null; // which context is being drawn: of two that overlap the later one stands
   async function drawSide() {
-    const step = steps[chosen ?? steps.length - 1];
+    const step = steps[shownStep()];
     const mine = (side_is = {});
     const said = step.summary ? await told(step.summary.epoch).catch(() => null) : null;
     if (mine !== side_is) return;
@@ -227,10 +240,10 @@ export async function session(place, { subject: name, query, signal }) {
       await renew(true);
     } }, FORMATS.map((f) => h("option", { value: f, selected: f === format }, f)));
     fill(sideHead, h("h2", {}, now ? "Context" : `Context of epoch ${step.epoch}`), h("p", { className: "note" }, now ? "what the model gets now" : "as it was"), h("span", { className: "grow" }), h("label", { className: "unseen", attr: { for: "format" } }, "Format"), pick);
-    if (now && context.trouble) return side.replaceChildren(h("p", { className: "bad" }, context.trouble));
-    if (now) return side.replaceChildren(...present(context, said, go));
+    if (now && context.trouble) return put(side, h("p", { className: "bad" }, context.trouble));
+    if (now) return put(side, present(context, said, go));
     const tail = step.last > step.to ? [step.to + 1, step.last] : null;
-    side.replaceChildren(...past(step, said, go, tail).filter(Boolean));
+    put(side, past(step, said, go, tail));
     if (tail) side.querySelector(".tail-holder").append(h("button", { type: "button", onclick: () => left.go(tail[0]) }, "Show them in the history"));
   }
 
@@ -238,10 +251,10 @@ export async function session(place, { subject: name, query, signal }) {
     const { x, full, sent, marks } = growth();
     const paid = calls.filter((c) => c.cost_usd !== null);
     const features = [...new Set(paid.map((c) => c.feature))].slice(0, 8);
-    charts.replaceChildren(
+    put(charts,
       h("section", { className: "panel" }, h("h2", {}, "Tokens, message by message"), x.length ? chart({ title: "Tokens of the whole history and of the context after each message", x, series: [{ name: "whole history", values: full, colour: 7, dash: true }, { name: "context", values: sent, colour: 0 }], format: brief, marks, sign: "#" }) : h("p", { className: "empty" }, "No message yet.")),
       h("section", { className: "panel" }, h("h2", {}, "Cost, call by call"), paid.length ? chart({ title: "Dollars of each call", x: paid.map((_, at) => at + 1), kind: "bars", format: usd, series: features.map((f) => ({ name: f, values: paid.map((c) => (c.feature === f ? c.cost_usd : 0)) })) }) : h("p", { className: "empty" }, "No call of this session is in the books. Calls come in through the gateway, as `usage` of an append, or as usage reports."),
-        paid.length ? h("p", { className: "note" }, `${count(calls.length)} calls, ${usd(paid.reduce((sum, c) => sum + c.cost_usd, 0))} in all; ${cachedOf(calls)} of their input was read from the cache.`) : null));
+        paid.length ? h("p", { className: "note" }, `${many(calls.length, "call")}, ${usd(paid.reduce((sum, c) => sum + c.cost_usd, 0))} in all; ${cachedOf(calls)} of their input was read from the cache.`) : null));
   }
 
   function growth() {
@@ -282,7 +295,8 @@ export async function session(place, { subject: name, query, signal }) {
     const edited = doc.epoch;
     if (!all) {
       const now = await get(ofSession(name), {}, signal);
-      if (now.revision === doc.revision && now.log_revision === doc.log_revision && JSON.stringify(now.compaction) === JSON.stringify(doc.compaction)) return;
+      if (now.created_at !== doc.created_at) return anew(); // deleted, and another one under its name
+      if (now.revision === doc.revision && now.log_revision === doc.log_revision && JSON.stringify(now.compaction) === JSON.stringify(doc.compaction)) return drawHead();
     }
     await load();
     if (state() === before && !all) return;

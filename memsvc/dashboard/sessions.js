@@ -20,8 +20,11 @@ export async function sessions(place, { query, signal }) {
     }, 200);
   });
 
+  let wanted = null;
   async function draw() {
+    const mine = (wanted = {});
     const page = await get("/v1/sessions", { prefix, after: trail.at(-1), limit: 50 }, signal);
+    if (mine !== wanted) return; // another list was asked for meanwhile
     const move = (next) => () => {
       trail = next;
       draw();

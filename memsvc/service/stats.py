@@ -145,11 +145,6 @@ def _spend(lines: Sequence[Spent], owners: Json) -> Json:
             {"day": day_name(day), "provider": provider, "model": model, **figures_of(each)}
             for (day, (provider, model)), each in grouped(lines, ("day", "model"))
         ],
-        "by_day_tenant": [
-            {"day": day_name(day), "tenant": tenant, **figures_of(each)}
-            for tenant, of_one in spent
-            for (day,), each in grouped(of_one, ("day",))
-        ],
         "by_model": [
             {"provider": provider, "model": model, **figures_of(each)}
             for ((provider, model),), each in grouped(lines, ("model",))

@@ -83,19 +83,12 @@ class TenantSpend(SpendFigures):
     tenant: str
 
 
-class DayTenantSpend(TenantSpend):
-    """What a tenant's calls of a day came to."""
-
-    day: str = Field(description=_DAY)
-
-
 class SpendStats(Reply):
     """What calls have cost."""
 
     total: SpendFigures
     by_day: list[DaySpend]
     by_day_model: list[DayModelSpend]
-    by_day_tenant: list[DayTenantSpend]
     by_model: list[ModelSpend]
     by_feature: list[FeatureSpend]
     by_tenant: list[TenantSpend]

@@ -85,6 +85,8 @@ class Watch:
             self._fault(f"request to another machine: {request.method} {request.url}")
 
     def _failed(self, request: Request) -> None:
+        if request.failure == "net::ERR_ABORTED":
+            return  # called off by the page itself: its reader has gone on
         self._fault(f"request failed: {request.method} {request.url}: {request.failure}")
 
     def _answered(self, response: Response) -> None:
