@@ -110,6 +110,24 @@ class OverviewContract:
             (OTHER.tenant, 3, 26),
         ]
 
+    async def test_sums_of_long_ago_follow_what_is_booked_late(self, store: Store) -> None:
+        for key in (KEY, OTHER):
+            await say(store, key=key)
+            for n in range(0, 100, 7):
+                await store.book(line(f"r{n}", 1, key=key, at=NOW - n * DAY_S))
+        assert await store.hold(line("h", 50, at=NOW - 60 * DAY_S), most_micros=None, since=0.0)
+        for late in (1, 2):
+            for _ in range(2):
+                found = await store.spent(KEY.tenant, since=DAY - 99, until=DAY + 1)
+                assert sum(s.micros for s in found) == {1: 65, 2: 28}[late]
+                assert [s.day for s in found] == sorted(s.day for s in found)
+                by_day, by_tenant = await store.spent_by_all(since=DAY - 99, until=DAY + 1)
+                assert sum(s.micros for s in by_day) == {1: 80, 2: 43}[late]
+                assert by_tenant[OTHER.tenant].micros == 15
+            await store.book(line("late", 5, at=NOW - 90 * DAY_S))
+            await store.settle(line("h", 8, at=NOW - 50 * DAY_S))
+        assert sum(s.calls for s in await store.spent(KEY.tenant, since=DAY - 70, until=DAY - 20)) == 9
+
     async def test_the_books_by_day_follow_holds_and_settlements(self, store: Store) -> None:
         await say(store)
         held = line("h", 500, at=NOW)

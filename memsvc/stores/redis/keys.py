@@ -21,6 +21,7 @@ of a shard        P:T:due       queue: zset by due time    P:T:claimed   claimed
                   P:T:v:<tenant>  the days, features and models of that: zset by day
                   P:T:tenants   that have any of these: set
                   P:T:n:<tenant>  its newest compactions: list   P:T:n:<tenant>:<month>  its running figures: hash
+                  P:T:n:<tenant>:books  what w of all shards come to: hash by span of days
                   P:T:f:<tenant>  its budgets: hash        P:T:f:<tenant>:<day or month>  what counts in them: hash
                   P:T:heirs     hash uid -> uid of the session that took its place
                   P:T:touch     written to be waited for
@@ -158,6 +159,11 @@ class Keys:
         """(shard, key) of a tenant's newest compactions; the keys of its running figures begin with it."""
         shard = _hash(b"figures", tenant.encode())[0] % SHARDS
         return shard, f"{self.base(shard)}n:{self.tenant(tenant)}"
+
+    def sums(self, tenant: str) -> tuple[int, str]:
+        """(shard, key) of what a tenant's lines of all shards come to."""
+        shard, key = self.figures(tenant)
+        return shard, f"{key}:books"
 
     @property
     def schema(self) -> str:

@@ -7,20 +7,15 @@ is or is about to be. It is written first: whoever comes again after a crash fin
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Sequence
-from operator import add
 from typing import Any
 
-import msgspec
-
 from memsvc.core.model import Key
-from memsvc.core.money import OWN, Line, Spent, Usage
+from memsvc.core.money import OWN, Line
 from memsvc.stores import rules
 from memsvc.stores.paging import packed_place, place_of
 from memsvc.stores.redis import codec
-from memsvc.stores.redis.keys import SHARDS, Keys, Place
+from memsvc.stores.redis.keys import Keys, Place
 from memsvc.stores.redis.server import Server
 
 BOOKED, PASSES, GONE = 1, 2, 3
@@ -29,7 +24,6 @@ RELEASED = 2
 """Added to the answer of `settle` where the line of the other id was held, and is no more."""
 STEP = 500
 """Lines that are asked for at once."""
-_rows = msgspec.msgpack.Decoder(list[tuple[int, int, str, str, str, list[float]]]).decode
 
 
 class Books:
@@ -84,29 +78,6 @@ class Books:
         if held:
             await self._unmarked(key, id)
         return bool(held)
-
-    async def spent(self, tenant: str, since: int, until: int) -> list[Spent]:
-        """What a tenant's lines come to, by day, feature and model: the scripts that book keep count."""
-        return (await self.spent_by_all([tenant], since, until))[0]
-
-    async def spent_by_all(
-        self, tenants: Sequence[str], since: int, until: int
-    ) -> tuple[list[Spent], dict[str, Spent]]:
-        """The same of several tenants together, and of each: one script a shard."""
-        names = [self._keys.tenant(tenant) for tenant in tenants]
-        reads = []
-        for base, shard in ((self._keys.base(shard), shard) for shard in range(SHARDS)):
-            pairs = [f"{base}{letter}:{name}" for name in names for letter in "wv"]
-            reads.append(self._server.read(shard, "spent", pairs, since, until))
-        days: dict[tuple[int, str, str, str], list[float]] = {}
-        owners: dict[int, list[float]] = {}
-        for raw in await asyncio.gather(*reads):
-            for owner, *place, figures in _rows(raw):
-                _add(days, tuple(place), figures)
-                _add(owners, owner, figures)
-        by_day = [_spent(place, figures) for place, figures in sorted(days.items())]
-        each = {tenants[n]: _spent((0, "", "", ""), figures) for n, figures in sorted(owners.items())}
-        return [one for one in by_day if one.calls], {name: one for name, one in each.items() if one.calls}
 
     async def calls(self, key: Key, after: str | None, limit: int) -> tuple[list[Line], str | None]:
         """A page of a session's lines by time, and the cursor of the next one. Raises NotFound."""
@@ -165,13 +136,3 @@ class Books:
 
 def _any(place: list[Any]) -> list[Any]:
     return place
-
-
-def _add(sums: dict[Any, list[float]], place: Any, figures: list[float]) -> None:
-    seen = sums.get(place)
-    sums[place] = figures if seen is None else list(map(add, seen, figures))
-
-
-def _spent(place: tuple[int, str, str, str], figures: list[float]) -> Spent:
-    calls, *tokens, micros, unpriced, held, worst = map(round, figures)
-    return Spent(*place, calls, Usage(*tokens), micros, unpriced, held, worst)

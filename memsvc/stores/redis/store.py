@@ -23,6 +23,7 @@ from memsvc.stores.redis.ledger import Books
 from memsvc.stores.redis.listing import Listing
 from memsvc.stores.redis.moves import Moves
 from memsvc.stores.redis.reading import Reading, bounded
+from memsvc.stores.redis.rollup import Rollup
 from memsvc.stores.redis.sealed import SealedKeys
 from memsvc.stores.redis.seen import Seen
 from memsvc.stores.redis.server import Server, Waiting
@@ -63,6 +64,7 @@ class RedisStore:
         self._jobs = Jobs(self._server, self._keys)
         self._books = Books(self._server, self._keys)
         self._budgets = Budgets(self._server, self._keys)
+        self._rollup = Rollup(self._server, self._keys)
         self._figures = Figures(self._server, self._keys)
         self._access = AccessKeys(self._server, self._keys)
         self._sealed = SealedKeys(self._server, self._keys)
@@ -256,7 +258,7 @@ class RedisStore:
 
     async def spent(self, tenant: str, *, since: int, until: int) -> list[Spent]:
         """What a tenant's lines come to, by day, feature and model."""
-        return await self._books.spent(tenant, since, until)
+        return (await self._rollup.spent([tenant], since, until))[0]
 
     async def calls(self, key: Key, *, after: str | None, limit: int) -> tuple[list[Line], str | None]:
         """A session's lines, oldest first."""
@@ -282,7 +284,7 @@ class RedisStore:
 
     async def spent_by_all(self, *, since: int, until: int) -> tuple[list[Spent], dict[str, Spent]]:
         """What all lines come to, and those of each tenant."""
-        return await self._books.spent_by_all(await self._figures.tenants(), since, until)
+        return await self._rollup.spent(await self._figures.tenants(), since, until)
 
     async def queued(self, tenant: str | None, *, now: float, limit: int) -> Queued:
         """The queue, or a tenant's part of it."""

@@ -118,13 +118,15 @@ local function heir(heirs, uid)  -- of the session that took the place of the on
 end
 
 -- Figures of the books are found by day in `cells`, whose member '#' tells how many fields of them were there when it was
--- last looked through: an earlier release adds some without a word.
+-- last looked through: an earlier release adds some without a word. Members '@span' count changes of 8 days each, below 0:
+-- sums that somebody keeps of them stand while the count does.
 local function indexed(figures, cells)
   if tonumber(call('ZSCORE', cells, '#') or 0) == -call('HLEN', figures) then return end
   for _, field in ipairs(call('HKEYS', figures)) do
     if string.byte(field) == 1 then
       local place = string.sub(field, 2)
-      call('ZADD', cells, cmsgpack.unpack(place)[1], place)
+      local day = cmsgpack.unpack(place)[1]
+      if call('ZADD', cells, day, place) == 1 then call('ZINCRBY', cells, -1, '@' .. math.floor(day / 8)) end
     end
   end
   call('ZADD', cells, -call('HLEN', figures), '#')
@@ -145,6 +147,7 @@ local function tally(keys, line, held, sign)
     if value ~= 0 then call('HINCRBYFLOAT', figures, string.char(n) .. place, string.format('%.0f', sign * value)) end
   end
   call('ZADD', cells, day, place, -call('HLEN', figures), '#')
+  call('ZINCRBY', cells, -1, '@' .. math.floor(day / 8))
   call('SADD', keys[8], l[1])
 end
 

@@ -6,7 +6,7 @@ local found = {}
 for n = 1, #KEYS, 2 do
   indexed(KEYS[n], KEYS[n + 1])
   for _, place in ipairs(call('ZRANGEBYSCORE', KEYS[n + 1], ARGV[1], '(' .. ARGV[2])) do
-    if place ~= '#' then
+    if string.byte(place) == 148 then  -- a place, no mark
       local fields = {}
       for figure = 1, 10 do fields[figure] = string.char(figure) .. place end
       local at, figures = cmsgpack.unpack(place), call('HMGET', KEYS[n], unpack(fields))
