@@ -18,8 +18,8 @@ from memsvc.llm import AnthropicModel, Limits, LocalSummarizer, OpenAIModel, Wri
 from memsvc.llm.batches import batches_of
 from memsvc.llm.calls import Model
 from memsvc.llm.deferred import DeferredSummarizer
-from memsvc.observe import AlertLost, Event, Sink, StoreNotice, log_sink
-from memsvc.ports import Counter, Holds, Prices, Store
+from memsvc.observe import AlertLost, Sink, StoreNotice, both, log_sink
+from memsvc.ports import NO_SPANS, Counter, Holds, Prices, Spans, Store
 from memsvc.prices import LOCAL, FixedPrices, GenaiPrices, ListedPrices, WithOwnServers, read_prices
 from memsvc.service import Memory
 from memsvc.service.budgets import Purse, Terms
@@ -46,17 +46,29 @@ class App:
         gateway: answers the vendors' own calls; set by `open`.
         worker: runs compactions in the background; set by `open`.
         holders: whose the store's API keys are.
+        sink: where all events go.
+        store: where everything lives.
     """
 
     memory: Memory
     gateway: Gateway
     worker: Worker
 
-    def __init__(self, config: Config, *, clock: Callable[[], float] = time.time, log: Sink | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Callable[[], float] = time.time,
+        log: Sink | None = None,
+        counted: Sink | None = None,
+        spans: Spans = NO_SPANS,
+    ) -> None:
         self.config = config
         self._clock = clock
-        self._sink, self._webhook = sink_of(config, clock, log or log_sink())
-        self._store = store_of(config, self._sink)
+        log = log or log_sink()
+        self.sink, self._webhook = sink_of(config, clock, log if counted is None else both(log, counted))
+        self._spans = spans
+        self.store = self._store = store_of(config, self.sink)
         self.holders = Holders(self._store, clock=clock, monotonic=time.monotonic)
         self._prices = prices_of(config)
         self._written: list[WrittenSummarizer] = []
@@ -80,9 +92,9 @@ class App:
     async def _open(self, *, work: bool) -> None:
         config = self.config
         counts = build_counter(config.token_counter)  # holds the interpreter: a thread would gain nothing
-        sink = self._sink
+        sink = self.sink
         purse = Purse(self._store, terms_of(config), clock=self._clock, tell=sink)
-        self._written = written_summarizers(config, purse, counts, self._prices, self._clock)
+        self._written = written_summarizers(config, purse, counts, self._prices, self._clock, spans=self._spans)
         for summarizer in self._written:
             await summarizer.open()
         self.memory = Memory(
@@ -98,6 +110,7 @@ class App:
             purse=purse,
             economics=economics_of(config, self._prices, self._clock),
             lease_s=config.lease_s,
+            spans=self._spans,
         )
         self.gateway = self._gateway(counts)
         self.worker = Worker(
@@ -118,7 +131,7 @@ class App:
         return open_gateway(
             self.memory,
             self._store,
-            Outside(counts, self._prices, self._clock, self._sink),
+            Outside(counts, self._prices, self._clock, self.sink, self._spans),
             ways_of(config),
             models={"nano": config.models_nano, "standard": config.models_standard, "pro": config.models_pro},
             idle_s=config.gateway_idle_s,
@@ -160,11 +173,7 @@ def sink_of(config: Config, clock: Callable[[], float], log: Sink) -> tuple[Sink
         failed=lambda why: log(AlertLost(why)),
     )
 
-    def both(event: Event) -> None:
-        log(event)
-        webhook.offer(event)
-
-    return both, webhook
+    return both(log, webhook.offer), webhook
 
 
 def prices_of(config: Config) -> Prices:
@@ -193,7 +202,13 @@ def store_of(config: Config, sink: Sink) -> Store:
 
 
 def written_summarizers(
-    config: Config, ledger: Holds, counter: Counter, listed: Prices, clock: Callable[[], float]
+    config: Config,
+    ledger: Holds,
+    counter: Counter,
+    listed: Prices,
+    clock: Callable[[], float],
+    *,
+    spans: Spans = NO_SPANS,
 ) -> list[WrittenSummarizer]:
     """The models that the settings name, in order, not open yet. Raises ConfigError for one without a price."""
     limits = Limits(
@@ -205,7 +220,7 @@ def written_summarizers(
     for name in config.writers:
         model = _model(config, name)
         price = _price(config, model, listed, clock())
-        made.append(WrittenSummarizer(model, ledger, price, counter.count, clock=clock, limits=limits))
+        made.append(WrittenSummarizer(model, ledger, price, counter.count, clock=clock, limits=limits, spans=spans))
     return made
 
 
@@ -314,6 +329,13 @@ def default_policy(config: Config) -> Policy:
     )
 
 
-def build(config: Config, *, clock: Callable[[], float] = time.time, log: Sink | None = None) -> App:
-    """An App that is not open yet; events go to `log`, None = the process's log."""
-    return App(config, clock=clock, log=log)
+def build(
+    config: Config,
+    *,
+    clock: Callable[[], float] = time.time,
+    log: Sink | None = None,
+    counted: Sink | None = None,
+    spans: Spans = NO_SPANS,
+) -> App:
+    """An App that is not open yet; events go to `log`, None = the process's log, and to `counted`."""
+    return App(config, clock=clock, log=log, counted=counted, spans=spans)

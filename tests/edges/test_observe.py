@@ -126,9 +126,11 @@ def test_the_vendors_clients_log_nothing_of_a_conversation_even_at_debug() -> No
 EVERY = """
 from dataclasses import fields
 from typing import get_args
+from memsvc.core.money import Usage
 from memsvc.observe import Event, configure_logging, log_sink
 configure_logging("debug", "json")
-values = {"str": "x", "int": 1, "float": 0.5, "float | None": None, "str | None": None, "tuple[str, ...]": ()}
+values = {"str": "x", "int": 1, "float": 0.5, "float | None": None, "str | None": None, "tuple[str, ...]": (),
+    "bool": True, "Usage": Usage(1, 2)}
 for kind in get_args(Event):
     log_sink()(kind(**{f.name: values[f.type] for f in fields(kind)}))
 """
@@ -137,7 +139,7 @@ for kind in get_args(Event):
 def test_every_kind_of_event_is_a_line_of_the_log() -> None:
     done = subprocess.run([sys.executable, "-c", EVERY], capture_output=True, text=True, check=True)
     found = [json.loads(line) for line in done.stderr.splitlines()]
-    assert [line["level"] in ("info", "warning", "error") for line in found] == [True] * len(get_args(Event))
+    assert [line["level"] in ("debug", "info", "warning", "error") for line in found] == [True] * len(get_args(Event))
     assert len({line["event"] for line in found}) == len(found)
     for line, kind in zip(found, get_args(Event), strict=True):
         assert {f.name for f in fields(kind)} <= set(line), kind

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from memsvc.core.model import Job, Key
+from memsvc.core.model import Backlog, Job, Key
 from memsvc.stores import rules
 from memsvc.stores.redis import codec
 from memsvc.stores.redis.keys import SHARDS, Keys
@@ -85,6 +85,15 @@ class Jobs:
         """When the earliest job is due; None = none."""
         answers = await self._server.spread([(n, ("ZRANGE", self._due[n], 0, 0, "WITHSCORES")) for n in range(SHARDS)])
         return min((float(at) for found in answers for _, at in found), default=None)
+
+    async def backlog(self, now: float) -> Backlog:
+        """How much waits. A job whose lease has run out is due."""
+        looks: list[tuple[int, tuple[Any, ...]]] = [(n, ("ZCARD", self._due[n])) for n in range(SHARDS)]
+        looks += [(n, ("ZCOUNT", self._due[n], "-inf", repr(now))) for n in range(SHARDS)]
+        answers = [int(found) for found in await self._server.spread(looks)]
+        jobs, due = sum(answers[:SHARDS]), sum(answers[SHARDS:])
+        oldest = await self.next_due() if due else None
+        return Backlog(due, jobs, max(0.0, now - oldest) if oldest is not None else 0.0)
 
     async def _held(self, job: Job, script: str, told: dict[str, Any]) -> bool:
         place = self._keys.place(job.key)

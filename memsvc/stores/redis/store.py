@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from memsvc.core.access import ApiKey
 from memsvc.core.budgets import Budget, Counted, Reached, Spending
-from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
+from memsvc.core.model import Appended, Backlog, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
 from memsvc.core.money import Line, Sent, Spent
 from memsvc.stores.redis.access import AccessKeys
 from memsvc.stores.redis.append import append
@@ -232,6 +232,10 @@ class RedisStore:
     async def next_due(self) -> float | None:
         """When the earliest job is due; None = none."""
         return await self._jobs.next_due()
+
+    async def backlog(self, *, now: float) -> Backlog:
+        """How much waits."""
+        return await self._jobs.backlog(now)
 
     # --- ledger ----------------------------------------------------------------
 
