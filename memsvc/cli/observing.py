@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memsvc.config import Config, ConfigError
-from memsvc.observe import StoreNotice, access_log, log_sink
+from memsvc.observe import StoreNotice, access_log, log_sink, request_sink
 from memsvc.ports import NO_SPANS
 
 if TYPE_CHECKING:
@@ -50,14 +50,16 @@ class Observing:
         """What hears of the requests to an open App."""
         from memsvc.server.watch import Watch
 
-        watchers = access_log(self._config.access_log, app.sink)
+        watchers = access_log(self._config.access_log, request_sink(self._config.log_level, self._config.log_format))
         if self._metrics is not None:
             watchers = [self._metrics.requests, *watchers]
         spans = self._tracing.spans if self._tracing else NO_SPANS
         return Watch(app.sink, watchers, spans, self._door(app, gate))
 
     async def close(self) -> None:
-        """Send traces that are left."""
+        """Write figures and send traces that are left."""
+        if self._metrics is not None:
+            self._metrics.flush()
         if self._tracing is not None:
             await asyncio.to_thread(self._tracing.close, FLUSH_S)
 

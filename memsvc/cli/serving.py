@@ -158,7 +158,7 @@ async def _work_until_stopped(config: Config) -> int:
     try:
         by = ", then ".join([*app.summarizers, "local"])
         async with _probes(app, config, observing) as where:
-            print(f"memsvc {__version__} works on store {config.shown_store}, summaries: {by}{where}")
+            print(f"memsvc {__version__} works on store {config.shown_store}{where}, summaries: {by}")
             sys.stdout.flush()
             await stopped.wait()
     except OSError as taken:

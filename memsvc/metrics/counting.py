@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from memsvc.errors import Unavailable
 from memsvc.metrics.table import MOST, OTHER, ROWS, Row
+from memsvc.metrics.timing import Timing
 from memsvc.observe import (
     AlertLost,
     Booked,
@@ -37,7 +39,8 @@ SHARED = "PROMETHEUS_MULTIPROC_DIR"
 once, so that it must be set when a process starts."""
 MOST_CHILDREN = 5_000
 """Series of one metric whose handles are kept at hand."""
-_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
+FLUSH_S = 0.5
+"""Processes on one port write what requests came to so often: a write for each would cost more than counting it."""
 
 
 class Metrics:
@@ -53,6 +56,8 @@ class Metrics:
         self._of = {row.name: _made(row, self.registry) for row in ROWS if not row.live}
         self._children: dict[tuple[str, ...], Any] = {}
         self._values: dict[str, set[str]] = {}
+        self._timings: dict[str, Timing] = {}
+        self._waiting = False
         self._takes: Mapping[type, Callable[[Any], None]] = {
             Compacted: self._compacted,
             NotCompacted: self._not_compacted,
@@ -78,19 +83,19 @@ class Metrics:
 
     def requests(self, call: str) -> Ended:
         """Counts requests of one call: a watcher."""
-        timed, counted = self._of["memsvc_request_seconds"], self._of["memsvc_requests_total"]
-        handles: list[tuple[Callable[[], None], Callable[[float], None]] | None] = [None] * len(_CLASSES)
+        return self._timings.setdefault(call, Timing(call, self._soon)).ended
 
-        def ended(status: int, seconds: float) -> None:
-            place = min(max(status // 100, 1), len(_CLASSES)) - 1
-            handle = handles[place]
-            if handle is None:  # what does not occur has no series
-                handle = handles[place] = (counted.labels(call, _CLASSES[place]).inc, timed.labels(call).observe)
-            add, took = handle
-            add()
-            took(seconds)
+    def flush(self) -> None:
+        """Let requests that ended since the last time count. On the event loop."""
+        self._waiting = False
+        for timing in self._timings.values():
+            timing.flush(self._of["memsvc_requests_total"], self._of["memsvc_request_seconds"])
 
-        return ended
+    def _soon(self) -> None:
+        """A request has ended. Where processes add their figures up, another one may be asked for them any time."""
+        if self._shared is not None and not self._waiting:
+            self._waiting = True
+            asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
 
     def scrape_failed(self) -> None:
         """The store was away when metrics were asked for."""
@@ -98,7 +103,7 @@ class Metrics:
 
     def render(self, live: Collector) -> bytes:
         """All metrics in Prometheus' text format, those of processes on the same port added up. Reads files where there
-        are several: not for the event loop.
+        are several: not for the event loop, on which `flush` comes first.
 
         Args:
             live: gives what is not counted but looked up.

@@ -83,6 +83,7 @@ class Live:
     async def scrape(self) -> bytes:
         """All metrics as text. The store may be away: then what it knows is missing."""
         look = await self._looked()
+        self._metrics.flush()
         return await asyncio.to_thread(self._metrics.render, _Shown(look, self._metrics.pids(), self._engine))
 
     async def _looked(self) -> Look:

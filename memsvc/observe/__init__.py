@@ -31,6 +31,7 @@ from memsvc.observe.logs import (
     places,
     plain_sink,
     quiet_logger,
+    request_sink,
 )
 from memsvc.observe.request import CURRENT, AccessLog, CurrentRequest, Ended, Watcher, access_log
 
@@ -69,4 +70,5 @@ __all__ = [
     "places",
     "plain_sink",
     "quiet_logger",
+    "request_sink",
 ]

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from memsvc.core.model import Key
 from memsvc.errors import Forbidden, Unauthorized
-from memsvc.observe import Sink, Watcher, quiet_logger
+from memsvc.observe import CURRENT, Sink, Watcher, quiet_logger
 from memsvc.ports import NO_SPANS, Spans
 from memsvc.server import reply
 from memsvc.server.asked import Asked
@@ -115,12 +115,21 @@ def traced(spans: Spans, call: str, entrance: Callable[[R], Awaitable[S]]) -> Ca
         told = {"http.request.method": str(getattr(request, "method", "")), "memsvc.call": call}
         with spans.span(call, told, kind="server", carrier=request.headers) as span:
             answer = await entrance(request)
-            span.note({"http.response.status_code": answer.status})
+            span.note({"http.response.status_code": answer.status, **_whom()})
             if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 span.fail(str(answer.status))
             return answer
 
     return stepped
+
+
+def _whom() -> dict[str, str]:
+    """Whom the current request was about."""
+    current = CURRENT.get()
+    if current is None or not current.tenant:
+        return {}
+    told = {"memsvc.tenant": current.tenant, "memsvc.request_id": current.id}
+    return {**told, "gen_ai.conversation.id": current.session} if current.session else told
 
 
 def _digest(text: str) -> bytes:
