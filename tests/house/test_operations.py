@@ -18,7 +18,7 @@ from memsvc.metrics import ROWS, Metrics, Row, page
 
 DEPLOY = ROOT / "deploy"
 ALERTS = DEPLOY / "prometheus" / "alerts.yml"
-TESTS = DEPLOY / "prometheus" / "alerts_test.yml"
+TESTS = (DEPLOY / "prometheus" / "alerts_test.yml", DEPLOY / "prometheus" / "alerts_day_test.yml")
 DASHBOARD = DEPLOY / "grafana" / "memsvc.json"
 NAME = re.compile(r"\b(?:memsvc|process)_[a-z_]+")
 SELECTED = re.compile(r"\b((?:memsvc|process)_[a-z_]+)\{([^}]*)\}")
@@ -35,9 +35,13 @@ def expressions() -> Iterator[tuple[str, str]]:
     for panel in json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]:
         for target in panel.get("targets", ()):
             yield f"panel {panel['title']!r}", target["expr"]
-    for test in yaml.safe_load(TESTS.read_text(encoding="utf-8"))["tests"]:
+    for test in cases_of_alerts():
         for series in test["input_series"]:
             yield f"test {test['name']!r}", series["series"]
+
+
+def cases_of_alerts() -> list[dict[str, Any]]:
+    return [test for file in TESTS for test in yaml.safe_load(file.read_text(encoding="utf-8"))["tests"]]
 
 
 def test_the_page_is_current() -> None:
@@ -107,8 +111,7 @@ HIDDEN = {
 def test_every_alert_is_tested_and_explained() -> None:
     rules: list[dict[str, Any]] = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"][0]["rules"]
     named = {rule["alert"] for rule in rules}
-    tests = yaml.safe_load(TESTS.read_text(encoding="utf-8"))["tests"]
-    fired = {t["alertname"] for test in tests for t in test["alert_rule_test"] if t["exp_alerts"]}
+    fired = {t["alertname"] for test in cases_of_alerts() for t in test["alert_rule_test"] if t["exp_alerts"]}
     assert fired == named
     page = (ROOT / "docs" / "observability.md").read_text(encoding="utf-8")
     assert [name for name in sorted(named) if f"`{name}`" not in page] == []
@@ -116,7 +119,7 @@ def test_every_alert_is_tested_and_explained() -> None:
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (Debian: prometheus) is not installed")
-@pytest.mark.parametrize("command", [("check", "rules", ALERTS), ("test", "rules", TESTS)], ids=["check", "test"])
+@pytest.mark.parametrize("command", [("check", "rules", ALERTS), ("test", "rules", *TESTS)], ids=["check", "test"])
 def test_prometheus_itself_takes_the_alerts(command: tuple[str | Path, ...]) -> None:
     done = subprocess.run(["promtool", *map(str, command)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -260,6 +260,11 @@ async def test_no_key_of_a_tenant_opens_them(served: Served, around: World) -> N
         (await read(api, Authorization="Bearer nobody-s-key")).problem(401)
 
 
+async def test_off_is_a_path_that_does_not_exist(around: World) -> None:
+    async with serving(around.memory) as api:
+        (await read(api)).problem(404, code="no_such_path")
+
+
 async def test_a_token_opens_them_and_nothing_else(served: Served) -> None:
     async with served(Gate({"a-key-of-the-settings": "acme"}), token=TOKEN) as api:
         assert (await read(api, Authorization=f"Bearer {TOKEN}")).status == 200

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 
+from memsvc.embedded import open as memsvc_here
 from tests.observing.scraped import Samples, samples, value
 from tests.processes.running import SMALL, STOP, Client, alive, memsvc, until
 
@@ -56,15 +57,14 @@ async def test_a_scrape_shows_the_sum_of_all_processes_also_of_one_that_was_kill
 async def test_a_worker_has_a_port_for_probes_and_metrics_if_it_is_wanted(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/worker.db"
     quick = {**SMALL, "poll_s": 0.1, "metrics_token": TOKEN}
-    async with (
-        memsvc("serve", "--port", "0", "--store", store, workers_concurrency=0, metrics="off", **SMALL) as server,
-        memsvc("worker", "--store", store, "--metrics-port", "0", **quick) as worker,
-    ):
+    async with memsvc("worker", "--store", store, "--metrics-port", "0", **quick) as worker:
         client = Client(worker.url)
         assert await client.call("GET", "/healthz") == {"status": "ok"}
         assert await client.call("GET", "/readyz") == {"status": "ready"}
         said = "; ".join(f"point {n} of what we said about the depot" for n in range(40))
-        await Client(server.url).say("s", *[f"{n}: {said}" for n in range(6)])
+        async with memsvc_here(store, workers_concurrency=0, **SMALL) as here:
+            turns = [{"role": role, "content": f"{n}: {said}"} for n in range(6) for role in ("user", "assistant")]
+            await here.session("s").append(turns)
 
         async def committed() -> float:
             found = await scraped(worker.url, Authorization=f"Bearer {TOKEN}")
@@ -72,12 +72,8 @@ async def test_a_worker_has_a_port_for_probes_and_metrics_if_it_is_wanted(tmp_pa
 
         await until(committed)
         async with aiohttp.ClientSession() as session:
-            for url, status in (
-                (f"{worker.url}/metrics", 401),
-                (f"{worker.url}/v1/sessions", 404),
-                (f"{server.url}/metrics", 404),
-            ):
-                async with session.get(url) as response:
+            for path, status in (("/metrics", 401), ("/v1/sessions", 404)):
+                async with session.get(worker.url + path) as response:
                     assert response.status == status
         worker.signal(STOP)
         assert await worker.ended() == 0
