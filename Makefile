@@ -94,13 +94,16 @@ format: $(VENV)/.dev
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-docs: docs/settings.md docs/doctor.md docs/endpoints.md docs/cli.md
+docs: docs/settings.md docs/doctor.md docs/endpoints.md docs/cli.md docs/metrics.md
 
 docs/doctor.md: memsvc/doctor/findings.py $(VENV)/.run
 	@$(PY) -m memsvc.doctor > $@
 
 docs/settings.md: $(wildcard memsvc/config/*.py) $(VENV)/.run
 	@$(PY) -m memsvc.config > $@
+
+docs/metrics.md: memsvc/metrics/table.py $(VENV)/.run
+	@$(PY) -m memsvc.metrics > $@
 
 docs/endpoints.md: $(wildcard memsvc/wire/*.py) $(VENV)/.run
 	@$(PY) -m memsvc.wire > $@
@@ -193,7 +196,7 @@ screenshots: $(VENV)/.dev
 # One file for every system and Python from 3.11 on, with hashes, without the address of a registry.
 COMPILE = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade
-EXTRAS = --extra anthropic --extra openai --extra redis --extra encryption --extra mcp
+EXTRAS = --extra anthropic --extra openai --extra redis --extra encryption --extra mcp --extra otel
 lock: | $(VENV)/bin/python
 	@$(PIP) uv
 	@$(COMPILE) $(EXTRAS) pyproject.toml -o requirements.txt

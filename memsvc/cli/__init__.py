@@ -21,7 +21,7 @@ from memsvc.cli.show import add_show_command, run_show
 from memsvc.cli.spend import add_spend_command, run_spend
 from memsvc.config import Config, ConfigError, load_config
 
-_OVERRIDES = ("store", "host", "port")
+_OVERRIDES = ("store", "host", "port", "metrics_port")
 _ON_STORE: Mapping[str, Callable[[Config, argparse.Namespace], Coroutine[Any, Any, int]]] = {
     "keys": run_keys,
     "provider-keys": run_provider_keys,
@@ -83,6 +83,9 @@ def main_parser() -> argparse.ArgumentParser:
     serve.add_argument("--workers", type=_processes, default=1, metavar="N", help="processes that share the port")
     serve.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     worker = commands.add_parser("worker", help="compact in the background, without an API")
+    worker.add_argument(
+        "--metrics-port", type=int, metavar="PORT", help="serve /metrics, /healthz and /readyz there (default: nowhere)"
+    )
     export = commands.add_parser("export", help="print every session and the books as JSON lines")
     export.add_argument("--tenant", help="only what belongs to this tenant (default: all)")
     export.add_argument("--digest", action="store_true", help="print only digests, to compare two stores")

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from memsvc.cli.keys import say
 from memsvc.cli.serving import stop_signal
 from memsvc.config import Config, ConfigError
-from memsvc.config.schema import MIN_KEY_LENGTH
-from memsvc.config.values import only_here
+from memsvc.config.values import MIN_KEY_LENGTH, only_here
 from memsvc.errors import MemsvcError
 
 if TYPE_CHECKING:

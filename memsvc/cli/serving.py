@@ -8,10 +8,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 from memsvc import __version__
+from memsvc.cli.observing import Observing, Shared
 from memsvc.config import Config, ConfigError
 from memsvc.errors import MemsvcError
 from memsvc.tokens import VocabularyError
@@ -74,12 +75,11 @@ async def _opened(app: Any, config: Config) -> int:
 async def _serve_until_stopped(config: Config, *, child: bool) -> int:
     from aiohttp import web
 
-    from memsvc.app import build
-
     stopped = stop_signal(child=child)
     since = None
     try:
-        app = build(config)
+        observing = Observing(config)
+        app = observing.build()
     except ConfigError as refused:
         return wrong(str(refused))
     if status := await _opened(app, config):
@@ -87,7 +87,7 @@ async def _serve_until_stopped(config: Config, *, child: bool) -> int:
     try:
         if status := await _may_listen(app, config):
             return status
-        server = _server(app, config)
+        server = _server(app, config, observing)
         runner = web.AppRunner(server, access_log=None, handle_signals=False, shutdown_timeout=config.shutdown_s)
         await runner.setup()
         try:
@@ -105,6 +105,7 @@ async def _serve_until_stopped(config: Config, *, child: bool) -> int:
         await runner.cleanup()  # answers what is under way, takes nothing new; may take `shutdown_s` twice
     finally:
         await app.close(since=since)
+        await observing.close()
     return 0
 
 
@@ -119,24 +120,35 @@ async def _may_listen(app: Any, config: Config) -> int:
     return wrong(_NO_KEYS.format(config.host))
 
 
-def _server(app: Any, config: Config) -> Any:
+def _gate(app: Any, config: Config) -> Any:
+    from memsvc.server.gate import Gate
+
+    return Gate(config.tenant_keys() or None, app.holders, required=not config.only_here)
+
+
+def _server(app: Any, config: Config, observing: Observing) -> Any:
     """The HTTP application over an open App."""
     from memsvc.server import create_app
-    from memsvc.server.gate import Gate
     from memsvc.server.rates import Rates
 
-    gate = Gate(config.tenant_keys() or None, app.holders, required=not config.only_here)
+    gate = _gate(app, config)
     rate, burst = config.rate_per_s, config.rate_burst
     rates = None if rate is None else Rates(rate, burst, clock=time.monotonic)
-    return create_app(app.memory, gate=gate, rates=rates, max_body_bytes=config.max_body_bytes, gateway=app.gateway)
+    return create_app(
+        app.memory,
+        gate=gate,
+        rates=rates,
+        max_body_bytes=config.max_body_bytes,
+        gateway=app.gateway,
+        watch=observing.watch(app, gate),
+    )
 
 
 async def _work_until_stopped(config: Config) -> int:
-    from memsvc.app import build
-
     stopped = stop_signal()
     try:
-        app = build(config)
+        observing = Observing(config)
+        app = observing.build()
     except ConfigError as refused:
         return wrong(str(refused))
     if not config.workers_concurrency:
@@ -145,12 +157,41 @@ async def _work_until_stopped(config: Config) -> int:
         return status
     try:
         by = ", then ".join([*app.summarizers, "local"])
-        print(f"memsvc {__version__} works on store {config.shown_store}, summaries: {by}")
-        sys.stdout.flush()
-        await stopped.wait()
+        async with _probes(app, config, observing) as where:
+            print(f"memsvc {__version__} works on store {config.shown_store}{where}, summaries: {by}")
+            sys.stdout.flush()
+            await stopped.wait()
+    except OSError as taken:
+        print(f"memsvc: cannot bind {config.host}:{config.metrics_port}: {taken.strerror}", file=sys.stderr)
+        return 1
     finally:
         await app.close()
+        await observing.close()
     return 0
+
+
+@contextlib.asynccontextmanager
+async def _probes(app: Any, config: Config, observing: Observing) -> AsyncIterator[str]:
+    """The small port of a worker, if it is to have one; gives what to say of it. Raises OSError."""
+    if config.metrics_port is None:
+        yield ""
+        return
+    from aiohttp import web
+
+    from memsvc.server.body import Bodies
+    from memsvc.server.border import Border
+    from memsvc.server.watch import probes
+
+    gate = _gate(app, config)
+    watch = observing.watch(app, gate)
+    border = Border(gate, None, Bodies(0, 1.0), app.sink, watch)
+    runner = web.AppRunner(probes(app.memory, watch.door, border.guarded), access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, config.host, config.metrics_port).start()
+        yield f", metrics on {_address(*runner.addresses[0][:2])}"
+    finally:
+        await runner.cleanup()
 
 
 def _serve_many(config: Config, number: int) -> int:
@@ -159,9 +200,18 @@ def _serve_many(config: Config, number: int) -> int:
     if config.store == "sqlite://:memory:":
         return wrong("--workers needs a store that processes can share; sqlite://:memory: is private to one.")
     command = (sys.executable, "-m", "memsvc", "serve", "--child")
+    shared = None if config.metrics == "off" else Shared()
     # By variables: a URL's password on a command line could be read by everybody on this machine.
-    told = {"MEMSVC_STORE": config.store, "MEMSVC_HOST": config.host}
-    plan = Plan(command, told, number, config.host, config.port, grace_s=config.shutdown_s * 2 + 5)
+    told = {"MEMSVC_STORE": config.store, "MEMSVC_HOST": config.host, **(shared.told if shared else {})}
+    plan = Plan(
+        command,
+        told,
+        number,
+        config.host,
+        config.port,
+        grace_s=config.shutdown_s * 2 + 5,
+        gone=shared.gone if shared else lambda pid: None,
+    )
 
     def tell(port: int) -> None:
         where = _address(config.host, port)
@@ -176,6 +226,9 @@ def _serve_many(config: Config, number: int) -> int:
     except CannotBind as taken:
         print(f"memsvc: cannot bind {config.host}:{config.port}: {taken}", file=sys.stderr)
         return 1
+    finally:
+        if shared is not None:
+            shared.close()
 
 
 def _address(host: str, port: int) -> str:

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from memsvc.config.observing import Observing
 from memsvc.config.schema import CONFIG_FILE, CONFIG_VARIABLE, MODELS, PREFIX, SUMMARIZERS, Config
 
 
@@ -33,7 +34,7 @@ def allowed(name: str) -> str:
         return "a comma-separated list (in the file a list) of per cents"
     if name == "encryption_key":
         return "a secret: 32 bytes as base64"
-    if name.endswith(("_api_key", "_secret")):
+    if name.endswith(("_api_key", "_secret", "_token")):
         return "a secret"
     if name.endswith(("_url",)):
         return "an http:// or https:// address"
@@ -57,7 +58,9 @@ def _bounds(info: FieldInfo) -> str:
 def describe() -> list[Row]:
     """Every setting, in the order of the documentation."""
     rows = []
-    for name, info in Config.model_fields.items():
+    of_operators = list(Observing.model_fields)
+    for name in [name for name in Config.model_fields if name not in of_operators] + of_operators:
+        info = Config.model_fields[name]
         default = info.get_default(call_default_factory=True)
         shown = "" if default in (None, {}, ()) else str(default)
         rows.append(Row(name, PREFIX + name.upper(), allowed(name), shown, info.description or ""))

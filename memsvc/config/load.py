@@ -19,11 +19,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from memsvc.config.describe import allowed
+from memsvc.config.observing import Observing
 from memsvc.config.schema import CONFIG_FILE, CONFIG_VARIABLE, MODELS, PREFIX, Config, ConfigError
 
 _NOT_OURS = re.compile(r"MEMSVC_(TEST_\w+|SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 """Variables of the test suite, and those that Kubernetes adds beside a service named memsvc."""
-OF_A_SERVER = {"host", "port", "api_keys", "rate_per_s", "rate_burst", "log_level", "log_format"}
+OF_A_SERVER = {"host", "port", "api_keys", "rate_per_s", "rate_burst", *Observing.model_fields}
 """Settings of what only `memsvc serve` does."""
 
 
@@ -132,7 +133,7 @@ def _unknown(name: str, place: str) -> str:
 def _sentence(name: str, given: object, place: str, error: ErrorDetails) -> str:
     own_words = str(error["ctx"]["error"]) if error["type"] == "value_error" else ""
     what = own_words or f"must be {allowed(name)}"
-    shown = "given" if "_key" in name else f"given as {_shown(given)}"  # never a key
+    shown = "given" if "_key" in name or name.endswith("_token") else f"given as {_shown(given)}"  # never a key
     return f"{name} ({PREFIX}{name.upper()}), {shown} in {place}, {what}."
 
 

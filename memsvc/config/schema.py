@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator
 
-from memsvc.config.values import HTTP, key_bytes, only_here
+from memsvc.config.observing import Observing
+from memsvc.config.values import HTTP, MIN_KEY_LENGTH, key_bytes, only_here
 from memsvc.core.limits import LEAST_CLAMP_TOKENS
 from memsvc.core.route import Tier
 
 PREFIX = "MEMSVC_"
 CONFIG_FILE = "memsvc.toml"
-MIN_KEY_LENGTH = 16
 STORES = (
     "sqlite:///relative.db, sqlite:////absolute.db, sqlite://:memory:, redis://host:port, "
     "redis+sentinel://host:port,…/service or redis+cluster://host:port,…"
@@ -32,7 +32,7 @@ class ConfigError(Exception):
     """The settings are wrong; the text has one sentence a line. It never holds a secret."""
 
 
-class Config(BaseModel):
+class Config(Observing):
     """Everything an operator can set. Token figures are o200k counts."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -231,8 +231,6 @@ class Config(BaseModel):
     alert_webhook_secret: SecretStr | None = Field(
         None, description="Signs what is sent there: HMAC-SHA256 over time and body (budgets.md)."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
-    log_format: Literal["json", "console"] = Field("json", description="How log lines look.")
     shutdown_s: Seconds = Field(
         10.0, ge=0, description="Seconds that requests and compactions under way get at a stop."
     )

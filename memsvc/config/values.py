@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+MIN_KEY_LENGTH = 16
 HTTP = re.compile(r"https?://[^/\s@]+(/\S*)?")
 """Addresses without a user or password."""
 

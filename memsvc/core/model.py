@@ -331,3 +331,13 @@ class Job:
     lease: float
     attempts: int
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Compactions that wait: `due` now and claimed by nobody, `jobs` all of them; `oldest_s`: for how many seconds the
+    oldest of those due has been due, 0 = none is."""
+
+    due: int
+    jobs: int
+    oldest_s: float

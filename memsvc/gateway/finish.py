@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -14,15 +16,16 @@ from memsvc.core.model import Key
 from memsvc.core.money import Usage
 from memsvc.core.stream import Heard
 from memsvc.errors import MemsvcError, NotFound
+from memsvc.gateway import steps
 from memsvc.gateway.books import AFTER_HANG_UP_TOKENS, MOST_OUTPUT_TOKENS, MOST_TOKENS_PER_S, Books, Held
 from memsvc.gateway.conversation import Conversations
 from memsvc.gateway.wishes import PREFIX, SESSION
-from memsvc.observe import CacheBroken, ReplyNotStored, Sink
+from memsvc.observe import CacheBroken, ProviderFailed, ReplyNotStored, Sink, StreamMoved
 from memsvc.ports import Counter
 from memsvc.service.requests import UsageRequest
 
 if TYPE_CHECKING:
-    from memsvc.gateway.proxy import Order
+    from memsvc.gateway.order import Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,28 @@ class Finish:
         """A reply, as far as it has come. Raises nothing on purpose: the client gets it whatever becomes of it."""
         report = self._report(order, heard)
         stored, usd = await asyncio.gather(self._stored(order, heard), self._booked(order, report))
+        steps.answered(order, heard, report, usd)
+        if heard.error is not None:
+            self._tell(ProviderFailed(order.tenant, order.session, order.upstream.provider, "error_in_reply"))
         return Done(usd, stored)
+
+    @contextmanager
+    def streaming(self, order: Order) -> Iterator[None]:
+        """For as long as a stream is under way."""
+        self._tell(StreamMoved(order.upstream.provider, opened=True))
+        try:
+            yield
+        finally:
+            self._tell(StreamMoved(order.upstream.provider, opened=False))
+
+    def broke_off(self, order: Order) -> None:
+        """A provider ended a stream before its end."""
+        self._tell(ProviderFailed(order.tenant, order.session, order.upstream.provider, "upstream_broke_off"))
 
     async def unstored(self, order: Order, heard: Heard) -> None:
         """A reply that is asked for anew: it is booked, and that is all."""
-        await self._booked(order, self._report(order, heard))
+        report = self._report(order, heard)
+        steps.answered(order, heard, report, await self._booked(order, report))
 
     async def _stored(self, order: Order, heard: Heard) -> Key | None:
         turn = order.turn

@@ -10,10 +10,11 @@ from memsvc.gateway.auto import Router
 from memsvc.gateway.books import Books
 from memsvc.gateway.conversation import Conversations
 from memsvc.gateway.finish import Finish
-from memsvc.gateway.proxy import Gateway, Ways
+from memsvc.gateway.order import Ways
+from memsvc.gateway.proxy import Gateway
 from memsvc.gateway.upstream import Connections
 from memsvc.observe import Sink
-from memsvc.ports import Counter, Prices, Store
+from memsvc.ports import NO_SPANS, Counter, Prices, Spans, Store
 from memsvc.service import Memory
 from memsvc.service.lines import Lines
 from memsvc.service.vault import Vault
@@ -25,13 +26,15 @@ class Outside:
 
     Attributes:
         clock: unix seconds.
-        tell: hears of caches that clients broke, and of replies that could not be stored.
+        tell: hears of caches that clients broke, of replies that could not be stored, of providers that failed.
+        spans: where calls are told as steps of traces.
     """
 
     counter: Counter
     prices: Prices
     clock: Callable[[], float]
     tell: Sink
+    spans: Spans = NO_SPANS
 
 
 def open_gateway(
@@ -49,4 +52,6 @@ def open_gateway(
     books = Books(memory.purse, outside.prices, clock=outside.clock)
     finish = Finish(conversations, books, outside.counter, tell=outside.tell)
     router = Router(models, clock=outside.clock)
-    return Gateway(conversations, books, router, ways, Connections(idle_s), finish, vault)
+    connections = Connections(idle_s)
+    tell, spans = outside.tell, outside.spans
+    return Gateway(conversations, books, router, ways, connections, finish, vault, tell=tell, spans=spans)

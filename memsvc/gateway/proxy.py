@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
@@ -15,22 +14,24 @@ from memsvc.core.model import Key
 from memsvc.core.render.context import needs_breakpoints
 from memsvc.core.render.splice import edit, string
 from memsvc.core.stream import Heard, whole
-from memsvc.core.vendor_calls import AUTO, Api, VendorCall
+from memsvc.core.vendor_calls import AUTO, Api
 from memsvc.errors import BudgetExceeded, InvalidRequest, NotFound, Unavailable
-from memsvc.gateway import relay
+from memsvc.gateway import relay, steps
 from memsvc.gateway.auto import Router
 from memsvc.gateway.books import Books, Held, guessed_before, guessed_tokens, worst
 from memsvc.gateway.conversation import SHORT_S, Conversations, Start, Turn
 from memsvc.gateway.finish import Finish
+from memsvc.gateway.order import Asker, Order, Ways
 from memsvc.gateway.refusals import Repair, repair_for
 from memsvc.gateway.upstream import PATHS, STORED, VIA, Connections, Upstream, no_key, onward, sent_key
-from memsvc.gateway.wishes import Wishes, wishes
+from memsvc.gateway.wishes import wishes
+from memsvc.observe import ProviderFailed, Sink
+from memsvc.ports import NO_SPANS, Spans
 from memsvc.service.vault import Vault
 
 if TYPE_CHECKING:
     import aiohttp
     from aiohttp import web
-    from multidict import CIMultiDict
 
 Vendor = Literal["anthropic", "openai"]
 INVALID = (400, 413, 422)
@@ -42,80 +43,13 @@ MOST_THOUGHTLESS = 10_000
 NOBODY = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """Where calls go, and what they may.
-
-    Attributes:
-        caps: the most tokens of a reply, by feature; `*` = of every other.
-    """
-
-    anthropic: Upstream
-    openai: Upstream
-    caps: Mapping[str, int] = field(default_factory=dict)
-
-    def of(self, api: Api) -> Upstream:
-        """The provider that speaks an API."""
-        return self.anthropic if api == "messages" else self.openai
-
-    def cap(self, feature: str) -> int | None:
-        """The most tokens of a reply; None = any number."""
-        return self.caps.get(feature, self.caps.get("*"))
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks.
-
-    Attributes:
-        request_id: the request's name in the log.
-        ours: the credential in the vendors' own headers is one of this service, and goes no further.
-    """
-
-    tenant: str
-    request_id: str
-    ours: bool
-
-
-@dataclass(slots=True)
-class Order:
-    """A call in the making.
-
-    Attributes:
-        model: that it goes to.
-        limit: the most tokens of its reply; None = the model's own limit.
-        long: what it writes to the provider's cache may have the longer lifetime.
-        members: what is exchanged in the body whatever the conversation is.
-        repaired: what was repaired of it.
-        held: its worst case in the books; None = it costs nothing, yet or at all.
-        begun: a provider may have begun to answer, and bill; sent_at: since when, by the event loop's clock.
-        refused: by a budget, the last time that it was asked.
-    """
-
-    tenant: str
-    call: VendorCall
-    wishes: Wishes
-    upstream: Upstream
-    headers: CIMultiDict[str]
-    model: str
-    query: str = ""
-    request_id: str = ""
-    limit: int | None = None
-    long: bool = False
-    members: dict[str, bytes | None] = field(default_factory=dict)
-    turn: Turn | None = None
-    held: Held | None = None
-    repaired: list[Repair] = field(default_factory=list)
-    begun: bool = False
-    sent_at: float = 0.0
-    refused: BudgetExceeded | None = None
-
-
 class Gateway:
     """Answers calls in the vendors' own shapes.
 
     Args:
         vault: tenants' keys for providers; None = there are none.
+        tell: hears of providers that failed.
+        spans: where calls are told as steps of traces.
     """
 
     def __init__(
@@ -127,6 +61,9 @@ class Gateway:
         connections: Connections,
         finish: Finish,
         vault: Vault | None = None,
+        *,
+        tell: Sink = lambda event: None,
+        spans: Spans = NO_SPANS,
     ) -> None:
         self._conversations = conversations
         self._books = books
@@ -135,6 +72,8 @@ class Gateway:
         self._connections = connections
         self._finish = finish
         self._vault = vault
+        self._tell = tell
+        self._spans = spans
         self._thoughtless: dict[Key, int] = {}
 
     async def answer(self, request: web.Request, api: Api, who: Asker, raw: Mapping[str, bytes]) -> web.StreamResponse:
@@ -248,6 +187,21 @@ class Gateway:
         return guessed_tokens(b"".join(order.call.parts.values()))
 
     async def _call(self, order: Order, request: web.Request) -> web.StreamResponse:
+        with self._spans.span(f"chat {order.model}", steps.asked(order), kind="client") as order.span:
+            try:
+                return await self._called(order, request)
+            except Unavailable as failed:
+                if failed.code.startswith("upstream"):
+                    self._failed(order, failed.code)
+                raise
+
+    def _failed(self, order: Order, error: str) -> None:
+        """A provider gave no good answer."""
+        if order.span is not None:
+            order.span.fail(error)
+        self._tell(ProviderFailed(order.tenant, order.session, order.upstream.provider, error))
+
+    async def _called(self, order: Order, request: web.Request) -> web.StreamResponse:
         assert order.held is not None, "no call is made that is not held"
         try:
             reply, refused = await self._sent(order)
@@ -260,7 +214,8 @@ class Gateway:
                 await self._conversations.take_back(order.turn)
             return await relay.copied(reply, refused, await self._finish.headers(order, None))
         if reply.content_type == "text/event-stream":
-            return await relay.streamed(order, request, reply, self._finish)
+            with self._finish.streaming(order):
+                return await relay.streamed(order, request, reply, self._finish)
         body = await relay.read_all(reply)
         heard = whole(order.call.api, body)
         if heard.stop == WINDOW and not order.repaired and await self._repaired(order, "context_overflow"):
@@ -276,7 +231,7 @@ class Gateway:
         order.begun = False
         if await self._tried(order, self._size(order)) is None:
             raise order.refused or BudgetExceeded("the tenant's budget is used up")
-        return await self._call(order, request)
+        return await self._called(order, request)
 
     async def _sent(self, order: Order) -> tuple[aiohttp.ClientResponse, bytes | None]:
         """The reply that has begun; or what a refusal said, after one repair at most."""
@@ -293,6 +248,7 @@ class Gateway:
                 return reply, None
             order.begun = False
             refused = await relay.read_all(reply, MOST_ERROR_BYTES)
+            self._failed(order, str(reply.status))
             kind = repair_for(reply.status, refused)
             if kind is None or order.repaired or not await self._repaired(order, kind):
                 return reply, refused

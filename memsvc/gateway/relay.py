@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from memsvc.gateway.finish import Finish
-    from memsvc.gateway.proxy import Order
+    from memsvc.gateway.order import Order
 
 LOOK_S = 2.0
 """So often a stream that is silent looks whether its client is still there."""
@@ -25,6 +25,10 @@ LOOK_S = 2.0
 
 class ClientLeft(Exception):
     """Nobody reads the stream any more."""
+
+
+class ProviderLeft(Exception):
+    """The provider's connection broke."""
 
 
 async def copied(reply: aiohttp.ClientResponse, body: bytes, more: Mapping[str, str]) -> web.Response:
@@ -88,6 +92,8 @@ async def streamed(
         if sieve is not None and (rest := sieve.rest()):
             await response.write(rest)
         whole = True
+    except ProviderLeft:
+        finish.broke_off(order)
     except (ClientLeft, ConnectionError):
         pass
     finally:
@@ -100,8 +106,8 @@ async def streamed(
 
 
 async def _chunks(reply: aiohttp.ClientResponse, request: web.Request) -> AsyncIterator[bytes]:
-    """The body as it comes, until the provider ends or breaks it off (which raises ConnectionResetError), or the
-    client leaves (ClientLeft)."""
+    """The body as it comes, until the provider ends or breaks it off (ProviderLeft), or the client leaves
+    (ClientLeft)."""
     import aiohttp
 
     while True:
@@ -110,7 +116,7 @@ async def _chunks(reply: aiohttp.ClientResponse, request: web.Request) -> AsyncI
                 chunk = await reply.content.readany()
         except (aiohttp.ClientError, OSError) as failed:
             if type(failed) is not TimeoutError:  # that is ours, and an OSError
-                raise ConnectionResetError from None
+                raise ProviderLeft from None
             if request.transport is None or request.transport.is_closing():
                 raise ClientLeft from None
             continue

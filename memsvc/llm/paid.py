@@ -11,7 +11,7 @@ from memsvc.core.model import Key
 from memsvc.core.money import OWN, Line, Usage
 from memsvc.errors import BudgetExceeded, MemsvcError, SummarizerError
 from memsvc.llm.calls import UNSURE, Answer, Ask, CallFailed, Model
-from memsvc.ports import Holds, Prices
+from memsvc.ports import NO_SPANS, Holds, Prices, Spans, call_used, calling
 
 FEATURE = "summary"
 FRAME_TOKENS = 50
@@ -58,7 +58,9 @@ class PaidModel:
         *,
         clock: Callable[[], float],
         micros_per_hour: int | None,
+        spans: Spans = NO_SPANS,
     ) -> None:
+        self._spans = spans
         self.name = f"{model.provider}:{model.name}"
         self._model = model
         self._ledger = ledger
@@ -92,7 +94,7 @@ class PaidModel:
         line = Line(line_id, bill.key or NOBODY, now, FEATURE, provider, name, usage, micros, True)
         await self._hold(line)
         try:
-            answer = await self._model.ask(ask)
+            answer = await self._told(ask, bill)
         except CallFailed as failed:
             if failed.kind in UNSURE:
                 bill.micros += micros  # perhaps billed: the worst case stays
@@ -109,6 +111,21 @@ class PaidModel:
         await self._settle(replace(line, held=False))
         bill.micros += line.micros or 0
         return answer
+
+    async def _told(self, ask: Ask, bill: Bill) -> Answer:
+        """The call itself, as a step of a trace."""
+        model, key = self._model, bill.key or NOBODY
+        told = {**calling(model.provider, model.name, ask.max_tokens), "memsvc.feature": FEATURE}
+        if key.session:
+            told |= {"gen_ai.conversation.id": key.session, "memsvc.tenant": key.tenant}
+        with self._spans.span(f"chat {model.name}", told, kind="client") as span:
+            try:
+                answer = await model.ask(ask)
+            except CallFailed as failed:
+                span.fail(failed.kind)
+                raise
+            span.note(call_used(answer.model, answer.stop, answer.usage))
+            return answer
 
     def _micros(self, usage: Usage, now: float) -> int:
         micros = self._prices.micros(self._model.provider, self._model.name, usage, at=now)

@@ -17,7 +17,7 @@ from memsvc.errors import SummarizerError
 from memsvc.llm.breaker import Breaker, Pass
 from memsvc.llm.calls import ABOUT_CONTENT, FOR_GOOD, PASSING, Answer, Ask, CallFailed, Model
 from memsvc.llm.paid import FRAME_TOKENS, Bill, PaidModel
-from memsvc.ports import Holds, Prices
+from memsvc.ports import NO_SPANS, Holds, Prices, Spans
 
 THINKING_TOKENS = 6_000
 """Head-room for thinking, which counts as output; at low effort models stay well below."""
@@ -110,9 +110,11 @@ class WrittenSummarizer:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         spread: Callable[[], float] = random.random,
+        spans: Spans = NO_SPANS,
     ) -> None:
         self.model = model
-        self._paid = PaidModel(model, ledger, prices, count, clock=clock, micros_per_hour=limits.micros_per_hour)
+        most = limits.micros_per_hour
+        self._paid = PaidModel(model, ledger, prices, count, clock=clock, micros_per_hour=most, spans=spans)
         self.name = self._paid.name
         self._count = count
         self._limits = limits

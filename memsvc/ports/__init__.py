@@ -1,7 +1,18 @@
 """What the service needs from the outside: small protocols, one job each."""
 
 from memsvc.ports.figures import Figures, Overview
-from memsvc.ports.outside import Counter, Deferring, Prices, Summarizer
+from memsvc.ports.outside import (
+    NO_SPANS,
+    Attribute,
+    Counter,
+    Deferring,
+    Prices,
+    Span,
+    Spans,
+    Summarizer,
+    call_used,
+    calling,
+)
 from memsvc.ports.store import (
     Budgets,
     Census,
@@ -16,6 +27,8 @@ from memsvc.ports.store import (
 )
 
 __all__ = [
+    "NO_SPANS",
+    "Attribute",
     "Budgets",
     "Census",
     "Copies",
@@ -30,6 +43,10 @@ __all__ = [
     "Prices",
     "Queue",
     "SealedKeys",
+    "Span",
+    "Spans",
     "Store",
     "Summarizer",
+    "call_used",
+    "calling",
 ]

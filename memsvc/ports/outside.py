@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Literal, Protocol
 
 from memsvc.core.asking import Receipt, Reply, SummaryRequest
 from memsvc.core.economy import Rates
@@ -49,6 +50,106 @@ class Prices(Protocol):
     def rates(self, provider: str, model: str, *, at: float, long: bool = False) -> Rates | None:
         """Dollars per million tokens of a short call; `long`: written with the longer lifetime. None = unknown."""
         ...
+
+
+Attribute = str | int | float | bool | tuple[str, ...]
+NAME_CHARS = 100
+"""A longer name of a model, or reason to stop, is none."""
+
+
+class Span(Protocol):
+    """One step of a trace, under way."""
+
+    def note(self, attributes: Mapping[str, Attribute]) -> None:
+        """What is known of it, by name; nothing of a conversation."""
+        ...
+
+    def fail(self, kind: str) -> None:
+        """It failed; `kind` is a code, never a text."""
+        ...
+
+
+class Spans(Protocol):
+    """Where the steps of requests and compactions are told, for traces."""
+
+    def span(
+        self,
+        name: str,
+        attributes: Mapping[str, Attribute] | None = None,
+        *,
+        kind: Literal["internal", "client", "server"] = "internal",
+        carrier: Mapping[str, str] | None = None,
+    ) -> AbstractContextManager[Span]:
+        """A step, for as long as the block takes; what leaves the block as an exception fails it, by its code or type.
+        `carrier`: headers that may name the step of another service in which this one is."""
+        ...
+
+
+def calling(provider: str, model: str, limit: int | None) -> dict[str, Attribute]:
+    """A call of a model that is to be made, in the words of OpenTelemetry's conventions for generative AI. `limit`: the
+    most tokens of its answer; None = the model's own."""
+    told: dict[str, Attribute] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": provider,
+        "gen_ai.request.model": model,
+    }
+    if limit is not None:
+        told["gen_ai.request.max_tokens"] = limit
+    return told
+
+
+def call_used(model: str | None, stop: str | None, usage: Usage | None) -> dict[str, Attribute]:
+    """The same of one that was made; None = it is not known."""
+    told: dict[str, Attribute] = {}
+    if model is not None:
+        told["gen_ai.response.model"] = model[:NAME_CHARS]
+    if stop is not None:
+        told["gen_ai.response.finish_reasons"] = (stop[:NAME_CHARS],)
+    if usage is None:
+        return told
+    told |= {"gen_ai.usage.input_tokens": usage.input, "gen_ai.usage.output_tokens": usage.output}
+    if usage.cache_read is not None:
+        told["gen_ai.usage.cache_read.input_tokens"] = usage.cache_read
+    if usage.cache_write is not None:  # renamed lately; what reads traces may know either name
+        told["gen_ai.usage.cache_write.input_tokens"] = usage.cache_write
+        told["gen_ai.usage.cache_creation.input_tokens"] = usage.cache_write
+    return told
+
+
+class _NoSpan:
+    """A step that nobody hears of."""
+
+    def __enter__(self) -> Span:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        return None
+
+    def note(self, attributes: Mapping[str, Attribute]) -> None:
+        """Nothing."""
+
+    def fail(self, kind: str) -> None:
+        """Nothing."""
+
+
+class _NoSpans:
+    def __init__(self) -> None:
+        self._one = _NoSpan()
+
+    def span(
+        self,
+        name: str,
+        attributes: Mapping[str, Attribute] | None = None,
+        *,
+        kind: Literal["internal", "client", "server"] = "internal",
+        carrier: Mapping[str, str] | None = None,
+    ) -> AbstractContextManager[Span]:
+        """The same for all."""
+        return self._one
+
+
+NO_SPANS: Spans = _NoSpans()
+"""Traces are off."""
 
 
 class Counter(Protocol):

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from memsvc.core.access import ApiKey
 from memsvc.core.budgets import Budget, Counted, Reached, Spending
-from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
+from memsvc.core.model import Appended, Backlog, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
 from memsvc.core.money import Line, Sent, Spent
 from memsvc.ports.figures import Figures, Overview
 
@@ -203,6 +203,10 @@ class Queue(Protocol):
 
     async def next_due(self) -> float | None:
         """Time of the earliest job, or None."""
+        ...
+
+    async def backlog(self, *, now: float) -> Backlog:
+        """How much waits. Cheap: nothing is read of what waits."""
         ...
 
 

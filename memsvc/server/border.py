@@ -20,7 +20,9 @@ from memsvc.core.access import OWNER_SCOPES, Caller
 from memsvc.core.model import Key
 from memsvc.errors import Forbidden, MemsvcError, MethodNotAllowed, NotFound
 from memsvc.gateway import Gateway
-from memsvc.observe import RequestFailed, Sink, log_sink, places, quiet_logger
+from memsvc.gateway.wishes import SESSION
+from memsvc.observe import CURRENT, CurrentRequest, RequestFailed, Sink, log_sink, places, quiet_logger
+from memsvc.ports import NO_SPANS
 from memsvc.server import reply
 from memsvc.server.asked import Asked
 from memsvc.server.body import Bodies
@@ -30,6 +32,7 @@ from memsvc.server.pages import Pages
 from memsvc.server.paths import name_in_path
 from memsvc.server.rates import Rates
 from memsvc.server.vendors import Doors, astray
+from memsvc.server.watch import Watch, traced
 from memsvc.wire import CALLS, Call, check_name
 
 if TYPE_CHECKING:
@@ -41,6 +44,8 @@ S = TypeVar("S", bound=web.StreamResponse)
 SCOPES = "x-memsvc-scopes"
 """Response header: the scopes of the key that asked, where more than one kind of answer hangs on them."""
 _NOBODY = Key("", "")
+MOST_SHOWN = 200
+"""Characters of a session's name; a longer one is none, and is refused later."""
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
 
@@ -50,9 +55,9 @@ def create_app(
     gate: Gate,
     max_body_bytes: int,
     body_timeout_s: float = 60.0,
-    sink: Sink | None = None,
     rates: Rates | None = None,
     gateway: Gateway | None = None,
+    watch: Watch | None = None,
 ) -> web.Application:
     """The HTTP application over `memory`. Run it with `access_log=None`.
 
@@ -60,12 +65,13 @@ def create_app(
         gate: says who is asking.
         max_body_bytes: longer bodies are answered with 413.
         body_timeout_s: a body that takes longer to arrive is answered with 408.
-        sink: where failures are reported; None = the log.
         rates: how fast a tenant may ask; None = as fast as it likes.
         gateway: answers the vendors' own calls; None = their paths do not exist.
+        watch: hears of failures, and of every request; None = the log hears of failures, and that is all.
     """
     bodies = Bodies(max_body_bytes, body_timeout_s)
-    border = Border(gate, rates, bodies, sink or log_sink())
+    watch = watch or Watch()
+    border = Border(gate, rates, bodies, watch.sink or log_sink(), watch)
     # Inflating is off altogether: even a refused body would be inflated while it is drained.
     app = web.Application(handler_args={"auto_decompress": False, "logger": quiet_logger("memsvc.http")})
     handlers = Handlers(memory, bodies)
@@ -74,6 +80,8 @@ def create_app(
     if gateway is not None:
         Doors(border, gateway, bodies).mount(app)
     Pages().mount(app, border.guarded)
+    if watch.door is not None:
+        app.router.add_route("GET", "/metrics", border.guarded(watch.door.metrics, None, name="metrics"))
     app.router.add_route("*", "/{path:.*}", border.guarded(_nowhere, None))
     return app
 
@@ -81,12 +89,13 @@ def create_app(
 class Border:
     """Credentials in, errors out."""
 
-    def __init__(self, gate: Gate, rates: Rates | None, bodies: Bodies, sink: Sink) -> None:
+    def __init__(self, gate: Gate, rates: Rates | None, bodies: Bodies, sink: Sink, watch: Watch | None = None) -> None:
         self._gate = gate
         self._rates = rates
         self._bodies = bodies
         self._clock = time.monotonic
         self._sink = sink
+        self._watch = watch or Watch()
         self._prefix = secrets.token_hex(6)
         self._numbers = itertools.count(1)
         # A conversation is asked for again and again: its name is checked once.
@@ -100,9 +109,9 @@ class Border:
         for method in ("GET", "HEAD") if call.method == "GET" else (call.method,):
             app.router.add_route(method, path, entrance, expect_handler=self.expected)
 
-    def guarded(self, handler: Handler, call: Call | None) -> Entrance:
-        """`handler` behind the border; None = for whatever matches no row. A wrapper, no middleware: the hot
-        path is one call shorter."""
+    def guarded(self, handler: Handler, call: Call | None, *, name: str = "?") -> Entrance:
+        """`handler` behind the border; None = for what is no row of the table, by its `name`. A wrapper, no
+        middleware: the hot path is one call shorter."""
         row = call if call is not None and call.scope != "public" else None
         told = row is not None and "operator" in row.needs_with.values()
 
@@ -115,32 +124,49 @@ class Border:
                 response.headers[SCOPES] = ",".join(sorted(caller.scopes))
             return _signed(response, request_id)
 
-        return self.watched("?" if call is None else call.name, work, _refusal)
+        return self.watched(name if call is None else call.name, work, _refusal)
 
     def watched(
         self, name: str, work: Callable[[R, str], Awaitable[S]], refuse: Callable[[MemsvcError, str], S]
     ) -> Callable[[R], Awaitable[S]]:
         """`work` (a request and its id) with an end to all that goes wrong in it: what `refuse` makes of it.
-        `name`: of the call, for the log."""
+        `name`: of the call, for the log. Whoever watches hears of the answer."""
+        watchers = tuple(watcher(name) for watcher in self._watch.watchers)
 
         async def entrance(request: R) -> S:
             began = self._clock()
             request_id = self._request_id(request)
+            CURRENT.set(CurrentRequest(request_id))
             try:
-                return await work(request, request_id)
+                answer = await work(request, request_id)
             except MemsvcError as error:
-                failure, bug = error, None
+                answer = self._refused(refuse, (request_id, name, began), error, None)
             except Exception as error:
-                failure, bug = MemsvcError("The service failed; give its operator the request_id."), error
-            if failure.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                self._report(request_id, name, failure, bug, self._clock() - began)
-            return refuse(failure, request_id)
+                failure = MemsvcError("The service failed; give its operator the request_id.")
+                answer = self._refused(refuse, (request_id, name, began), failure, error)
+            for ended in watchers:
+                ended(answer.status, self._clock() - began)
+            return answer
 
-        return entrance
+        return entrance if self._watch.spans is NO_SPANS else traced(self._watch.spans, name, entrance)
+
+    def _refused(
+        self,
+        refuse: Callable[[MemsvcError, str], S],
+        asked: tuple[str, str, float],
+        failure: MemsvcError,
+        bug: Exception | None,
+    ) -> S:
+        """The answer to a request (its id, its call and when it began) that failed."""
+        request_id, name, began = asked
+        if failure.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._report(request_id, name, failure, bug, self._clock() - began)
+        return refuse(failure, request_id)
 
     async def writer(self, request: web.Request) -> Caller:
         """Who makes a call of a model. Raises Unauthorized, Forbidden, RateLimited."""
         caller = await self._caller(request)
+        _now_of(caller.tenant, request.headers.get(SESSION, "")[:MOST_SHOWN])
         if self._rates is not None:
             self._rates.take(caller.tenant)
         for scope in ("write", "read"):  # a model may be asked what was said
@@ -159,8 +185,11 @@ class Border:
         if caller.scopes is not OWNER_SCOPES:
             _check_scopes(call, caller, request)
         if call.scope == "tenant":
+            _now_of(caller.tenant, "")
             return Key(caller.tenant, "")
-        return self._key(caller.tenant, name_in_path(request, "sid", "session"))
+        key = self._key(caller.tenant, name_in_path(request, "sid", "session"))
+        _now_of(key.tenant, key.session)
+        return key
 
     async def expected(self, request: web.Request) -> web.StreamResponse | None:
         """`Expect: 100-continue`: refuse before the body is sent, or ask for it."""
@@ -221,6 +250,13 @@ def _check_scopes(call: Call, caller: Caller, request: Asked) -> None:
         name, _, value = asked.partition("=")
         if scope not in caller.scopes and name in request.query and value in ("", request.query[name]):
             raise _lacks(scope)
+
+
+def _now_of(tenant: str, session: str) -> None:
+    """Note whom the current request is about."""
+    current = CURRENT.get()
+    if current is not None:
+        current.tenant, current.session = tenant, session
 
 
 def _lacks(scope: str) -> Forbidden:

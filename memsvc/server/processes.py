@@ -37,6 +37,7 @@ class Plan:
         told: variables that it gets beside those of this process.
         number: how many.
         grace_s: seconds they get to finish what is under way.
+        gone: told the id of one that has died.
     """
 
     command: tuple[str, ...]
@@ -45,6 +46,7 @@ class Plan:
     host: str
     port: int
     grace_s: float
+    gone: Callable[[int], None] = lambda pid: None
 
 
 class CannotBind(Exception):
@@ -88,7 +90,7 @@ async def run(plan: Plan, stopped: asyncio.Event, tell: Callable[[int], None]) -
     with reserve(plan.host, plan.port) as held:
         port = int(held.getsockname()[1])
         command = (*plan.command, "--port", str(port))
-        children = [_Child(command, {**os.environ, **plan.told}, plan.grace_s) for _ in range(plan.number)]
+        children = [_Child(command, {**os.environ, **plan.told}, plan) for _ in range(plan.number)]
         try:
             for child in children:
                 await child.start()
@@ -109,10 +111,10 @@ async def run(plan: Plan, stopped: asyncio.Event, tell: Callable[[int], None]) -
 class _Child:
     """One process, and those that take its place."""
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str], grace_s: float) -> None:
+    def __init__(self, command: Sequence[str], env: Mapping[str, str], plan: Plan) -> None:
         self._command = command
         self._env = env
-        self._grace_s = grace_s
+        self._plan = plan
         self._process: asyncio.subprocess.Process | None = None
         self._started = 0.0
 
@@ -142,6 +144,7 @@ class _Child:
             await _either(self._process.wait(), stopped.wait())
             if stopped.is_set():
                 return
+            self._plan.gone(self._process.pid)
             pause = FIRST_PAUSE_S if time.monotonic() - self._started > QUICK_S else min(pause * 2, LONGEST_PAUSE_S)
             said = f"memsvc: process {self._process.pid} ended with status {self._process.returncode}"
             print(f"{said}; starting another in {pause:g} s", file=sys.stderr)
@@ -163,7 +166,7 @@ class _Child:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
         try:
-            async with asyncio.timeout(self._grace_s):
+            async with asyncio.timeout(self._plan.grace_s):
                 await process.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):

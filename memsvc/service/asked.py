@@ -9,8 +9,8 @@ from typing import Any
 from memsvc.core.model import Key, Session
 from memsvc.errors import NotFound
 from memsvc.ports import Log
-from memsvc.service.compact import Outcome
 from memsvc.service.leased import Leased
+from memsvc.service.outcome import Outcome
 from memsvc.service.requests import CompactRequest
 
 Asked = tuple[Key, bool, int | None]

@@ -15,7 +15,7 @@ from memsvc.core.budgets import Budget, Counted, Reached, Spending, concerning, 
 from memsvc.core.model import Key
 from memsvc.core.money import Line
 from memsvc.errors import BudgetExceeded, NotFound
-from memsvc.observe import BudgetReached, Sink, Unpriced
+from memsvc.observe import Booked, BudgetReached, Sink, Unpriced
 from memsvc.ports import Store
 
 MICROS = 1_000_000
@@ -76,8 +76,8 @@ class Purse:
         of one whose settling failed nothing is: it may be in the books, where a repetition finds it as another's."""
         worst = self._held.pop((line.key.tenant, held or line.id), None)
         booked = await self._store.settle(line, held=held)
-        if booked and line.micros is None:
-            self._unpriced(line)
+        if booked:
+            self._booked(line)
         if worst is not None:
             cost = (line.micros or 0) if booked or held is None else 0
             await self._give(worst, cost - worst.micros)
@@ -102,8 +102,7 @@ class Purse:
         limits = await self._limits(line.key.tenant, line.feature)
         booked = await self._store.book(line)
         if booked:
-            if line.micros is None:
-                self._unpriced(line)
+            self._booked(line)
             await self._counted(spending, limits, anyway=True)
         return booked
 
@@ -140,6 +139,16 @@ class Purse:
         budget = one.budget
         limit, used = budget.micros / MICROS, one.used / MICROS
         self._tell(BudgetReached(tenant, budget.feature, budget.period, level, limit, used))
+
+    def _booked(self, line: Line) -> None:
+        """Tell of a call that is in the books with what it came to; not of one that was not made after all."""
+        usage = line.usage
+        if usage.input or usage.output:
+            usd = None if line.micros is None else line.micros / MICROS
+            key = line.key
+            self._tell(Booked(key.tenant, key.session, line.feature, line.provider, line.model, usage, usd))
+        if line.micros is None:
+            self._unpriced(line)
 
     def _unpriced(self, line: Line) -> None:
         """Tell of a model without a price, once a day."""

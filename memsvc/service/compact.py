@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from memsvc.core import accept, shadow
 from memsvc.core import policy as rules
@@ -19,38 +20,20 @@ from memsvc.core.render import RENDERER, decode_entry
 from memsvc.core.route import Score
 from memsvc.core.turns import Group, groups
 from memsvc.errors import CannotFit, Conflict, SummarizerError
-from memsvc.observe import Compacted, Sink, SummarizerFailed
-from memsvc.ports import Counter, Store, Summarizer
+from memsvc.observe import Compacted, NotCompacted, Sink, SummarizerFailed
+from memsvc.ports import NO_SPANS, Counter, Span, Spans, Store, Summarizer
 from memsvc.service.chain import PATIENCE_S, Chain, Wanted, reasons
 from memsvc.service.deferral import Collected, Ticket, ticket_of
 from memsvc.service.documents import limits
 from memsvc.service.economics import Economics
 from memsvc.service.material import Material, Plan
+from memsvc.service.outcome import Outcome, cannot_fit, too_many_bytes
 from memsvc.service.routing import Writers
 from memsvc.service.shading import align
 
 MANY_ENTRIES = 1_000
 """More than this is parted into groups in a thread."""
 MANY_LOCKS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a compaction came to.
-
-    Attributes:
-        reason: the trigger when something changed, else why nothing did.
-        error: what went wrong on the way, or what somebody has to do about it; None = nothing.
-        again: when to look again if no call comes before that (unix seconds); None = not by itself.
-        note: what the job is to know then; None = nothing.
-    """
-
-    changed: bool
-    reason: str
-    epoch: int
-    error: str | None = None
-    again: float | None = None
-    note: str | None = None
 
 
 class Compactor:
@@ -72,6 +55,7 @@ class Compactor:
         sink: Sink,
         economics: Economics | None = None,
         patience_s: float = PATIENCE_S,
+        spans: Spans = NO_SPANS,
     ) -> None:
         self._store = store
         self._counter = counter
@@ -84,12 +68,19 @@ class Compactor:
         self._sink = sink
         self._economics = economics or Economics(None, clock=clock)
         self._patience_s = patience_s
+        self._spans = spans
         self._locks: dict[Key, asyncio.Lock] = {}
         self._hard_locks: dict[Key, asyncio.Lock] = {}
 
     async def run(self, key: Key, *, reason: str, keep_tokens: int | None = None, note: str = "") -> Outcome:
         """Compact if it is due (always, for reason `forced`); `note` is the job's. Raises NotFound,
         SummarizerError."""
+        with self._step(key, reason) as span:
+            outcome = await self._locked(key, reason, keep_tokens, note)
+            self._told(span, key, reason, outcome)
+            return outcome
+
+    async def _locked(self, key: Key, reason: str, keep_tokens: int | None, note: str) -> Outcome:
         async with _lock(self._locks, key):
             ticket, outcome, left = ticket_of(note), None, None
             if ticket is not None:
@@ -123,7 +114,7 @@ class Compactor:
             handed_in = await self._hand_in(plan)
             if handed_in is not None:
                 return handed_in
-        return await self._write(plan, reason)
+        return replace(await self._write(plan, reason), trigger=reason)
 
     async def _aligned(self, window: Window) -> Window:
         """The window of a session that is in the shadow if its mode wants it so: a commit goes by that."""
@@ -147,7 +138,7 @@ class Compactor:
                 break
         if ticket is None:
             return None
-        return _waiting(Outcome(False, "batched", session.epoch), ticket, self._clock())
+        return _waiting(Outcome(False, "batched", session.epoch, trigger="cold"), ticket, self._clock())
 
     async def _collect(self, key: Key, ticket: Ticket, *, wanted: bool) -> tuple[Outcome | None, Ticket | None]:
         """(what became of a batch; None = the compaction is to be made without it), (what is still to be looked for:
@@ -187,6 +178,23 @@ class Compactor:
 
         `seen` is the header that was over it, `rendered` the bytes of its context. Raises
         CannotFit with the `minimum` that would fit when no legal context does."""
+        with self._step(seen.key, "hard") as span:
+            outcome = await self._hard(seen, rendered)
+            self._told(span, seen.key, "hard", outcome)
+            return outcome
+
+    def _step(self, key: Key, reason: str) -> AbstractContextManager[Span]:
+        told = {"gen_ai.conversation.id": key.session, "memsvc.tenant": key.tenant, "memsvc.trigger": reason}
+        return self._spans.span("compaction", told)
+
+    def _told(self, span: Span, key: Key, reason: str, outcome: Outcome) -> None:
+        """Tell what a compaction came to; of one that changed something the commit has told."""
+        trigger = outcome.trigger or reason
+        span.note({"memsvc.trigger": trigger, "memsvc.outcome": "committed" if outcome.changed else outcome.reason})
+        if not outcome.changed:
+            self._sink(NotCompacted(key.tenant, key.session, trigger, outcome.reason))
+
+    async def _hard(self, seen: Session, rendered: int) -> Outcome:
         key = seen.key
         async with _lock(self._hard_locks, key):  # not the other lock: who holds that may wait for a model
             window = await self._store.load(key)
@@ -200,13 +208,13 @@ class Compactor:
             cut = rules.plan_hard(session, parts, policy=policy, limit_bytes=room, least_block=least)
             need = rules.minimum(session, parts, least)
             if need > policy.max_tokens:
-                raise _cannot_fit(need, policy)
+                raise cannot_fit(need, policy)
             if cut is None:
-                raise _too_many_bytes(rendered, policy)
+                raise too_many_bytes(rendered, policy)
             plan = await self._material.plan(window, cut, policy)
             outcome = await self._write(plan, "hard", local=True)
             if not outcome.changed and outcome.reason != "lost_race":
-                raise _cannot_fit(rules.expected(session), policy)
+                raise cannot_fit(rules.expected(session), policy)
             return outcome
 
     async def _write(self, plan: Plan, reason: str, *, local: bool = False, first: Summarizer | None = None) -> Outcome:
@@ -326,19 +334,3 @@ async def _groups(window: Window) -> list[Group]:
     if len(window.entries) < MANY_ENTRIES:
         return groups(window.entries, decode_entry)
     return await asyncio.to_thread(groups, window.entries, decode_entry)
-
-
-def _cannot_fit(need: int, policy: Policy) -> CannotFit:
-    return CannotFit(
-        f"what must stay takes {need} tokens, max_tokens of the session is {policy.max_tokens}; "
-        "raise policy.max_tokens to the minimum, or shorten system prompt, tools, pins or the newest messages",
-        minimum=need,
-    )
-
-
-def _too_many_bytes(need: int, policy: Policy) -> CannotFit:
-    return CannotFit(
-        f"what must stay takes {need} bytes, max_bytes of the session is {policy.max_bytes}; "
-        "raise policy.max_bytes, or shorten system prompt, tools or the newest messages",
-        minimum_bytes=need,
-    )

@@ -13,7 +13,8 @@ from memsvc.errors import MemsvcError, NotFound, Unavailable
 from memsvc.observe import CompactionFailed, Sink, WorkerFailed, places
 from memsvc.ports import Queue
 from memsvc.service.chain import reasons
-from memsvc.service.compact import Compactor, Outcome
+from memsvc.service.compact import Compactor
+from memsvc.service.outcome import Outcome
 
 BACKOFF_S = (2.0, 10.0, 60.0, 300.0, 1800.0)
 """Pause before the next try of a failed compaction, by number of failures; where the store was away, the first."""
@@ -87,7 +88,7 @@ class Leased:
             held = await self._keep(job, work)
         finally:
             await _stopped(work)
-        return await self._finish(job, work) if held else Ended()
+        return await self._finish(job, work, reason) if held else Ended()
 
     async def _keep(self, job: Job, work: asyncio.Future[Outcome]) -> bool:
         """Hold the lease while the work goes on. False if it was lost to another worker."""
@@ -100,21 +101,21 @@ class Leased:
                 return False
         return True
 
-    async def _finish(self, job: Job, work: asyncio.Future[Outcome]) -> Ended:
+    async def _finish(self, job: Job, work: asyncio.Future[Outcome], trigger: str) -> Ended:
         try:
             outcome = work.result()
         except NotFound as gone:
             await self._queue.finish(job)
             return Ended(error=gone)
         except Unavailable as away:  # nothing is wrong with the job, however often: it waits for the store alone
-            await self._back_off(job, away.code, away.detail, pause=BACKOFF_S[0])
+            await self._back_off(job, trigger, away.code, away.detail, pause=BACKOFF_S[0])
             return Ended(error=away)
         except MemsvcError as failed:
-            await self._back_off(job, failed.code, reasons(failed) or failed.detail)
+            await self._back_off(job, trigger, failed.code, reasons(failed) or failed.detail)
             return Ended(error=failed)
         except Exception as bug:  # the job is given back with its pause, not left to its lease
             self._sink(WorkerFailed(type(bug).__name__, places(bug.__traceback__)))
-            await self._back_off(job, "internal", type(bug).__name__)
+            await self._back_off(job, trigger, "internal", type(bug).__name__)
             return Ended(error=bug)
         if outcome.note is not None:
             told, again, note = outcome.reason if outcome.changed else None, outcome.again, outcome.note
@@ -124,9 +125,9 @@ class Leased:
                 await self._queue.enqueue(job.key, due_at=outcome.again)
         return Ended(outcome)
 
-    async def _back_off(self, job: Job, code: str, detail: str, *, pause: float | None = None) -> None:
+    async def _back_off(self, job: Job, trigger: str, code: str, detail: str, *, pause: float | None = None) -> None:
         retry_at = self._clock() + (pause or BACKOFF_S[min(job.attempts, len(BACKOFF_S)) - 1])
-        self._sink(CompactionFailed(job.key.tenant, job.key.session, code, job.attempts, retry_at))
+        self._sink(CompactionFailed(job.key.tenant, job.key.session, code, job.attempts, retry_at, trigger))
         await self._queue.finish(job, state="backoff", reason=code, error=detail, retry_at=retry_at)
 
 

@@ -14,7 +14,7 @@ from memsvc.core.model import ON, Format, Key, Session
 from memsvc.core.render import RENDERER
 from memsvc.errors import CannotFit, MemsvcError, NotFound
 from memsvc.observe import Sink
-from memsvc.ports import Counter, Prices, Store, Summarizer
+from memsvc.ports import NO_SPANS, Counter, Prices, Spans, Store, Summarizer
 from memsvc.service import changes
 from memsvc.service.asked import AskedFor, reverted, settled
 from memsvc.service.breaks import Watched, tell_edited
@@ -84,7 +84,9 @@ class Memory:
         purse: Purse | None = None,
         economics: Economics | None = None,
         lease_s: float = LEASE_S,
+        spans: Spans = NO_SPANS,
     ) -> None:
+        self._spans = spans
         self._store = store
         self._inbox = Inbox(counter)
         self._defaults = defaults
@@ -97,7 +99,7 @@ class Memory:
         self._search = Search(store)
         self._savings = Savings(store, economics, defaults, limits=self._views.limits)
         self.compactor = Compactor(
-            store, counter, summarizers, defaults=defaults, clock=clock, sink=sink, economics=economics
+            store, counter, summarizers, defaults=defaults, clock=clock, sink=sink, economics=economics, spans=spans
         )
         self.looks = Looks(store, economics, limits=self._views.limits, clock=clock, wake=wake)
         self.purse = purse or Purse(store, Terms(), clock=clock, tell=sink)
@@ -131,8 +133,9 @@ class Memory:
         when neither the request nor they nor the session tell."""
         if request.usage is not None:
             self._reports.check(request.usage)
-        batch = await self._drafts.batch(key, request, hint, self._clock())
-        appended = await self._store.append(key, batch)
+        with self._spans.span("append"):
+            batch = await self._drafts.batch(key, request, hint, self._clock())
+            appended = await self._store.append(key, batch)
         if appended.due:
             self._wake()
         else:
@@ -157,6 +160,12 @@ class Memory:
 
     async def context(self, key: Key, request: ContextRequest) -> Rendered:
         """The context as finished JSON. Raises NotFound, or CannotFit with a `minimum`."""
+        if self._spans is NO_SPANS:
+            return await self._context(key, request)
+        with self._spans.span("context"):
+            return await self._context(key, request)
+
+    async def _context(self, key: Key, request: ContextRequest) -> Rendered:
         if request.wait_ms:
             await settled(self._store, key, request.wait_ms / 1000, self._clock)
         asked = False

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from memsvc.core.model import Job, Key
+from memsvc.core.model import Backlog, Job, Key
 from memsvc.errors import NotFound
 from memsvc.ports import Store
 from tests.contract.making import KEY, OTHER, must, say
@@ -37,6 +37,19 @@ class QueueContract:
         assert jobs == [Job(KEY, 70.0, 1)]
         assert (await must(store)).state == "running"
         assert await store.next_due() == 70.0
+
+    async def test_how_much_waits(self, store: Store) -> None:
+        assert await store.backlog(now=1e12) == Backlog(0, 0, 0.0)
+        for n, due in enumerate((30.0, 10.0, 20.0)):
+            await say(store, key=Key("t", f"{n}"))
+            await store.enqueue(Key("t", f"{n}"), due_at=due)
+        assert await store.backlog(now=9.0) == Backlog(0, 3, 0.0)
+        assert await store.backlog(now=25.0) == Backlog(2, 3, 15.0)
+        job = await _claimed(store, now=25.0)
+        assert await store.backlog(now=25.0) == Backlog(1, 3, 5.0)
+        assert await store.backlog(now=90.0) == Backlog(3, 3, 70.0)  # a lease that ran out is due
+        assert await store.finish(job)
+        assert await store.backlog(now=25.0) == Backlog(1, 2, 5.0)
 
     async def test_the_job_that_is_due_longest_goes_first(self, store: Store) -> None:
         for n, due in enumerate((30.0, 10.0, 20.0)):

@@ -15,6 +15,7 @@ from yarl import URL
 
 from memsvc.server import create_app
 from memsvc.server.gate import Gate
+from memsvc.server.watch import Watch
 from memsvc.wire.replies import Problem
 
 MAX_BODY = 200_000
@@ -93,7 +94,7 @@ class Api:
 async def serving(memory: Any, **options: Any) -> AsyncIterator[Api]:
     """A server over `memory` on a free port, with a client."""
     gate = options.pop("gate", None) or Gate(options.pop("keys", None))
-    given = {"gate": gate, "max_body_bytes": MAX_BODY, **options}
+    given = {"gate": gate, "max_body_bytes": MAX_BODY, "watch": Watch(options.pop("sink", None)), **options}
     runner = web.AppRunner(create_app(memory, **given), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -8,14 +8,16 @@ import logging
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
 from memsvc.core.model import Key
-from memsvc.observe import Compacted, CompactionFailed, Event, quiet_logger
+from memsvc.observe import Answered, Compacted, CompactionFailed, Event, quiet_logger, request_sink
 from tests.edges.api import serving
 
+ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import logging, sys
 from memsvc.observe import Compacted, CompactionFailed, RequestFailed, WorkerFailed, configure_logging, log_sink
@@ -90,6 +92,70 @@ def test_a_quiet_logger_is_made_once() -> None:
     assert len(quiet_logger("memsvc.test").filters) == 1
 
 
+OF_REQUESTS = """
+import asyncio, sys
+from memsvc.app import build
+from memsvc.config import Config
+from memsvc.observe import access_log, configure_logging, log_sink, request_sink
+from memsvc.server.gate import Gate
+from memsvc.server.watch import Watch
+from tests.edges.api import serving
+
+async def main(which):
+    configure_logging("info", sys.argv[2])
+    small = {"threshold_tokens": 600, "keep_tokens": 150, "summary_tokens": 120, "mode": "manual"}
+    app = build(Config(store="sqlite://:memory:", **small))
+    await app.open()
+    watchers = access_log(which, request_sink("info", sys.argv[2]))
+    async with serving(app.memory, watch=Watch(log_sink(), watchers), gateway=app.gateway) as api:
+        said = [{"role": r, "content": "secret words " * 80} for r in ("user", "assistant") * 4]
+        path = "/v1/sessions/a%2Fb/messages?context=anthropic"
+        await api.call("POST", path, {"messages": said}, headers={"x-request-id": "mine-1"})
+        await api.call("POST", "/v1/sessions/a%2Fb/compact", {"force": True}, headers={"x-request-id": "mine-2"})
+        await api.call("GET", "/v1/sessions/nobody/context", headers={"x-request-id": "mine-3"})
+        told = {"x-request-id": "mine-4", "x-memsvc-session": "gw"}
+        await api.call("POST", "/v1/messages", {"secret": 1}, headers=told)
+    await app.close()
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+def of_requests(which: str, fmt: str = "json") -> list[str]:
+    done = subprocess.run([sys.executable, "-c", OF_REQUESTS, which, fmt], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "secret" not in done.stderr
+    return done.stderr.splitlines()
+
+
+def test_a_line_for_each_request_if_wanted_and_the_request_in_every_line() -> None:
+    found = [json.loads(line) for line in of_requests("all")]
+    answered = [line for line in found if line["event"] == "answered"]
+    told = [(x["request_id"], x["call"], x["status"], x["tenant"], x["session"]) for x in answered]
+    assert told == [
+        ("mine-1", "append", 200, "default", "a/b"),
+        ("mine-2", "compact", 200, "default", "a/b"),
+        ("mine-3", "context", 404, "default", "nobody"),
+        ("mine-4", "/v1/messages", 400, "default", "gw"),
+    ]
+    (compacted,) = (line for line in found if line["event"] == "compacted")
+    assert compacted["request_id"] == "mine-2"  # although a task of its own made it
+    assert set(compacted) > set(answered[0]) - {"call", "status"}
+    assert [x["timestamp"] for x in found] == sorted(x["timestamp"] for x in found)
+
+
+def test_errors_alone_and_readable_lines() -> None:
+    lines = of_requests("errors", "console")
+    assert [("mine-3" in x or "mine-4" in x) for x in lines if "answered" in x] == [True, True]
+
+
+def test_a_level_above_info_wants_no_lines_of_requests(capsys: pytest.CaptureFixture[str]) -> None:
+    request_sink("warning", "json")(Answered("r", "get", 500, 0.1, "t", "s"))
+    assert capsys.readouterr().err == ""
+    request_sink("info", "json")(Answered("r", "get", 500, 0.1, "t", "s"))
+    assert json.loads(capsys.readouterr().err)["request_id"] == "r"
+
+
 REAL_CALL = """
 import asyncio
 from memsvc.llm import AnthropicModel, OpenAIModel
@@ -126,10 +192,12 @@ def test_the_vendors_clients_log_nothing_of_a_conversation_even_at_debug() -> No
 EVERY = """
 from dataclasses import fields
 from typing import get_args
+from memsvc.core.money import Usage
 from memsvc.observe import Event, configure_logging, log_sink
 configure_logging("debug", "json")
 values = {"str": "x", "int": 1, "float": 0.5, "float | None": None, "str | None": None, "bool": False}
 values |= {"tuple[str, ...]": (), "tuple[float, float] | None": None}
+values |= {"Usage": Usage(1, 2)}
 for kind in get_args(Event):
     log_sink()(kind(**{f.name: values[f.type] for f in fields(kind)}))
 """
@@ -138,7 +206,7 @@ for kind in get_args(Event):
 def test_every_kind_of_event_is_a_line_of_the_log() -> None:
     done = subprocess.run([sys.executable, "-c", EVERY], capture_output=True, text=True, check=True)
     found = [json.loads(line) for line in done.stderr.splitlines()]
-    assert [line["level"] in ("info", "warning", "error") for line in found] == [True] * len(get_args(Event))
+    assert [line["level"] in ("debug", "info", "warning", "error") for line in found] == [True] * len(get_args(Event))
     assert len({line["event"] for line in found}) == len(found)
     for line, kind in zip(found, get_args(Event), strict=True):
         assert {f.name for f in fields(kind)} <= set(line), kind

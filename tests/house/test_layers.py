@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "llm": {"llm", "core", "ports", "errors"},
     "tokens": {"core", "ports", "errors"},
     "prices": {"core", "ports", "errors"},
-    "observe": {"core", "errors"},
+    "observe": {"observe", "core", "errors"},
     "webhook": {"observe", "core", "errors"},
     "config": {"config", "core", "errors"},
     "doctor": {"doctor", "config", "core", "ports", "errors"},
@@ -24,7 +24,9 @@ MAY_IMPORT = {
     "service": {"service", "core", "ports", "errors", "observe"},
     "worker": {"service", "core", "ports", "errors", "observe"},
     "gateway": {"gateway", "wire", "service", "core", "ports", "errors", "observe"},
-    "server": {"server", "gateway", "wire", "service", "observe", "core", "errors"},
+    "server": {"server", "gateway", "wire", "service", "observe", "core", "ports", "errors"},
+    "metrics": {"metrics", "observe", "core", "ports", "errors"},
+    "tracing": {"tracing", "ports", "errors"},
     "client": {"client", "wire", "core", "errors"},
     "integrations": {"integrations", "client", "core", "errors"},
     "mcp": {"mcp", "client", "integrations", "wire", "server", "core", "errors"},
@@ -42,7 +44,11 @@ LAZY = {
     *("cryptography", "tqdm"),
 }
 """Heavy or optional: may be imported inside functions (so may the package's own edges in cli)."""
-OPTIONAL = {"stores/__init__.py": "memsvc.stores.redis", "cli/mcp.py": "memsvc.mcp"}
+OPTIONAL = {
+    "stores/__init__.py": "memsvc.stores.redis",
+    "cli/mcp.py": "memsvc.mcp",
+    "cli/observing.py": "memsvc.tracing",
+}
 """Parts of the package whose library need not be installed: only this module imports them, inside a function."""
 FRAMEWORKS = {
     "integrations/openai_agents": {"agents"},

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from memsvc.core.figures import Queued, Waiting
-from memsvc.core.model import Job, Key
+from memsvc.core.model import Backlog, Job, Key
 from memsvc.stores import rules
 from memsvc.stores.redis import codec
 from memsvc.stores.redis.keys import SHARDS, Keys
@@ -110,6 +110,15 @@ class Jobs:
         late = [at for at, _, _ in found if at <= now]
         jobs = tuple(_waiting(header) for header in headers[:limit] if header is not None)
         return Queued(len(found) - running, len(late), running, min(late, default=None), jobs)
+
+    async def backlog(self, now: float) -> Backlog:
+        """How much waits. A job whose lease has run out is due."""
+        looks: list[tuple[int, tuple[Any, ...]]] = [(n, ("ZCARD", self._due[n])) for n in range(SHARDS)]
+        looks += [(n, ("ZCOUNT", self._due[n], "-inf", repr(now))) for n in range(SHARDS)]
+        answers = [int(found) for found in await self._server.spread(looks)]
+        jobs, due = sum(answers[:SHARDS]), sum(answers[SHARDS:])
+        oldest = await self.next_due() if due else None
+        return Backlog(due, jobs, max(0.0, now - oldest) if oldest is not None else 0.0)
 
     async def _held(self, job: Job, script: str, told: dict[str, Any]) -> bool:
         place = self._keys.place(job.key)

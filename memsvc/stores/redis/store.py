@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from memsvc.core.access import ApiKey
 from memsvc.core.budgets import Budget, Counted, Reached, Spending
 from memsvc.core.figures import DayFigure, Figure, Noted, Queued
-from memsvc.core.model import Appended, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
+from memsvc.core.model import Appended, Backlog, Batch, Entry, Job, Key, Known, Part, Session, Summary, Window
 from memsvc.core.money import Line, Sent, Spent
 from memsvc.stores.redis.access import AccessKeys
 from memsvc.stores.redis.append import append
@@ -238,6 +238,10 @@ class RedisStore:
         """When the earliest job is due; None = none."""
         return await self._jobs.next_due()
 
+    async def backlog(self, *, now: float) -> Backlog:
+        """How much waits."""
+        return await self._jobs.backlog(now)
+
     # --- ledger ----------------------------------------------------------------
 
     async def hold(self, line: Line, *, most_micros: int | None, since: float) -> bool:
@@ -311,8 +315,6 @@ class RedisStore:
     async def change_key(self, seen: ApiKey, new: ApiKey) -> bool:
         """Put `new` in the place of `seen`; False if that is not what is stored."""
         return await self._access.change(seen, new)
-
-    # --- keys for providers ----------------------------------------------------
 
     async def budgets(self, tenant: str) -> list[Budget]:
         """A tenant's own budgets."""

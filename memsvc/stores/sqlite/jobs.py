@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import apsw
 
-from memsvc.core.model import Job, Key, Session, State
+from memsvc.core.model import Backlog, Job, Key, Session, State
 from memsvc.stores.sqlite import rows
 
 # Due, or claimed by a clock that has since been set back by more than a lease: the time at
@@ -127,3 +127,10 @@ def next_due(db: apsw.Connection) -> float | None:
     """When the earliest job is due; None = none."""
     row = db.execute("SELECT min(due_at) FROM jobs").fetchone()
     return row[0] if row is not None else None
+
+
+def backlog(db: apsw.Connection, now: float) -> Backlog:
+    """How much waits. A job whose lease has run out is due."""
+    row = db.execute("SELECT count(*), count(*) FILTER (WHERE due_at <= ?1), min(due_at) FROM jobs", (now,)).fetchone()
+    jobs, due, oldest = row if row is not None else (0, 0, None)
+    return Backlog(due, jobs, max(0.0, now - oldest) if oldest is not None else 0.0)

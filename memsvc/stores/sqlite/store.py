@@ -12,6 +12,7 @@ import apsw
 
 from memsvc.core.model import (
     Appended,
+    Backlog,
     Batch,
     Entry,
     Job,
@@ -279,6 +280,10 @@ class SQLiteStore(AccessKeys, FigureRows):
     async def next_due(self) -> float | None:
         """When the earliest job is due; None = none."""
         return await self._read(jobs.next_due)
+
+    async def backlog(self, *, now: float) -> Backlog:
+        """How much waits."""
+        return await self._read(lambda db: jobs.backlog(db, now))
 
     # --- ledger ----------------------------------------------------------------
 

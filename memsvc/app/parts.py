@@ -1,4 +1,4 @@
-"""Composition root: the only file that names every class."""
+"""Each thing that serves, made from the settings."""
 
 from __future__ import annotations
 
@@ -15,26 +15,19 @@ from memsvc.core.budgets import Budget, Period
 from memsvc.core.limits import Policy
 from memsvc.core.money import Usage
 from memsvc.core.route import Tier
-from memsvc.gateway import Gateway, Outside, Upstream, Ways, open_gateway
-from memsvc.llm import AnthropicModel, Limits, LocalSummarizer, OpenAIModel, WrittenSummarizer
+from memsvc.gateway import Upstream, Ways
+from memsvc.llm import AnthropicModel, Limits, OpenAIModel, WrittenSummarizer
 from memsvc.llm.batches import batches_of
 from memsvc.llm.calls import Model
 from memsvc.llm.deferred import DeferredSummarizer
-from memsvc.observe import AlertLost, Event, Sink, StoreNotice, log_sink
-from memsvc.ports import Counter, Holds, Prices, Store
+from memsvc.observe import AlertLost, Sink, StoreNotice, both
+from memsvc.ports import NO_SPANS, Counter, Holds, Prices, Spans, Store
 from memsvc.prices import LOCAL, FixedPrices, GenaiPrices, ListedPrices, WithOwnServers, read_prices
-from memsvc.service import Memory
-from memsvc.service.budgets import Purse, Terms
+from memsvc.service.budgets import Terms
 from memsvc.service.deferral import Deferrals
 from memsvc.service.economics import Economics
-from memsvc.service.holders import Holders
-from memsvc.service.recorder import Recorder
-from memsvc.service.routing import Writers
-from memsvc.service.vault import Vault
 from memsvc.stores import open_store
-from memsvc.tokens import build_counter
 from memsvc.webhook import Webhook
-from memsvc.worker import Worker
 
 DEFAULT_ANTHROPIC, DEFAULT_OPENAI = "claude-haiku-5-5", "gpt-6-luna"
 """The vendors' cheapest models at the time of this release, neither of them announced to end."""
@@ -48,126 +41,8 @@ class Pace:
     monotonic: Callable[[], float] = time.monotonic
 
 
-class App:
-    """Everything that serves: built from a Config, opened once, closed once. ConfigError for a store URL
-    that makes no sense.
-
-    Attributes:
-        memory: what the faces call; set by `open`.
-        gateway: answers the vendors' own calls; set by `open`.
-        worker: runs compactions in the background; set by `open`.
-        holders: whose the store's API keys are.
-    """
-
-    memory: Memory
-    gateway: Gateway
-    worker: Worker
-
-    def __init__(
-        self,
-        config: Config,
-        *,
-        clock: Callable[[], float] = time.time,
-        log: Sink | None = None,
-        pace: Pace = Pace(),
-    ) -> None:
-        self.config = config
-        self._clock = clock
-        self._pace = pace
-        self._sink, self._webhook = sink_of(config, clock, log or log_sink())
-        self._store = store_of(config, self._sink)
-        self._recorder = Recorder(self._store, clock=clock)
-        self._sink = every_sink(self._sink, self._recorder)
-        self.holders = Holders(self._store, clock=clock, monotonic=time.monotonic)
-        self._prices = prices_of(config)
-        self._written: list[WrittenSummarizer] = []
-
-    @property
-    def summarizers(self) -> list[str]:
-        """Names of the models that write summaries, in order; set by `open`."""
-        return [s.name for s in self._written]
-
-    async def open(self, *, work: bool = True) -> None:
-        """Open the store, load the vocabulary, start the worker (unless `work` is False).
-
-        Raises Unavailable or VocabularyError, and then nothing is open."""
-        await self._store.open()
-        try:
-            await self._open(work=work)
-        except BaseException:
-            await self._store.close()
-            raise
-
-    async def _open(self, *, work: bool) -> None:
-        config = self.config
-        counts = build_counter(config.token_counter)  # holds the interpreter: a thread would gain nothing
-        sink = self._sink
-        purse = Purse(self._store, terms_of(config), clock=self._clock, tell=sink)
-        self._written = written_summarizers(config, purse, counts, self._prices, self._clock, self._pace)
-        for summarizer in self._written:
-            await summarizer.open()
-        self.memory = Memory(
-            self._store,
-            counts,
-            self._writers(counts, purse),
-            defaults=default_policy(config),
-            clock=self._clock,
-            wake=lambda: self.worker.wake(),
-            sink=sink,
-            cache_bytes=config.cache_bytes,
-            prices=self._prices,
-            purse=purse,
-            economics=economics_of(config, self._prices, self._clock),
-            lease_s=config.lease_s,
-        )
-        self.gateway = self._gateway(counts)
-        self.worker = Worker(
-            self._store,
-            self.memory.compactor,
-            clock=self._clock,
-            sink=sink,
-            concurrency=config.workers_concurrency,
-            lease_s=config.lease_s,
-            poll_s=config.poll_s,
-        )
-        if work:
-            self.worker.start()
-
-    def _gateway(self, counts: Counter) -> Gateway:
-        """What answers the vendors' own calls."""
-        config, sealing = self.config, self.config.encryption_bytes()
-        return open_gateway(
-            self.memory,
-            self._store,
-            Outside(counts, self._prices, self._clock, self._sink),
-            ways_of(config),
-            models={"nano": config.models_nano, "standard": config.models_standard, "pro": config.models_pro},
-            idle_s=config.gateway_idle_s,
-            vault=Vault(self._store, sealing) if sealing is not None else None,
-        )
-
-    def _writers(self, counts: Counter, purse: Purse) -> Writers:
-        """Who writes summaries, the local summarizer last."""
-        return Writers(
-            [*(self._written if self.config.summarizers else ()), LocalSummarizer(counts.count)],
-            tiers_of(self.config, self._written),
-            deferrals_of(self.config, self._written, purse, self._prices, self._clock),
-            self.config.rebuild_epochs,
-        )
-
-    async def close(self, *, since: float | None = None) -> None:
-        """Finish what runs, at most until `shutdown_s` after `since` (monotonic; None = now), then let go of the
-        store."""
-        end = (time.monotonic() if since is None else since) + self.config.shutdown_s
-        await self.gateway.close()
-        await self.worker.stop(max(0.0, end - time.monotonic()))
-        await self.memory.drain(max(0.0, end - time.monotonic()))
-        for summarizer in self._written:
-            await summarizer.close()
-        await self._recorder.close(max(0.0, end - time.monotonic()))
-        if self._webhook is not None:
-            await self._webhook.close(max(0.0, end - time.monotonic()))
-        await self._store.close()
+REAL = Pace()
+"""As time goes by."""
 
 
 def sink_of(config: Config, clock: Callable[[], float], log: Sink) -> tuple[Sink, Webhook | None]:
@@ -182,17 +57,7 @@ def sink_of(config: Config, clock: Callable[[], float], log: Sink) -> tuple[Sink
         failed=lambda why: log(AlertLost(why)),
     )
 
-    return every_sink(log, webhook.offer), webhook
-
-
-def every_sink(*sinks: Sink) -> Sink:
-    """All of them as one."""
-
-    def tell(event: Event) -> None:
-        for sink in sinks:
-            sink(event)
-
-    return tell
+    return both(log, webhook.offer), webhook
 
 
 def prices_of(config: Config) -> Prices:
@@ -221,7 +86,14 @@ def store_of(config: Config, sink: Sink) -> Store:
 
 
 def written_summarizers(
-    config: Config, ledger: Holds, counter: Counter, listed: Prices, clock: Callable[[], float], pace: Pace = Pace()
+    config: Config,
+    ledger: Holds,
+    counter: Counter,
+    listed: Prices,
+    clock: Callable[[], float],
+    *,
+    pace: Pace = REAL,
+    spans: Spans = NO_SPANS,
 ) -> list[WrittenSummarizer]:
     """The models that the settings name, in order, not open yet. Raises ConfigError for one without a price."""
     limits = Limits(
@@ -233,10 +105,17 @@ def written_summarizers(
     for name in config.writers:
         model = _model(config, name)
         price = _price(config, model, listed, clock())
-        count = counter.count
         made.append(
             WrittenSummarizer(
-                model, ledger, price, count, clock=clock, limits=limits, sleep=pace.sleep, monotonic=pace.monotonic
+                model,
+                ledger,
+                price,
+                counter.count,
+                clock=clock,
+                limits=limits,
+                sleep=pace.sleep,
+                monotonic=pace.monotonic,
+                spans=spans,
             )
         )
     return made
@@ -359,10 +238,3 @@ def default_policy(config: Config) -> Policy:
         placement=config.placement,
         tool_output_tokens=config.tool_output_tokens,
     )
-
-
-def build(
-    config: Config, *, clock: Callable[[], float] = time.time, log: Sink | None = None, pace: Pace = Pace()
-) -> App:
-    """An App that is not open yet; events go to `log`, None = the process's log."""
-    return App(config, clock=clock, log=log, pace=pace)

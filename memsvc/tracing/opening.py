@@ -1,0 +1,41 @@
+"""A tracer that sends to an OTLP collector over HTTP, as the standard `OTEL_*` variables say."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from dataclasses import dataclass
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from memsvc import __version__
+from memsvc.ports import Spans
+from memsvc.tracing.spans import OtelSpans
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """Traces while they are on."""
+
+    spans: Spans
+    provider: TracerProvider
+
+    def close(self, timeout_s: float) -> None:
+        """Send what is left, at most for so long. Blocks: not for the event loop."""
+        self.provider.force_flush(int(timeout_s * 1000))
+        self.provider.shutdown()
+
+
+def open_tracing() -> Tracing:
+    """Sampler, address, headers, limits and resource are what the standard variables say; the service is `memsvc`
+    where they name none. The provider is no global one: other libraries of this process are not traced."""
+    named = {"service.version": __version__, "service.instance.id": str(uuid.uuid4())}
+    told = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    if not os.environ.get("OTEL_SERVICE_NAME") and "service.name=" not in told:
+        named["service.name"] = "memsvc"
+    provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return Tracing(OtelSpans(provider.get_tracer("memsvc", __version__)), provider)
