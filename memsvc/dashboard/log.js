@@ -116,8 +116,8 @@ export function log({ name, stand, act, pinned, cited, signal }) {
         if (!found) return;
         const inside = getComputedStyle(box).overflowY !== "visible" && box.scrollHeight > box.clientHeight;
         if (inside) box.scrollTop += found.getBoundingClientRect().top - box.getBoundingClientRect().top - 60;
-        else if (!quietly) found.scrollIntoView({ block: "center" });
         if (quietly) return;
+        found.scrollIntoView({ block: inside ? "nearest" : "center" }); // the box itself may stand below the window
         found.focus({ preventScroll: true });
         found.classList.remove("meant");
         void found.offsetWidth; // begins the animation again

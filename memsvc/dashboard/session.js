@@ -57,13 +57,23 @@ export async function session(place, { subject: name, query, signal, anew }) {
     ]);
     context = found;
     pins = new Set(kept.pins.map((p) => p.seq));
-    const after = summaries.length ? summaries.at(-1).epoch - 1 : 0; // the last one's figures still change
-    const fresh = [];
-    for await (const page of pages(ofSession(name, "/summaries"), { after: Math.max(0, after), limit: 100 })) fresh.push(...page.summaries);
-    summaries = [...summaries.filter((s) => s.epoch <= after), ...fresh].map((s) => ({ ...s, current: s.to === doc.cut && s.epoch === fresh.find((f) => f.current)?.epoch }));
+    await loadSummaries();
     await loadOutline();
     await loadCalls();
     makeSteps();
+  }
+
+  async function loadSummaries() {
+    const since = async (after) => {
+      const found = [];
+      for await (const page of pages(ofSession(name, "/summaries"), { after, limit: 100 })) found.push(...page.summaries);
+      return found;
+    };
+    const kept = summaries.slice(0, -1); // the last one's figures still change
+    const fresh = await since(kept.at(-1)?.epoch ?? 0);
+    // None of these in force: it was gone back to an earlier one, or a redaction took some away.
+    if (kept.length && !fresh.some((s) => s.current)) summaries = await since(0);
+    else summaries = [...kept.map((s) => ({ ...s, current: false })), ...fresh];
   }
 
   async function loadOutline() {

@@ -22,6 +22,11 @@ async def open_session(page: Page, url: str, name: str) -> None:
     await expect(page.get_by_role("heading", level=1)).to_be_visible()
 
 
+async def look_again(page: Page) -> None:
+    """Come back to the tab: what is new is asked for at once, not at the next stroke of the page's clock."""
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
 def panel(page: Page, title: str) -> Locator:
     """The panel or tile under a heading."""
     heading = page.get_by_role("heading", name=title, exact=True)
