@@ -148,6 +148,12 @@ async def test_what_can_be_done(page: Page, server: Running, store: Store, tmp_p
     await expect(news).to_have_text("Compacted: this is epoch 1.")
     await expect(beside(page).locator(".piece.summary")).to_contain_text("Parcel 7000 left hub 0")
     await expect(message(page, 2)).to_contain_text("in the summary")
+    # The line ends where the context is now, not where it was when the last message came.
+    doc = await store.call("GET", "", session=name)
+    growth = page.locator("section.panel", has=page.get_by_role("heading", name="Tokens, message by message"))
+    await growth.get_by_text("As a table").click()
+    last = growth.locator("tbody tr").last.locator("th, td")
+    await expect(last).to_have_text([str(doc["last_seq"]), f"{doc['tokens']['full']:,}", f"{doc['tokens']['context']:,}"])
     await message(page, 2).get_by_role("button", name="Unpin message 2").click()
     await expect(message(page, 2).locator(".tag", has_text="pinned")).to_have_count(0)
     await page.get_by_role("button", name="Compact now").click()

@@ -101,6 +101,8 @@ async def test_the_key(page: Page, serve: Serve, watch: Watch, tmp_path: Path) -
     field = dialog.get_by_label("Key", exact=True)
     await expect(dialog).to_be_visible()
     await expect(field).to_be_focused()
+    await expect(dialog).to_contain_text("This service asks for a key.")
+    await expect(dialog).to_contain_text("memsvc keys create --tenant NAME --scope read")
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("alert")).to_contain_text("This did not work")
     await page.get_by_role("button", name="Try again").click()
@@ -135,10 +137,14 @@ async def test_the_key(page: Page, serve: Serve, watch: Watch, tmp_path: Path) -
     await use(page, reader)
     await expect(recent).to_contain_text("own-name")
     await expect(page.get_by_role("button", name="All tenants")).to_have_count(0)
-    watch.allow("status 403", "status of 403")  # reading is all that this key may
     await page.get_by_role("link", name="own-name").first.click()
-    await page.get_by_role("button", name="Compact now").click()
-    await expect(page.locator(".news")).to_contain_text("scope")
+    await expect(page.get_by_role("button", name="Export")).to_be_visible()
+    await expect(page.locator(".message").first).to_be_attached()
+    for name in ("Compact now", "Pin message 1", "Cut off after message 1"):  # reading is all that this key may
+        await expect(page.get_by_role("button", name=name, exact=True)).to_have_count(0)
+    await use(page, "key-of-acme-0123456789")
+    await expect(page.get_by_role("button", name="Compact now")).to_be_visible()
+    await expect(page.get_by_role("button", name="Pin message 1", exact=True)).to_be_attached()
 
     fresh = await page.context.new_page()  # another tab knows nothing of it
     await fresh.goto(running.url)
