@@ -93,7 +93,9 @@ async def test_figures_are_those_of_the_service(page: Page, server: Running, sto
     assert lost
     await expect(figure(page, "Broken prefixes")).to_have_text(str(lost))
     assert await rows(page, "Prefix breaks by cause") == {b["cause"]: str(b["count"]) for b in broken}
-    assert await rows(page, "Compactions by trigger") == {r["reason"]: str(r["count"]) for r in compactions["by_reason"]}
+    assert await rows(page, "Compactions by trigger") == {
+        r["reason"]: str(r["count"]) for r in compactions["by_reason"]
+    }
     for field, title in (("model", "Spend by model"), ("feature", "Spend by feature")):
         found = await rows(page, title, cell=-1)
         assert found == {r[field]: dollars(r["cost_usd"]) for r in stats["spend"][f"by_{field}"]}

@@ -114,7 +114,9 @@ async def test_the_key(page: Page, serve: Serve, watch: Watch, tmp_path: Path) -
     await expect(recent).to_contain_text("own-name")
     await expect(page.locator("body")).not_to_contain_text("espionage")
     await expect(page.get_by_role("button", name="All tenants")).to_have_count(0)
-    kept = await page.evaluate("[JSON.stringify(sessionStorage), JSON.stringify(localStorage), document.cookie, location.href]")
+    kept = await page.evaluate(
+        "[JSON.stringify(sessionStorage), JSON.stringify(localStorage), document.cookie, location.href]"
+    )
     assert "key-of-acme-0123456789" in kept[0]
     assert not any("key-of-acme-0123456789" in text for text in kept[1:])
 
