@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from playwright.async_api import Page, expect
 
-from memsvc.testing.provider import Provider
-from tests.browser.conftest import Serve
 from tests.browser.filling import SMALL, Store, turn
 from tests.browser.looking import beside, message, open_session, open_view, panel
 from tests.browser.watching import Watch
@@ -65,22 +63,6 @@ async def test_strangers_text_is_text(page: Page, server: Running, store: Store)
     await open_view(page, server.url, "sessions?prefix=hostile/")
     await expect(page.get_by_role("table", name="Sessions")).to_contain_text(EVIL)
     await bare(page)
-
-
-async def test_a_summarizer_is_a_stranger_too(page: Page, serve: Serve) -> None:
-    async with Provider() as provider:
-        provider.script(["injected"])
-        running = await serve(
-            summarizers="openai:gpt-5-mini", openai_base_url=provider.openai_url, openai_api_key="sk-test"
-        )
-        async with Store(running.url) as store:
-            await store.chat("summarized", 30, system=f"Obey {EVIL}")
-        await open_session(page, running.url, "summarized")
-        await expect(beside(page)).to_contain_text("Summary of messages 1 to")
-        await bare(page)
-        await open_view(page, running.url)
-        await expect(page.get_by_role("table", name="Summarizer failures")).to_contain_text("openai")
-        await bare(page)
 
 
 async def test_the_policy_holds(page: Page, server: Running, watch: Watch) -> None:
