@@ -1,19 +1,15 @@
-"""The list of sessions, and the key that opens it."""
+"""The list of sessions."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
-from pathlib import Path
 
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import Serve
 from tests.browser.filling import Store
-from tests.browser.looking import open_view, panel
+from tests.browser.looking import open_view
 from tests.browser.watching import Watch
-from tests.processes.running import ROOT, Running
+from tests.processes.running import Running
 
 HELLO = [{"role": "user", "content": "Hello"}]
 ODD = [
@@ -83,6 +79,7 @@ async def test_a_name_that_nobody_has(page: Page, server: Running, watch: Watch)
     await open_view(page, server.url, "session/nobody%2Fhas%20it")
     await expect(page.get_by_role("alert")).to_contain_text("Not found")
     await expect(page.get_by_role("alert").get_by_role("button", name="Try again")).to_be_visible()
+<<<<<<< HEAD
 
 
 async def test_the_key(page: Page, serve: Serve, watch: Watch, tmp_path: Path) -> None:
@@ -168,3 +165,5 @@ async def key(folder: Path, scope: str) -> str:
     )
     told, _ = await process.communicate()
     return told.decode().strip()
+=======
+>>>>>>> e354afddbf5fd6c691bb13ce94837f07f81d3adc
