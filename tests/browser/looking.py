@@ -40,7 +40,8 @@ def figure(page: Page, title: str) -> Locator:
 
 def message(page: Page, seq: int) -> Locator:
     """A message in the history."""
-    return page.get_by_role("region", name="History", exact=True).get_by_role("article", name=re.compile(rf"^Message {seq},"))
+    history = page.get_by_role("region", name="History", exact=True)
+    return history.get_by_role("article", name=re.compile(rf"^Message {seq},"))
 
 
 def beside(page: Page) -> Locator:
