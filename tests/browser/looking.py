@@ -46,4 +46,4 @@ def message(page: Page, seq: int) -> Locator:
 
 def beside(page: Page) -> Locator:
     """The context beside the history."""
-    return page.get_by_role("region", name="Context")
+    return page.get_by_role("region", name="Context", exact=True)
