@@ -47,10 +47,8 @@ def judge_access(config: Config, facts: Facts | None, now: float) -> Iterator[Fi
         yield Finding("keys_on", f"{len(active)} in the store, {named} in the settings")
     elif keys:
         yield Finding("keys_ended", f"{len(keys)} in the store, none of them good")
-    elif config.only_here:
-        yield Finding("keys_off", f"it listens on {config.host}")
     elif facts is not None:
-        yield Finding("keys_missing", f"host is {config.host}")
+        yield Finding("keys_off" if config.only_here else "keys_missing", f"host is {config.host}")
     for key in keys:
         yield from _ends(key, now)
     if facts is not None and facts.sealed:
