@@ -33,7 +33,8 @@ def judge_schema(facts: Facts) -> Iterator[Finding]:
     if version is None:
         yield Finding("store_new", "nothing of memsvc is there")
     elif version == facts.newest:
-        many = "" if facts.sessions is None else f", {facts.sessions:,} sessions"
+        sessions = "session" if facts.sessions == 1 else "sessions"
+        many = "" if facts.sessions is None else f", {facts.sessions:,} {sessions}"
         yield Finding("store_ok", f"{facts.engine}, layout {version}{many}")
     elif version > facts.newest:
         yield Finding("schema_newer", f"layout {version}, this release knows up to {facts.newest}")

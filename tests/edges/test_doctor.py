@@ -325,7 +325,7 @@ def test_a_server_with_a_log(doctor: Doctor, valkey: Process, prefix: str) -> No
     asyncio.run(make())
     doctor.set(store=url)
     found = doctor.run()
-    assert found["store_ok"] == "redis, layout 3, 1 sessions"
+    assert found["store_ok"] == "redis, layout 3, 1 session"
     assert "server_syncs_late" in found
     valkey.tell("SET", f"{prefix}:{{m0}}:schema", "9")
     assert "layout 9" in doctor.run()["schema_newer"]
