@@ -95,7 +95,10 @@ def _tracing(config: Config, env: Mapping[str, str]) -> Any:
             raise ConfigError(_NO_OTEL) from None
         log_sink()(StoreNotice(_NO_OTEL))
         return None
-    return open_tracing()
+    try:
+        return open_tracing()
+    except ValueError as wrong:
+        raise ConfigError(f"traces cannot be sent as the OTEL_* variables say: {wrong}") from None
 
 
 def _named(env: Mapping[str, str]) -> bool:
