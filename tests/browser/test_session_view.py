@@ -43,8 +43,10 @@ async def test_history_beside_context(page: Page, server: Running, store: Store)
     await expect(beside(page)).to_contain_text("Parcel 7070 left hub")
 
     # A boundary stands where the document has a mark, and A, B, D, C are in the order of the design.
-    lines = await beside(page).locator(".part, .boundary").evaluate_all(
-        "all => all.map(e => e.matches('.boundary') ? e.innerText : 'part')"
+    lines = (
+        await beside(page)
+        .locator(".part, .boundary")
+        .evaluate_all("all => all.map(e => e.matches('.boundary') ? e.innerText : 'part')")
     )
     assert [re.sub("( up to here|:).*", "", line) for line in lines] == boundaries(context)
     assert "for 5m" in next(line for line in lines if "mark B" in line)

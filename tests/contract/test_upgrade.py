@@ -28,7 +28,7 @@ from memsvc.ports import Store
 from memsvc.service.export import export
 from memsvc.service.restore import Restored, restore
 from memsvc.stores import inspect_store, open_store
-from memsvc.stores.redis.keys import SHARDS, Keys
+from memsvc.stores.redis.keys import Keys
 from memsvc.stores.redis.server import Server, Waiting
 from memsvc.stores.redis.topology import topology
 from memsvc.stores.redis.upgrade import SCHEMA, STEP, upgrade, upgrade_shard

@@ -38,6 +38,8 @@ async def test_a_scrape_shows_the_sum_of_all_processes_also_of_one_that_was_kill
 
             await until(lambda: counted(12))
             before = server.children()
+            spent = value(await scraped(server.url), "process_cpu_seconds_total")
+            assert spent > 1.0, "two interpreters have started"
             assert {int(file.stem.rpartition("_")[2]) for file in folders.glob("*/gauge_live*.db")} == set(before)
             os.kill(before[0], signal.SIGKILL)
             await until(lambda: not alive(before[0]))
@@ -45,6 +47,7 @@ async def test_a_scrape_shows_the_sum_of_all_processes_also_of_one_that_was_kill
             await client.say("s0", "again")
             await until(lambda: counted(13))
             found = await scraped(server.url)
+            assert value(found, "process_cpu_seconds_total") >= spent, "what a process has used is used"
             assert value(found, "memsvc_gateway_streams_open") == 0
             assert value(found, "process_open_fds") > 10
             server.signal(STOP)
