@@ -36,7 +36,10 @@ class Observing:
         if config.metrics != "off":
             from memsvc.metrics import Metrics
 
-            self._metrics = Metrics()
+            try:
+                self._metrics = Metrics()
+            except OSError as failed:
+                raise ConfigError(f"{SHARED} names a folder where metrics cannot be kept: {failed.strerror}") from None
         self._tracing = _tracing(config, os.environ if env is None else env)
 
     def build(self) -> Any:

@@ -140,13 +140,13 @@ def test_the_health_check_tells_a_live_server_from_a_dead_one(tmp_path: Path) ->
         assert server.stdout is not None
         port = re.search(r"127\.0\.0\.1:(\d+)", server.stdout.readline())
         assert port
-        asked = [sys.executable, *command[1:-1], command[-1].replace(PORT, port[1])]
-        proxied = {**os.environ, "http_proxy": "http://127.0.0.1:9"}
+        asked = [sys.executable, *command[1:]]
+        proxied = {**os.environ, "http_proxy": "http://127.0.0.1:9", "MEMSVC_PORT": port[1]}
         alive = subprocess.run(asked, env=proxied, capture_output=True).returncode
         server.terminate()
         assert server.wait(timeout=60) == 0
     assert alive == 0, "it must not go through a proxy either"
-    assert subprocess.run(asked, capture_output=True).returncode != 0
+    assert subprocess.run(asked, env=proxied, capture_output=True).returncode != 0
 
 
 def test_workflows_call_the_makefile_and_pin_what_they_use() -> None:

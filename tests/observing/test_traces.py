@@ -147,6 +147,16 @@ async def test_a_collector_that_never_answers_holds_no_stop_up() -> None:
     assert time.monotonic() - began < 15.0, "nor the end of the process: a batch alone would take ten seconds"
 
 
+async def test_a_folder_for_metrics_that_is_not_there_is_a_wrong_setting(tmp_path: Path) -> None:
+    told = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "none")}
+    call = (sys.executable, "-m", "memsvc", "serve", "--port", "0", "--store", "sqlite://:memory:")
+    done = await asyncio.create_subprocess_exec(*call, env=told, stderr=PIPE, cwd=ROOT)
+    _, said = await done.communicate()
+    assert done.returncode == 2
+    assert b"PROMETHEUS_MULTIPROC_DIR names a folder where metrics cannot be kept" in said
+    assert b"Traceback" not in said
+
+
 async def test_variables_that_contradict_each_other_are_wrong_settings(told: Any) -> None:
     os.environ["OTEL_BSP_MAX_QUEUE_SIZE"] = "10"  # a batch has 512
     with pytest.raises(ConfigError, match=r"OTEL_\* variables"):
