@@ -271,6 +271,32 @@ async def test_a_server_is_brought_up_to_date_by_the_next_one_where_one_died_on_
     assert valkey.tell("GET", keys.schema).splitlines()[-1] == str(SCHEMA)
 
 
+@pytest.mark.parametrize("old", ["redis-2-missed"], indirect=True)
+async def test_a_header_that_an_old_process_wrote_later_is_refused_until_it_is_brought_up_to_date(
+    old: tuple[dict[str, Any], Opener, State], valkey: Process, prefix: str
+) -> None:
+    told, opener, _ = old
+    with Redis(port=valkey.port) as client:
+        before = {key: client.get(key) for key in client.scan_iter(f"{prefix}:*:h:*")}
+        store = opener()
+        await store.open()
+        for key, header in before.items():
+            client.set(key, header or b"")
+        w = build(store, policy=POLICY)
+        name = next(iter(told["sessions"]))
+        with pytest.raises(Unavailable, match="a header is of another release"):
+            await w.memory.get(Key("default", name))
+        with pytest.raises(Unavailable, match="a header is of another release"):
+            await w.append(*messages("openai", 20), key=Key("default", name))
+        assert {key: client.get(key) for key in before} == before
+        await store.close()
+        client.set(Keys(prefix).schema, 2)
+    again = opener()
+    await again.open()
+    await check_is_there(build(again, policy=POLICY), told)
+    await again.close()
+
+
 @pytest.mark.parametrize("old", ["redis-1"], indirect=True)
 async def test_headers_are_changed_many_at_once(
     old: tuple[dict[str, Any], Opener, State], valkey: Process, prefix: str

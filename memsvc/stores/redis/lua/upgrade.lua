@@ -5,7 +5,8 @@
 -- Gives how many were changed.
 local changed = 0
 for _, key in ipairs(KEYS) do
-  local s = header(key)
+  local raw = redis.call('GET', key)
+  local s = raw and cmsgpack.unpack(raw)
   local missing = s and tonumber(ARGV[1]) - #s or 0
   if missing > 0 then
     if missing >= 3 then table.insert(s, F.missed_tokens, 0) end
