@@ -106,7 +106,7 @@ async def _read(config: Config, store: Store, key: Key, args: argparse.Namespace
 
     head = await store.head(key)
     if head is None:
-        raise NotFound(f"tenant {key.tenant!r} has no session {key.session!r}")
+        raise NotFound(f"tenant {key.tenant!r} has no session {key.session!r}; of another tenant: --tenant NAME")
     defaults = default_policy(config)
     economics = economics_of(config, prices_of(config), time.time)
     savings = Savings(store, economics, defaults, limits=lambda session: limits(session, defaults))

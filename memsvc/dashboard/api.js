@@ -41,7 +41,7 @@ export async function call(method, path, { query = {}, body, signal } = {}) {
     return answer.status === 204 ? null : answer.json();
   }
   const problem = await answer.json().catch(() => ({}));
-  if (answer.status === 401 && wanted && (await wanted(problem.detail))) return call(method, path, { query, body, signal });
+  if (answer.status === 401 && wanted && (await wanted(key() ? problem.detail : "This service asks for a key."))) return call(method, path, { query, body, signal });
   throw new Refused(answer.status, problem);
 }
 

@@ -124,7 +124,8 @@ function askForKey(why) {
     const field = h("input", { type: "password", id: "key-field", autocomplete: "off", value: key(), spellcheck: false });
     const dialog = h("dialog", { aria: { labelledby: "key-title" } },
       h("h2", { id: "key-title" }, "API key"),
-      h("p", {}, why || "Sent with every request of this tab, kept nowhere else."),
+      why ? h("p", {}, why) : null,
+      h("p", { className: why ? "note" : "" }, "It is sent with every request of this tab and kept nowhere else. One that may only look: ", h("code", {}, "memsvc keys create --tenant NAME --scope read")),
       h("label", { attr: { for: "key-field" } }, "Key"), field,
       h("div", { className: "actions" },
         h("button", { type: "button", className: "main", onclick: () => dialog.close("use") }, "Use this key"),

@@ -136,9 +136,11 @@ export function chart({ title, x, series, kind = "lines", format, labels, marks 
       pen.moveTo(left, plot.bbox.top);
       pen.lineTo(left, plot.bbox.top + plot.bbox.height);
       pen.stroke();
-      if (left > free) {
-        pen.fillText(mark.text, left + 4, plot.bbox.top + 12 * devicePixelRatio);
-        free = left + pen.measureText(mark.text).width + 12;
+      const { width } = pen.measureText(mark.text);
+      const begin = left + 4 + width > plot.bbox.left + plot.bbox.width ? left - 4 - width : left + 4; // not past the edge
+      if (begin > free) {
+        pen.fillText(mark.text, begin, plot.bbox.top + 12 * devicePixelRatio);
+        free = begin + width + 8;
       }
     }
     pen.restore();

@@ -1,6 +1,6 @@
 // The verbatim log, of any length: blocks of messages that are fetched as they come near what is looked at.
 
-import { get, ofSession } from "./api.js";
+import { get, may, ofSession } from "./api.js";
 import { add, count, h, moment, put } from "./dom.js";
 import { drawn, pieces, role } from "./message.js";
 
@@ -78,7 +78,7 @@ export function log({ name, stand, act, pinned, cited, signal }) {
       h("button", { type: "button", className: "quiet pin", onclick: () => act("pin", seq), aria: { label: `Pin message ${seq}` } }, "Pin"),
       h("button", { type: "button", className: "quiet", onclick: () => act("truncate", seq), title: "Take all later messages out of the context", aria: { label: `Cut off after message ${seq}` } }, "Cut off after"));
     add(element, [h("header", {}, h("span", { className: "seq" }, `#${seq}`), h("span", { className: `role ${role(message)}` }, role(message)),
-      h("span", { className: "note" }, `${count(found.tokens)} tokens · ${moment(found.at)}`), h("span", { className: "tags" }), h("span", { className: "grow" }), found.superseded || found.redacted ? null : actions),
+      h("span", { className: "note" }, `${count(found.tokens)} tokens · ${moment(found.at)}`), h("span", { className: "tags" }), h("span", { className: "grow" }), found.superseded || found.redacted || !may("write") ? null : actions),
     pieces(message).map((one) => drawn(one.kind === "summary" ? { ...one, kind: "text" } : one))]);
     mark(element);
     return element;

@@ -123,11 +123,18 @@ function tiles(stats) {
   const broke = broken.reduce((sum, b) => sum + b.count, 0);
   return h("div", { className: "tiles" },
     tile("Spent", usd(spend.total.cost_usd), [many(spend.total.calls, "call"), spend.total.unpriced_calls ? `, ${count(spend.total.unpriced_calls)} without a known price` : ""]),
-    tile("Cache hit ratio", percent(cache.hit_ratio), `${brief(spend.total.tokens.cache_read)} of ${brief(spend.total.tokens.input)} input tokens were read from the provider's cache`),
+    tile("Cache hit ratio", percent(cache.hit_ratio), [`${brief(spend.total.tokens.cache_read)} of ${brief(spend.total.tokens.input)} input tokens were read from the provider's cache`, apart(spend.by_feature)]),
     tile("Saved by compaction", usd(savings.settled_actual_usd), savings.settled_count ? `where ${usd(savings.settled_predicted_usd)} was predicted, ${count(savings.settled_count)} settled` : `${usd(savings.predicted_usd)} predicted; none settled yet`, savings.settled_actual_usd < 0 ? "bad" : savings.settled_actual_usd > 0 ? "good" : ""),
     tile("Compactions", count(compactions.count), [`${brief(compactions.tokens_removed)} tokens taken out of contexts, `, h("span", { className: compactions.failed ? "bad" : "" }, `${count(compactions.failed)} failed`)]),
     tile("Broken prefixes", count(broke), broke ? (lost ? `${usd(lost)} to write caches anew` : "by callers; what they cost is known through the gateway") : "no caller broke a cached prefix", broke ? "warn" : ""),
     h("div", { className: "tile queue-tile" }));
+}
+
+/** The ratio of all calls but the service's own: a summary is asked for once, so that its input is in no cache. */
+function apart(features) {
+  const chats = features.filter((row) => row.feature !== "summary");
+  const sum = (name) => chats.reduce((all, row) => all + row.tokens[name], 0);
+  return chats.length === features.length || !sum("input") ? "" : `; without those of summaries ${percent(sum("cache_read") / sum("input"))}`;
 }
 
 function queueTile(queue) {

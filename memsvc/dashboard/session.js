@@ -1,6 +1,6 @@
 // One conversation: the whole log beside the context, and how the one became the other.
 
-import { call, get, ofSession, pages } from "./api.js";
+import { call, get, may, ofSession, pages } from "./api.js";
 import { chart } from "./charts.js";
 import { past, present, saving, statements } from "./context.js";
 import { ago, brief, count, fill, h, many, moment, percent, put, theirs, usd } from "./dom.js";
@@ -183,7 +183,7 @@ export async function session(place, { subject: name, query, signal, anew }) {
 
   function drawHead() {
     fill(head, h("h1", {}, theirs(name)), h("div", { className: "actions" },
-      h("button", { type: "button", className: "main", data: { do: "compact" }, onclick: compact }, "Compact now"),
+      may("write") ? h("button", { type: "button", className: "main", data: { do: "compact" }, onclick: compact }, "Compact now") : null,
       h("button", { type: "button", data: { do: "export" }, onclick: save }, "Export")));
     const { tokens, compaction } = doc;
     const tile = (title, value, more) => h("div", { className: "tile" }, h("h2", {}, title), h("p", { className: "figure" }, value), h("p", { className: "note" }, more));
@@ -194,7 +194,7 @@ export async function session(place, { subject: name, query, signal, anew }) {
       tile("Epoch", count(doc.epoch), doc.cut ? `summary stands for 1 to ${count(doc.cut)}` : "nothing is compacted"),
       tile("Saved", usd(compaction.actual_saving_usd), compaction.predicted_saving_usd === null ? "no prediction" : `of ${usd(compaction.predicted_saving_usd)} predicted, by the summary in force`),
       tile("Compaction", compaction.state, [doc.policy.mode ?? doc.policy.effective?.mode, compaction.last_reason ? `, last: ${compaction.last_reason}` : "", error ? [h("br"), error] : null]),
-      tile("Model", theirs(doc.model || "not named"), [doc.user ? ["user ", theirs(doc.user), ", "] : "", `changed ${ago(doc.updated_at)}`]));
+      tile("Model", theirs(doc.model || "not named"), [doc.user ? ["user ", theirs(doc.user), ", "] : "", `session changed ${ago(doc.updated_at)}`]));
   }
 
   function drawStory() {
@@ -227,7 +227,7 @@ export async function session(place, { subject: name, query, signal, anew }) {
     const { summary } = steps[at];
     put(facts_of,
       summary ? h("dl", { className: "facts" }, saving(summary).map(([key, value]) => h("div", {}, h("dt", {}, key), h("dd", {}, value)))) : null,
-      summary && !summary.current ? h("div", { className: "actions" }, h("button", { type: "button", onclick: () => goBack(summary.epoch) }, "Put this summary in force again")) : null);
+      summary && !summary.current && may("write") ? h("div", { className: "actions" }, h("button", { type: "button", onclick: () => goBack(summary.epoch) }, "Put this summary in force again")) : null);
   }
 
   function label(step) {
@@ -302,6 +302,10 @@ export async function session(place, { subject: name, query, signal, anew }) {
       x.push(one.seq);
       full.push(whole);
       sent.push(front + (summary?.tokens ?? 0) + tail);
+    }
+    if (x.length && doc.epoch > epoch) { // compacted since the last message: the line ends where the context is now
+      sent[sent.length - 1] = doc.tokens.context;
+      marks.push({ x: x.at(-1), text: `epoch ${doc.epoch}` });
     }
     return { x, full, sent, marks };
   }

@@ -43,6 +43,8 @@ R = TypeVar("R", bound=Asked)
 S = TypeVar("S", bound=web.StreamResponse)
 SCOPES = "x-memsvc-scopes"
 """Response header: the scopes of the key that asked, where more than one kind of answer hangs on them."""
+_TELLING = frozenset({"get", "stats"})
+"""Calls whose answers have it: those with which whoever draws buttons begins. Others are not slowed down by it."""
 _NOBODY = Key("", "")
 MOST_SHOWN = 200
 """Characters of a session's name; a longer one is none, and is refused later."""
@@ -113,7 +115,7 @@ class Border:
         """`handler` behind the border; None = for what is no row of the table, by its `name`. A wrapper, no
         middleware: the hot path is one call shorter."""
         row = call if call is not None and call.scope != "public" else None
-        told = row is not None and "operator" in row.needs_with.values()
+        told = row is not None and row.name in _TELLING
 
         async def work(request: Asked, request_id: str) -> web.Response:
             if row is None:

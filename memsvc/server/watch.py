@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
@@ -77,14 +77,20 @@ class MetricsDoor:
             if scheme.lower() == "bearer" and hmac.compare_digest(_digest(sent.strip()), self._token):
                 return
             raise Unauthorized("Metrics need `Authorization: Bearer <metrics_token>`.")
-        headers = request.headers
-        caller = self._gate.caller(headers) or await self._gate.ask(headers)
-        if not without_keys(caller):
+        if not await self._at_home(request.headers):
             raise Forbidden(
                 "Metrics are about all tenants, and no tenant's key opens them: set metrics_token"
                 " (MEMSVC_METRICS_TOKEN), or metrics = public where only your own programs reach this port.",
                 code="metrics_closed",
             )
+
+    async def _at_home(self, headers: Mapping[str, str]) -> bool:
+        """Whether a program of this machine asks while keys are off. With keys on a good key, a bad one and none are
+        the same here: to say that a key is wanted would send people looking for one that opens nothing."""
+        try:
+            return without_keys(self._gate.caller(headers) or await self._gate.ask(headers))
+        except Unauthorized:
+            return False
 
 
 def probes(

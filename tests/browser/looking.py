@@ -40,9 +40,10 @@ def figure(page: Page, title: str) -> Locator:
 
 def message(page: Page, seq: int) -> Locator:
     """A message in the history."""
-    return page.get_by_role("region", name="History").get_by_role("article", name=re.compile(rf"^Message {seq},"))
+    history = page.get_by_role("region", name="History", exact=True)
+    return history.get_by_role("article", name=re.compile(rf"^Message {seq},"))
 
 
 def beside(page: Page) -> Locator:
     """The context beside the history."""
-    return page.get_by_role("region", name="Context")
+    return page.get_by_role("region", name="Context", exact=True)

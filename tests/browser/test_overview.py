@@ -21,6 +21,7 @@ async def fill(store: Store) -> Json:
     await store.usage(name, "over-2", {"input_tokens": 20_000, "output_tokens": 900}, feature="checking")
     await store.usage(name, "over-3", USED, model="claude-haiku-4-5")
     await store.usage(name, "over-4", USED, model="nobody-knows-it")
+    await store.usage(name, "over-5", {"input_tokens": 3_000, "output_tokens": 90}, feature="summary")
     await store.put(name, system="Be verbose.")
     await store.call("PUT", "/v1/budgets", {"budgets": [{"period": "day", "limit_usd": 5}]})
     stats: Json = await store.call("GET", "/v1/stats?period=30d")
@@ -45,6 +46,10 @@ async def test_figures_are_those_of_the_service(page: Page, server: Running, sto
     await expect(figure(page, "Spent")).to_have_text(dollars(total["cost_usd"]))
     await expect(panel(page, "Spent")).to_contain_text(f"{total['calls']} calls, {total['unpriced_calls']} without")
     await expect(figure(page, "Cache hit ratio")).to_have_text(f"{stats['cache']['hit_ratio']:.1%}".replace("%", " %"))
+    chats = [r["tokens"] for r in stats["spend"]["by_feature"] if r["feature"] != "summary"]
+    assert len(chats) < len(stats["spend"]["by_feature"])
+    apart = sum(t["cache_read"] for t in chats) / sum(t["input"] for t in chats)
+    await expect(panel(page, "Cache hit ratio")).to_contain_text(f"those of summaries {apart:.1%}".replace("%", " %"))
     await expect(figure(page, "Compactions")).to_have_text(str(compactions["count"]))
     lost = sum(b["count"] for b in broken if b["cause"] != "compacted")
     assert lost
@@ -88,6 +93,7 @@ async def test_spend_is_split_and_told_as_a_table(page: Page, server: Running, s
     await expect(table.locator("tbody tr")).to_have_count(7)
     stats: Any = await store.call("GET", "/v1/stats")
     day = sum(r["cost_usd"] for r in stats["spend"]["by_day_model"] if r["model"] == "claude-sonnet-5-5")
+    await expect(table.locator("thead th").first).to_be_visible()  # the table is made when it is wanted
     column = (await table.locator("thead th").all_inner_texts()).index("claude-sonnet-5-5")
     last = table.locator("tbody tr").last.locator("th, td")
     await expect(last.nth(column)).to_have_text(dollars(day))

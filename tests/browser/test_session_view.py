@@ -154,12 +154,19 @@ async def test_what_can_be_done(page: Page, server: Running, store: Store, tmp_p
     await expect(news).to_have_text("Compacted: this is epoch 1.")
     await expect(beside(page).locator(".piece.summary")).to_contain_text("Parcel 7000 left hub 0")
     await expect(message(page, 2)).to_contain_text("in the summary")
+    # The line ends where the context is now, not where it was when the last message came.
+    doc = await store.call("GET", "", session=name)
+    growth = page.locator("section.panel", has=page.get_by_role("heading", name="Tokens, message by message"))
+    await growth.get_by_text("As a table").click()
+    last = growth.locator("tbody tr").last.locator("th, td")
+    tokens = doc["tokens"]
+    await expect(last).to_have_text([str(doc["last_seq"]), f"{tokens['full']:,}", f"{tokens['context']:,}"])
     await message(page, 2).get_by_role("button", name="Unpin message 2").click()
     await expect(message(page, 2).locator(".tag", has_text="pinned")).to_have_count(0)
     await page.get_by_role("button", name="Compact now").click()
     await expect(news).to_contain_text("Nothing was compacted")
 
-    await page.get_by_role("region", name="History").press("End")
+    await page.get_by_role("region", name="History", exact=True).press("End")
     after = message(page, 58).get_by_role("button", name="Cut off after message 58")
     await after.click()
     dialog = page.get_by_role("dialog", **CUT_OFF)
@@ -195,7 +202,7 @@ async def test_it_goes_on_by_itself(page: Page, server: Running, store: Store, w
     await store.put(name, system="Only this.", format="anthropic", policy=SMALL)
     watch.allow("status 422", "status of 422")  # of no message there is no context
     await open_session(page, server.url, name)
-    await expect(page.get_by_role("region", name="History")).to_have_text("No message yet.")
+    await expect(page.get_by_role("region", name="History", exact=True)).to_have_text("No message yet.")
     await expect(page.get_by_text("nothing is compacted", exact=True)).to_be_visible()
 
     await store.append(name, turn(0)[:1])

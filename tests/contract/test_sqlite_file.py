@@ -136,6 +136,19 @@ async def test_another_programs_database_is_left_alone(path: str, version: int) 
         assert found.execute("SELECT name FROM sqlite_schema").fetchall() == [("theirs",)]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+async def test_a_new_file_and_its_logs_are_their_owners_alone(path: str, store: SQLiteStore) -> None:
+    await say(store, 1)
+    modes = {each.suffix: each.stat().st_mode & 0o777 for each in Path(path).parent.glob("memory.db*")}
+    assert modes == {".db": 0o600, ".db-wal": 0o600, ".db-shm": 0o600}
+    await store.close()
+    os.chmod(path, 0o640)  # whoever shares it with a group may go on doing so
+    again = SQLiteStore(path)
+    await again.open()
+    assert Path(path).stat().st_mode & 0o777 == 0o640
+    await again.close()
+
+
 async def test_what_cannot_be_opened_says_why(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_bytes(b"no database at all" * 100)
     for name, says in (

@@ -288,8 +288,8 @@ async def test_no_key_of_a_tenant_opens_them(served: Served, around: World) -> N
     async with served(Gate({"a-key-of-the-settings": "acme"}, holders)) as api:
         for key in ("a-key-of-the-settings", everything):
             (await read(api, Authorization=f"Bearer {key}")).problem(403, code="metrics_closed")
-        (await read(api)).problem(401)
-        (await read(api, Authorization="Bearer nobody-s-key")).problem(401)
+        (await read(api)).problem(403, code="metrics_closed")
+        (await read(api, Authorization="Bearer nobody-s-key")).problem(403, code="metrics_closed")
 
 
 async def test_off_is_a_path_that_does_not_exist(around: World) -> None:

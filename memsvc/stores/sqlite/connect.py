@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 from importlib.resources import files
@@ -55,9 +56,18 @@ def _advice(error: apsw.Error) -> str:
             return text
 
 
+def _make_private(path: str) -> None:
+    """A new file is its owner's alone, and its logs too, which get the file's mode: SQLite would let everybody read
+    it. A file that is there keeps the mode that it was given. What is amiss with the path, SQLite says."""
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
 def open_writer(path: str) -> apsw.Connection:
     """The connection that writes: file created if need be, schema up to date, durable at
     every commit. Raises Unavailable."""
+    if path != MEMORY:
+        _make_private(path)
     with translated():
         connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
         try:

@@ -60,7 +60,7 @@ class SQLiteInspect:
                 raise Unavailable("the file is another program's SQLite database; name a new file or one of memsvc")
             if not version:
                 return nothing
-            told = tuple(_told(db, deep))
+            told = tuple(_told(db, self._path, deep))
             if version > newest:
                 return Facts("sqlite", version, newest, nothing.upgraded, told=(dict(told),))
             due, oldest = db.execute(_DUE, (now,)).fetchone() or (0, None)
@@ -91,11 +91,19 @@ class SQLiteInspect:
         return db
 
 
-def _told(db: apsw.Connection, deep: bool) -> Iterator[tuple[str, str]]:
-    for name in ("journal_mode", "page_count", "page_size", "freelist_count"):
+def _told(db: apsw.Connection, path: str, deep: bool) -> Iterator[tuple[str, str]]:
+    # Not PRAGMA journal_mode: of a file that is read as it lies it says "delete", whatever the file's header says.
+    yield "journal_mode", "wal" if _written_as_wal(path) else "delete"
+    for name in ("page_count", "page_size", "freelist_count"):
         yield name, str(db.execute(f"PRAGMA {name}").get)
     if deep:
         yield "quick_check", str(db.execute("PRAGMA quick_check(1)").get)
+
+
+def _written_as_wal(path: str) -> bool:
+    """Bytes 18 and 19 of the header are the file format's write and read version: 2 = WAL."""
+    with open(path, "rb") as file:
+        return file.read(20)[18:] == b"\x02\x02"
 
 
 def _reached(
