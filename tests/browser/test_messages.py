@@ -89,9 +89,7 @@ async def test_every_kind_in_every_format(page: Page, server: Running, store: St
 
 async def test_long_and_taken_away(page: Page, server: Running, store: Store, watch: Watch) -> None:
     name = "sizes/long"
-    await store.put(
-        name, policy={"mode": "manual", "max_tokens": 300_000}, tools=[{"name": "find", "input_schema": {}}]
-    )
+    await store.put(name, policy={"mode": "manual", "max_tokens": 300_000}, tools=[{"name": "find", "input_schema": {}}])
     await store.append(name, [{"role": "user", "content": "0123456789" * 100_000}])
     await store.append(name, [{"role": "assistant", "content": "Secret."}, {"role": "user", "content": "Bye."}])
     await store.call("DELETE", "/messages/2", session=name)
@@ -117,9 +115,7 @@ async def test_ten_thousand_messages(page: Page, server: Running, store: Store) 
     name = "sizes/many"
     await store.put(name, policy={"mode": "manual"})
     for first in range(0, 10_000, 2_500):
-        chunk = [
-            {"role": "user" if n % 2 else "assistant", "content": f"Word {n}"} for n in range(first + 1, first + 2_501)
-        ]
+        chunk = [{"role": "user" if n % 2 else "assistant", "content": f"Word {n}"} for n in range(first + 1, first + 2_501)]
         await store.append(name, chunk)
     asked: list[Request] = []
     page.on("request", lambda request: asked.append(request) if "/v1/" in request.url else None)
