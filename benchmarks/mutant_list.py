@@ -303,7 +303,7 @@ MUTANTS = (
     ),
     Mutant(
         "a history that is written anew",
-        "service/documents.py",
+        "service/history.py",
         "    messages = [entry.raw] if format is None or entry.redacted else convert(entry, format)\n",
         "    messages = [orjson.dumps(orjson.loads(entry.raw))]\n",
         "tests/laws/test_law1_no_loss.py tests/edges/test_odd_input.py",

@@ -46,7 +46,12 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--messages", type=int, default=240, help="messages of each at most (240)")
     add("--long", type=int, default=10_000, help="messages of the long session; 0 = none (10,000)")
     add("--many", type=int, default=0, help="small sessions beside them (0)")
-    add("--line", type=int, default=hostile.LONG_LINE_BYTES, help="bytes of the hostile session's longest line (1 MB)")
+    add(
+        "--line",
+        type=int,
+        default=hostile.LONG_LINE_BYTES,
+        help="bytes of the hostile session's longest line (1 MB); 0 = no such session",
+    )
     add("--now", type=float, default=time.time(), help="when the month ends, unix seconds (now)")
     add("--seed", type=int, default=1)
     return parser.parse_args(argv)
@@ -71,8 +76,9 @@ async def fill(args: argparse.Namespace, sets: dict[str, list[Conversation]]) ->
         await budgets(world)
         sessions = planned(mixed(sets), number=args.sessions, most=args.messages, began=began, seed=args.seed)
         await _watched("the month", play(world, sessions, began=began))
-        world.says = hostile.summary()
-        await extremes.attacked(world, line_bytes=args.line)
+        if args.line:
+            world.says = hostile.summary()
+            await extremes.attacked(world, line_bytes=args.line)
 
 
 async def budgets(world: World) -> None:

@@ -5,6 +5,8 @@ import { count, h, theirs, usd } from "./dom.js";
 import { drawn, folded, lifetime, marked, pieces, role } from "./message.js";
 
 const MOST_CHIPS = 12;
+const FIRST = 40, LAST = 160; // messages of a long context that are drawn before anybody asks for more
+
 
 function line(text, kind) {
   return h("p", { className: `boundary ${kind}` }, h("span", {}, text));
@@ -28,20 +30,36 @@ export function present(context, told, go) {
   if (system?.length) out.push(message({ role: "system", content: system }, () => "A"));
   const carrying = context.messages.map((each, at) => (pieces(each).some((one) => one.mark) ? at : -1)).filter((at) => at >= 0);
   const front = context.messages.findIndex((each) => pieces(each).some((one) => one.kind === "summary"));
-  context.messages.forEach((each, at) => {
+  const all = context.messages;
+  const drawAll = (from, to) => all.slice(from, to).map((each, at) => drawOne(each, from + at));
+  if (all.length <= FIRST + LAST) return [...out, drawAll(0, all.length)];
+  return [...out, drawAll(0, FIRST), folding(FIRST, all.length - LAST), drawAll(all.length - LAST, all.length)];
+
+  function folding(from, to) {
+    const box = h("div", { className: "actions" }, h("button", { type: "button", onclick: () => {
+      const next = Math.min(to, from + LAST);
+      const fresh = h("div", {}, drawAll(from, next), next < to ? folding(next, to) : null);
+      box.replaceWith(fresh);
+      fresh.querySelector(".actions button")?.focus({ preventScroll: true });
+    } }, `Show ${count(Math.min(LAST, to - from))} of ${count(to - from)} messages between`));
+    return box;
+  }
+
+  function drawOne(each, at) {
+    const out = [];
     const instructing = ["system", "developer"].includes(each.role) && at === 0;
     // The summary's is B, the last one C, a spare one on the way D; the caller's instructions have A.
     out.push(message(each, () => (instructing ? "A" : context.covers && at === front ? "B" : at === carrying.at(-1) ? "C" : "D")));
     if (at + 1 === context.stable_prefix.messages) {
       out.push(line(`stable up to here: ${count(context.stable_prefix.tokens)} tokens that later turns repeat byte for byte`, "stable"));
     }
-  });
-  return out;
+    return out;
+  }
 
   function message(each, letter) {
     const parts = [];
     for (const one of pieces(each)) {
-      const standsFor = one.kind === "summary" && awaited;
+      const standsFor = one.kind === "summary" && awaited && (!told || one.text === told.text);
       if (standsFor) awaited = false;
       parts.push(standsFor ? summary(one, told, go) : drawn({ ...one, kind: one.kind === "summary" ? "text" : one.kind }));
       if (one.mark) parts.push(line(markText(standsFor ? "B" : letter(), one.mark), "mark"));

@@ -271,10 +271,13 @@ export async function session(place, { subject: name, query, signal, anew }) {
   function drawCharts() {
     const { x, full, sent, marks } = growth();
     const paid = calls.filter((c) => c.cost_usd !== null);
-    const features = [...new Set(paid.map((c) => c.feature))].slice(0, 8);
+    const all = [...new Set(paid.map((c) => c.feature))];
+    const features = all.length > 8 ? all.slice(0, 7) : all;
+    const costs = features.map((f) => ({ name: f, values: paid.map((c) => (c.feature === f ? c.cost_usd : 0)) }));
+    if (all.length > 8) costs.push({ name: "all others", values: paid.map((c) => (features.includes(c.feature) ? 0 : c.cost_usd)) });
     put(charts,
       h("section", { className: "panel" }, h("h2", {}, "Tokens, message by message"), x.length ? chart({ title: "Tokens of the whole history and of the context after each message", x, series: [{ name: "whole history", values: full, colour: 7, dash: true }, { name: "context", values: sent, colour: 0 }], format: brief, marks, sign: "#" }) : h("p", { className: "empty" }, "No message yet.")),
-      h("section", { className: "panel" }, h("h2", {}, "Cost, call by call"), paid.length ? chart({ title: "Dollars of each call", x: paid.map((_, at) => at + 1), kind: "bars", format: usd, series: features.map((f) => ({ name: f, values: paid.map((c) => (c.feature === f ? c.cost_usd : 0)) })) }) : h("p", { className: "empty" }, "No call of this session is in the books. Calls come in through the gateway, as `usage` of an append, or as usage reports."),
+      h("section", { className: "panel" }, h("h2", {}, "Cost, call by call"), paid.length ? chart({ title: "Dollars of each call", x: paid.map((_, at) => at + 1), kind: "bars", format: usd, series: costs }) : h("p", { className: "empty" }, "No call of this session is in the books. Calls come in through the gateway, as `usage` of an append, or as usage reports."),
         paid.length ? h("p", { className: "note" }, `${many(calls.length, "call")}, ${usd(paid.reduce((sum, c) => sum + c.cost_usd, 0))} in all; ${cachedOf(calls)} of their input was read from the cache.`) : null));
   }
 

@@ -43,8 +43,10 @@ async def test_history_beside_context(page: Page, server: Running, store: Store)
     await expect(beside(page)).to_contain_text("Parcel 7070 left hub")
 
     # A boundary stands where the document has a mark, and A, B, D, C are in the order of the design.
-    lines = await beside(page).locator(".part, .boundary").evaluate_all(
-        "all => all.map(e => e.matches('.boundary') ? e.innerText : 'part')"
+    lines = (
+        await beside(page)
+        .locator(".part, .boundary")
+        .evaluate_all("all => all.map(e => e.matches('.boundary') ? e.innerText : 'part')")
     )
     assert [re.sub("( up to here|:).*", "", line) for line in lines] == boundaries(context)
     assert "for 5m" in next(line for line in lines if "mark B" in line)
@@ -126,8 +128,10 @@ async def test_through_the_epochs(page: Page, server: Running, store: Store) -> 
     await expect(page.locator(".news")).to_have_text("The summary of epoch 1 is in force again, as epoch 4.")
     await expect(told).to_contain_text(f"Epoch 4 (now): messages 1 to {summaries[0]['to']} behind")
     await expect(beside(page)).to_contain_text("Question 69")
-    await page.get_by_role("region", name="History").press("End")
-    await expect(message(page, summaries[0]["to"] + 1)).to_have_attribute("data-stand", "verbatim")
+    behind = summaries[0]["to"]
+    told_so = f"Of {doc['last_seq']} messages {behind} stand behind the summary, {doc['last_seq'] - behind} are word"
+    await expect(page.get_by_role("img", name=told_so)).to_be_visible()
+    await expect(message(page, 1)).to_have_attribute("data-stand", "covered")
 
 
 async def test_what_can_be_done(page: Page, server: Running, store: Store, tmp_path: Path) -> None:

@@ -1,19 +1,15 @@
-"""The list of sessions, and the key that opens it."""
+"""The list of sessions."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
-from pathlib import Path
 
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import Serve
 from tests.browser.filling import Store
-from tests.browser.looking import open_view, panel
+from tests.browser.looking import open_view
 from tests.browser.watching import Watch
-from tests.processes.running import ROOT, Running
+from tests.processes.running import Running
 
 HELLO = [{"role": "user", "content": "Hello"}]
 ODD = [
@@ -83,82 +79,3 @@ async def test_a_name_that_nobody_has(page: Page, server: Running, watch: Watch)
     await open_view(page, server.url, "session/nobody%2Fhas%20it")
     await expect(page.get_by_role("alert")).to_contain_text("Not found")
     await expect(page.get_by_role("alert").get_by_role("button", name="Try again")).to_be_visible()
-
-
-async def test_the_key(page: Page, serve: Serve, watch: Watch, tmp_path: Path) -> None:
-    strange = "<img src=x onerror=alert(1)>"
-    running = await serve(api_keys=json.dumps({"key-of-acme-0123456789": "acme", "key-of-strange-0123456789": strange}))
-    async with Store(running.url, "key-of-strange-0123456789") as other:
-        await other.chat("secret-name", 30)
-        await other.usage("secret-name", "u-2", {"input_tokens": 100_000, "output_tokens": 5}, feature="espionage")
-    async with Store(running.url, "key-of-acme-0123456789") as store:
-        await store.chat("own-name", 30)
-        await store.usage("own-name", "u-1", {"input_tokens": 1000, "output_tokens": 5})
-
-    watch.allow("status 401", "status of 401")
-    await page.goto(running.url)
-    dialog = page.get_by_role("dialog", name="API key")
-    field = dialog.get_by_label("Key", exact=True)
-    await expect(dialog).to_be_visible()
-    await expect(field).to_be_focused()
-    await page.keyboard.press("Escape")
-    await expect(page.get_by_role("alert")).to_contain_text("This did not work")
-    await page.get_by_role("button", name="Try again").click()
-    await field.fill("wrong")
-    await dialog.get_by_role("button", name="Use this key").click()
-    await expect(dialog).to_be_visible()
-    await field.fill("key-of-acme-0123456789")
-    await page.keyboard.press("Enter")
-
-    recent = panel(page, "Latest compactions")
-    await expect(recent).to_contain_text("own-name")
-    await expect(page.locator("body")).not_to_contain_text("espionage")
-    await expect(page.get_by_role("button", name="All tenants")).to_have_count(0)
-    kept = await page.evaluate(
-        "[JSON.stringify(sessionStorage), JSON.stringify(localStorage), document.cookie, location.href]"
-    )
-    assert "key-of-acme-0123456789" in kept[0]
-    assert not any("key-of-acme-0123456789" in text for text in kept[1:])
-
-    operator, reader = await asyncio.gather(key(tmp_path, "read,operator"), key(tmp_path, "read"))
-    await use(page, operator)
-    await page.get_by_role("button", name="All tenants").click()
-    await expect(page.get_by_role("button", name="All tenants")).to_be_focused()
-    await expect(page.get_by_role("table", name="Spend by tenant")).to_contain_text(strange)
-    await expect(recent.locator("tbody tr")).to_have_count(2)
-    await page.get_by_role("button", name="By tenant").click()
-    await expect(panel(page, "Spend by day").locator(".legend")).to_contain_text(strange)
-    text = await page.locator("main").inner_text()
-    assert "secret-name" not in text
-    assert "own-name" not in text
-
-    await use(page, reader)
-    await expect(recent).to_contain_text("own-name")
-    await expect(page.get_by_role("button", name="All tenants")).to_have_count(0)
-    watch.allow("status 403", "status of 403")  # reading is all that this key may
-    await page.get_by_role("link", name="own-name").first.click()
-    await page.get_by_role("button", name="Compact now").click()
-    await expect(page.locator(".news")).to_contain_text("scope")
-
-    fresh = await page.context.new_page()  # another tab knows nothing of it
-    await fresh.goto(running.url)
-    await expect(fresh.get_by_role("dialog", name="API key")).to_be_visible()
-    await fresh.close()
-
-
-async def use(page: Page, key: str) -> None:
-    """Change the key as a reader does."""
-    await page.get_by_role("button", name="Key", exact=True).click()
-    await page.get_by_role("dialog").get_by_label("Key", exact=True).fill(key)
-    await page.keyboard.press("Enter")
-
-
-async def key(folder: Path, scope: str) -> str:
-    """A key of acme's, made by the command line for the store of `serve`."""
-    store = f"sqlite:///{folder / 'own.db'}"
-    made = ["keys", "create", "--tenant", "acme", "--scope", scope, "--store", store]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "memsvc", *made, cwd=ROOT, stdout=asyncio.subprocess.PIPE
-    )
-    told, _ = await process.communicate()
-    return told.decode().strip()

@@ -19,7 +19,7 @@ A, B, NOBODY = Key("acme", "chat"), Key("bolt", "chat"), Key("nobody", "chat")
 CALL = UsageRequest({"input_tokens": 900, "output_tokens": 9}, "r1", "anthropic", "claude-haiku-4-5", revision=1)
 KEYED = {
     "put", "get", "append", "append_and_context", "context", "history", "summaries", "compact", "truncate", "pin",
-    "unpin", "delete", "usage", "redact", "search",
+    "unpin", "pins", "delete", "usage", "redact", "search",
     "fork",
 }  # fmt: skip
 """Every method that takes a key is tried below; a new one must be added here and there."""
@@ -71,6 +71,7 @@ async def test_what_one_does_leaves_the_other_as_it_was() -> None:
         await w.append(user("more"), key=A)
         await w.memory.usage(A, CALL)
         await w.memory.pin(A, 1)
+        assert (await w.memory.pins(A))["pins"]
         await w.memory.unpin(A, 1)
         await w.memory.compact(A, CompactRequest(force=True))
         await w.memory.delete(A)
@@ -97,6 +98,7 @@ async def test_a_tenant_without_the_session_finds_none() -> None:
             lambda: m.usage(NOBODY, CALL),
             lambda: m.pin(NOBODY, 1),
             lambda: m.unpin(NOBODY, 1),
+            lambda: m.pins(NOBODY),
             lambda: m.delete(NOBODY),
         )
         for ask in asked:

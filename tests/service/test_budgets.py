@@ -194,7 +194,7 @@ async def test_a_model_without_a_price_is_told_of_once_a_day(held: Held) -> None
     assert told == [Unpriced(TENANT, "openai", "gpt-6-luna", "summary")]
     held.clock.pass_(86_400.0)
     await held.purse.book(held.line("4", None))
-    assert len(held.events) == 2
+    assert len([event for event in held.events if not isinstance(event, Booked)]) == 2
 
 
 async def test_past_a_budget_summaries_are_local_and_no_model_is_called(held: Held) -> None:
