@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from playwright.async_api import Page, Request, expect
+from playwright.async_api import Page, Request, Route, expect
 
 from tests.browser.filling import Store, turn
-from tests.browser.looking import look_again, open_session, open_view, panel
+from tests.browser.looking import look_again, message, open_session, open_view, panel
+from tests.browser.watching import Watch
 from tests.processes.running import Running
 
 GROWTH = "Tokens, message by message"
@@ -60,6 +61,32 @@ async def test_a_question_goes_with_its_view(page: Page, server: Running, store:
     await page.go_back()
     await expect(page.get_by_role("heading", name="Sessions")).to_be_visible()
     await expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+async def test_the_history_is_loaded_before_it_is_reached_and_after_a_failure(
+    page: Page, server: Running, store: Store, watch: Watch
+) -> None:
+    name = "keeps/near"
+    watch.allow("503")
+    await store.append(name, [{"role": "user", "content": f"Word {n}"} for n in range(150)], format="openai")
+    away = True
+
+    async def answer(route: Route) -> None:
+        if away:
+            await route.fulfill(status=503, json={"detail": "The store is away."})
+        else:
+            await route.continue_()
+
+    await page.route("**/history?after=50*", answer)
+    await open_session(page, server.url, name)
+    box = page.get_by_role("region", name="History")
+    blocks = box.locator(".block")
+    await box.evaluate("box => box.scrollTop += box.children[1].getBoundingClientRect().top - innerHeight - 300")
+    await expect(blocks.nth(1)).to_contain_text("The store is away.")
+    await expect(blocks.nth(1)).not_to_be_in_viewport()
+    away = False
+    await expect(message(page, 51)).to_have_count(1)
+    await expect(blocks.nth(2).locator(".message")).to_have_count(0)
 
 
 async def test_charts_that_are_gone_are_let_go(page: Page, server: Running, store: Store) -> None:
