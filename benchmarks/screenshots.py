@@ -22,8 +22,8 @@ from urllib.parse import quote
 from benchmarks import chromium
 from benchmarks.serving import memsvc_server
 
-READY = 'document.body.dataset.ready === "true"'
-"""Holds once the page has drawn its view."""
+READY = "body[data-ready=true]"
+"""Is there once the page has drawn its view. Not a function to wait for: the page forbids code made of text."""
 _PATIENCE_MS = 30_000
 
 
@@ -96,7 +96,7 @@ async def _picture(browser: Any, url: str, file: Path, look: tuple[str, str, boo
     page = await context.new_page()
     await page.goto(url)
     try:
-        await page.wait_for_function(READY, timeout=_PATIENCE_MS)
+        await page.wait_for_selector(READY, timeout=_PATIENCE_MS)
     except Late:
         said.append("the view was not drawn in time")
     await page.screenshot(path=file, full_page=whole)

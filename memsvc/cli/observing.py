@@ -36,7 +36,10 @@ class Observing:
         if config.metrics != "off":
             from memsvc.metrics import Metrics
 
-            self._metrics = Metrics()
+            try:
+                self._metrics = Metrics()
+            except OSError as failed:
+                raise ConfigError(f"{SHARED} names a folder where metrics cannot be kept: {failed.strerror}") from None
         self._tracing = _tracing(config, os.environ if env is None else env)
 
     def build(self) -> Any:
@@ -95,7 +98,10 @@ def _tracing(config: Config, env: Mapping[str, str]) -> Any:
             raise ConfigError(_NO_OTEL) from None
         log_sink()(StoreNotice(_NO_OTEL))
         return None
-    return open_tracing()
+    try:
+        return open_tracing()
+    except ValueError as wrong:
+        raise ConfigError(f"traces cannot be sent as the OTEL_* variables say: {wrong}") from None
 
 
 def _named(env: Mapping[str, str]) -> bool:

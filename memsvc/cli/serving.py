@@ -200,7 +200,12 @@ def _serve_many(config: Config, number: int) -> int:
     if config.store == "sqlite://:memory:":
         return wrong("--workers needs a store that processes can share; sqlite://:memory: is private to one.")
     command = (sys.executable, "-m", "memsvc", "serve", "--child")
-    shared = None if config.metrics == "off" else Shared()
+    try:
+        shared = None if config.metrics == "off" else Shared()
+    except OSError as failed:
+        return wrong(
+            f"no folder for the metrics of several processes ({failed.strerror}): set TMPDIR, or metrics = off."
+        )
     # By variables: a URL's password on a command line could be read by everybody on this machine.
     told = {"MEMSVC_STORE": config.store, "MEMSVC_HOST": config.host, **(shared.told if shared else {})}
     plan = Plan(

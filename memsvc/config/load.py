@@ -24,6 +24,8 @@ from memsvc.config.schema import CONFIG_FILE, CONFIG_VARIABLE, MODELS, PREFIX, C
 
 _NOT_OURS = re.compile(r"MEMSVC_(TEST_\w+|SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 """Variables of the test suite, and those that Kubernetes adds beside a service named memsvc."""
+_SECRET = re.compile(r"_key|_token$|_secret$|webhook_url$")
+"""Names of settings whose values are never shown; the path of a webhook's address is often its password."""
 OF_A_SERVER = {"host", "port", "api_keys", "rate_per_s", "rate_burst", *Observing.model_fields}
 """Settings of what only `memsvc serve` does."""
 
@@ -133,12 +135,13 @@ def _unknown(name: str, place: str) -> str:
 def _sentence(name: str, given: object, place: str, error: ErrorDetails) -> str:
     own_words = str(error["ctx"]["error"]) if error["type"] == "value_error" else ""
     what = own_words or f"must be {allowed(name)}"
-    shown = "given" if "_key" in name or name.endswith("_token") else f"given as {_shown(given)}"  # never a key
+    shown = "given" if _SECRET.search(name) else f"given as {_shown(given)}"
     return f"{name} ({PREFIX}{name.upper()}), {shown} in {place}, {what}."
 
 
 def _shown(given: object) -> str:
-    text = re.sub(r"//[^/@]*@", "//***@", str(given))  # a URL may carry a password
+    # A URL may carry a password, also one that is no URL for a slip of the hand.
+    text = re.sub(r"(?:(?<=://)|^(?![\w+.-]+://))\S*@", "***@", str(given))
     return repr(text if len(text) <= 80 else text[:77] + "...")
 
 

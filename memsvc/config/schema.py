@@ -317,7 +317,7 @@ class Config(Observing):
     @property
     def shown_store(self) -> str:
         """The store's URL as it may be printed: without user, password and parameters."""
-        return re.sub(r"//[^/]*@", "//", self.store.partition("?")[0])
+        return re.sub(r"//\S*@", "//", self.store.partition("?")[0])
 
     @property
     def only_here(self) -> bool:

@@ -49,10 +49,10 @@ export const get = (path, query, signal) => call("GET", path, { query, signal })
 export const ofSession = (name, rest = "") => `/v1/sessions/${encodeURIComponent(name)}${rest}`;
 
 /** Every page of a list that has `next`. */
-export async function* pages(path, query) {
+export async function* pages(path, query, signal) {
   let after;
   do {
-    const page = await get(path, { ...query, after: after ?? query.after });
+    const page = await get(path, { ...query, after: after ?? query.after }, signal);
     yield page;
     after = page.next;
   } while (after !== null && after !== undefined);

@@ -9,11 +9,16 @@ const drawn = new Set();
 
 /** Draw all charts anew: colours or widths are others. */
 export function redraw() {
-  for (const one of [...drawn]) {
-    if (!one.holder.isConnected) {
-      one.plot?.destroy();
-      drawn.delete(one);
-    } else one.draw();
+  sweep();
+  for (const one of drawn) one.draw();
+}
+
+// A plot that is not destroyed stays with the window, whose events it listens to.
+function sweep() {
+  for (const one of drawn) {
+    if (one.holder.isConnected) continue;
+    one.plot?.destroy();
+    drawn.delete(one);
   }
 }
 
@@ -57,7 +62,10 @@ export function chart({ title, x, series, kind = "lines", format, labels, marks 
   const box = h("figure", { className: "chart" }, h("figcaption", { className: "unseen" }, title), legend, holder, readout,
     asTable(title, x, series, format, labels, sign));
   drawn.add(one);
-  requestAnimationFrame(draw);
+  requestAnimationFrame(() => {
+    sweep(); // what this one took the place of
+    draw();
+  });
   return box;
 
   function draw() {

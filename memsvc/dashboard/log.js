@@ -6,13 +6,14 @@ import { drawn, pieces, role } from "./message.js";
 
 const MOST_BLOCKS = 2000;
 const NEAR = "900px";
+const AGAIN_MS = 3000; // after a failure that may pass
 
 /** Args: name; stand(seq) -> "covered" | "verbatim" | "later"; act(what, seq); pinned(seq); cited(seq) -> bool or null. */
 export function log({ name, stand, act, pinned, cited, signal }) {
   const box = h("div", { className: "log column-body", tabIndex: 0, attr: { role: "region" }, aria: { label: "History" } });
   const near = new IntersectionObserver((seen) => {
     for (const one of seen) if (one.isIntersecting) load(one.target).catch(() => {});
-  }, { root: null, rootMargin: NEAR });
+  }, { root: box, rootMargin: NEAR }); // of the box: it cuts off what is near the window's edge
   const known = new Map(); // element -> {from, to, loading}
   let size = 50;
   let last = 0;
@@ -38,9 +39,15 @@ export function log({ name, stand, act, pinned, cited, signal }) {
       if (!known.size) box.replaceChildren();
       known.set(block, { from, to: last, loading: null });
       box.append(block);
-      near.observe(block);
+      watch(block);
     }
     if (!last) box.replaceChildren(h("p", { className: "empty" }, "No message yet."));
+  }
+
+  /** Load a block when it is near, at once if it is. */
+  function watch(block) {
+    near.unobserve(block); // else nothing is told of one that stays where it is
+    near.observe(block);
   }
 
   function load(block) {
@@ -58,6 +65,7 @@ export function log({ name, stand, act, pinned, cited, signal }) {
     })().catch((error) => {
       if (mine === range.asked) range.loading = null;
       if (error.name !== "AbortError") block.replaceChildren(h("p", { className: "note" }, error.message));
+      if (error.status === 0 || error.status >= 500) setTimeout(() => signal.aborted || watch(block), AGAIN_MS);
       throw error;
     });
     return range.loading;

@@ -126,7 +126,7 @@ function tiles(stats) {
     tile("Cache hit ratio", percent(cache.hit_ratio), [`${brief(spend.total.tokens.cache_read)} of ${brief(spend.total.tokens.input)} input tokens were read from the provider's cache`, apart(spend.by_feature)]),
     tile("Saved by compaction", usd(savings.settled_actual_usd), savings.settled_count ? `where ${usd(savings.settled_predicted_usd)} was predicted, ${count(savings.settled_count)} settled` : `${usd(savings.predicted_usd)} predicted; none settled yet`, savings.settled_actual_usd < 0 ? "bad" : savings.settled_actual_usd > 0 ? "good" : ""),
     tile("Compactions", count(compactions.count), [`${brief(compactions.tokens_removed)} tokens taken out of contexts, `, h("span", { className: compactions.failed ? "bad" : "" }, `${count(compactions.failed)} failed`)]),
-    tile("Broken prefixes", count(broke), broke ? `${usd(lost)} to write caches anew` : "no caller broke a cached prefix", broke ? "warn" : ""),
+    tile("Broken prefixes", count(broke), broke ? (lost ? `${usd(lost)} to write caches anew` : "by callers; what they cost is known through the gateway") : "no caller broke a cached prefix", broke ? "warn" : ""),
     h("div", { className: "tile queue-tile" }));
 }
 

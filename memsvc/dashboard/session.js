@@ -46,7 +46,17 @@ export async function session(place, { subject: name, query, signal, anew }) {
   }
 
   async function load() {
-    doc = await get(ofSession(name), {}, signal);
+    const old = doc;
+    try {
+      doc = await get(ofSession(name), {}, signal);
+      await loadRest(old?.epoch ?? doc.epoch);
+    } catch (error) {
+      doc = old; // else the next look would find nothing new, and what was not loaded stayed so
+      throw error;
+    }
+  }
+
+  async function loadRest(seen) {
     format ??= doc.format || "openai";
     const [found, kept] = await Promise.all([
       get(ofSession(name, "/context"), { format }, signal).catch((error) => {
@@ -58,6 +68,8 @@ export async function session(place, { subject: name, query, signal, anew }) {
     context = found;
     pins = new Set(kept.pins.map((p) => p.seq));
     await loadSummaries();
+    // An epoch that has no summary of its own may be an edit: then messages that were there are superseded now.
+    if (summaries.filter((s) => s.epoch > seen && s.epoch <= doc.epoch).length !== doc.epoch - seen) outline = [];
     await loadOutline();
     await loadCalls();
     makeSteps();
@@ -66,7 +78,7 @@ export async function session(place, { subject: name, query, signal, anew }) {
   async function loadSummaries() {
     const since = async (after) => {
       const found = [];
-      for await (const page of pages(ofSession(name, "/summaries"), { after, limit: 100 })) found.push(...page.summaries);
+      for await (const page of pages(ofSession(name, "/summaries"), { after, limit: 100 }, signal)) found.push(...page.summaries);
       return found;
     };
     const kept = summaries.slice(0, -1); // the last one's figures still change
@@ -88,7 +100,7 @@ export async function session(place, { subject: name, query, signal, anew }) {
 
   async function loadCalls() {
     const all = [];
-    for await (const page of pages(ofSession(name, "/calls"), { limit: 1000 })) {
+    for await (const page of pages(ofSession(name, "/calls"), { limit: 1000 }, signal)) {
       all.push(...page.calls);
       if (all.length >= 10000) break;
     }
@@ -140,11 +152,10 @@ export async function session(place, { subject: name, query, signal, anew }) {
       });
     }
     if (seq >= doc.last_seq) return say(`Message ${seq} is the last one.`);
-    const sure = await confirmed("Cut off after this message?", `Messages ${seq + 1} to ${doc.last_seq} leave the context. They stay in the history, marked as superseded; this is not undone.`, "Cut off");
+    const sure = await confirmed("Cut off after this message?", `Messages ${seq + 1} to ${doc.last_seq} leave the context. They stay in the history, marked as superseded; this is not undone.`, "Cut off", signal);
     if (!sure) return;
     return doing("Cutting off", async () => {
       await call("POST", ofSession(name, "/truncate"), { body: { after_seq: seq } });
-      outline = [];
       return `Messages after ${seq} are superseded.`;
     });
   }
@@ -162,7 +173,7 @@ export async function session(place, { subject: name, query, signal, anew }) {
 
   const save = () => doing("Collecting", async () => {
     const messages = [];
-    for await (const page of pages(ofSession(name, "/history"), { limit: 500 })) messages.push(...page.messages);
+    for await (const page of pages(ofSession(name, "/history"), { limit: 500 }, signal)) messages.push(...page.messages);
     const text = JSON.stringify({ session: doc, summaries, messages }, null, 1);
     const link = h("a", { href: URL.createObjectURL(new Blob([text], { type: "application/json" })), download: `${name.replace(/[^\w.-]+/g, "_").slice(0, 80) || "session"}.json` });
     link.click();
@@ -307,7 +318,15 @@ export async function session(place, { subject: name, query, signal, anew }) {
 
   const state = () => JSON.stringify([doc.revision, doc.log_revision, doc.epoch, doc.compaction, format, [...pins], doc.policy]);
 
-  async function renew(all = false) {
+  let looking = Promise.resolve();
+  /** One look after the other: two at once would both add what is new. */
+  function renew(all = false) {
+    const mine = looking.then(() => look(all));
+    looking = mine.catch(() => {});
+    return mine;
+  }
+
+  async function look(all) {
     const before = state();
     const edited = doc.epoch;
     if (!all) {
@@ -339,7 +358,7 @@ function cachedOf(calls) {
   return percent(input ? calls.reduce((sum, c) => sum + (c.tokens.cache_read || 0), 0) / input : null);
 }
 
-function confirmed(title, text, yes) {
+function confirmed(title, text, yes, signal) {
   return new Promise((done) => {
     const dialog = h("dialog", { aria: { labelledby: "sure" } }, h("h2", { id: "sure" }, title), h("p", {}, text),
       h("div", { className: "actions" }, h("button", { type: "button", className: "main", onclick: () => dialog.close("yes") }, yes),
@@ -348,6 +367,7 @@ function confirmed(title, text, yes) {
       dialog.remove();
       done(dialog.returnValue === "yes");
     });
+    signal.addEventListener("abort", () => dialog.close("")); // the reader went back: the question is about another view
     document.body.append(dialog);
     dialog.showModal();
   });

@@ -13,7 +13,11 @@ from memsvc.doctor.findings import Finding
 from memsvc.ports.inspect import Facts
 
 SOON_S = 14 * 86_400.0
-SECRETS = ("api_keys", "encryption_key", "anthropic_api_key", "openai_api_key", "alert_webhook_secret")
+SECRETS = (
+    *("api_keys", "encryption_key", "anthropic_api_key", "openai_api_key"),
+    *("alert_webhook_secret", "alert_webhook_url", "metrics_token"),
+)
+"""Settings that nobody else should read; the address of a webhook often holds a password."""
 
 
 def judge_settings(config: Config, file: Path) -> Iterator[Finding]:

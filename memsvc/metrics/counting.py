@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from memsvc.errors import Unavailable
-from memsvc.metrics.table import MOST, OTHER, ROWS, Row
+from memsvc.metrics.table import MOST, MOST_SERIES, OTHER, ROWS, Row
 from memsvc.metrics.timing import Timing
 from memsvc.observe import (
     AlertLost,
@@ -38,7 +39,7 @@ SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """Variable that names the folder through which processes on one port add their figures up. The library looks at it
 once, so that it must be set when a process starts."""
 MOST_CHILDREN = 5_000
-"""Series of one metric whose handles are kept at hand."""
+"""Series whose handles are kept at hand."""
 FLUSH_S = 0.5
 """Processes on one port write what requests came to so often: a write for each would cost more than counting it."""
 
@@ -56,6 +57,8 @@ class Metrics:
         self._of = {row.name: _made(row, self.registry) for row in ROWS if not row.live}
         self._children: dict[tuple[str, ...], Any] = {}
         self._values: dict[str, set[str]] = {}
+        self._series: dict[str, set[tuple[str, ...]]] = {}
+        self._cpu_s = 0.0
         self._timings: dict[str, Timing] = {}
         self._waiting = False
         self._takes: Mapping[type, Callable[[Any], None]] = {
@@ -80,6 +83,7 @@ class Metrics:
         take = self._takes.get(type(event))
         if take is not None:
             take(event)
+            self._soon()
 
     def requests(self, call: str) -> Ended:
         """Counts requests of one call: a watcher."""
@@ -88,11 +92,14 @@ class Metrics:
     def flush(self) -> None:
         """Let requests that ended since the last time count. On the event loop."""
         self._waiting = False
+        used = time.process_time()
+        self._add("process_cpu_seconds_total", by=used - self._cpu_s)
+        self._cpu_s = used
         for timing in self._timings.values():
             timing.flush(self._of["memsvc_requests_total"], self._of["memsvc_request_seconds"])
 
     def _soon(self) -> None:
-        """A request has ended. Where processes add their figures up, another one may be asked for them any time."""
+        """Something has happened. Where processes add their figures up, another one may be asked for them any time."""
         if self._shared is not None and not self._waiting:
             self._waiting = True
             asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
@@ -183,18 +190,28 @@ class Metrics:
     # --- how -------------------------------------------------------------------
 
     def _add(self, name: str, *values: str, by: float = 1) -> None:
-        self._child(name, *values).inc(by)
+        child = self._child(name, *values)
+        if by > 0:  # less, or no number, is no reason to fail what is counted
+            child.inc(by)
 
     def _child(self, name: str, *values: str) -> Any:
         """The series of a metric; looking it up by its labels is what costs most."""
         found = self._children.get((name, *values))
         if found is None:
             metric = self._of[name]
-            bounded = [self._bounded(label, v) for label, v in zip(metric._labelnames, values, strict=True)]
-            found = metric.labels(*bounded) if bounded else metric
+            found = metric.labels(*self._labels(name, metric._labelnames, values)) if values else metric
             if len(self._children) < MOST_CHILDREN:
                 self._children[(name, *values)] = found
         return found
+
+    def _labels(self, name: str, labels: Sequence[str], values: Sequence[str]) -> tuple[str, ...]:
+        """The values of a series: `other` for what comes too late."""
+        bounded = tuple(self._bounded(label, value) for label, value in zip(labels, values, strict=True))
+        known = self._series.setdefault(name, set())
+        if bounded not in known and len(known) >= MOST_SERIES:
+            bounded = tuple(OTHER if label in MOST else value for label, value in zip(labels, values, strict=True))
+        known.add(bounded)
+        return bounded
 
     def _bounded(self, label: str, value: str) -> str:
         most = MOST.get(label)

@@ -8,10 +8,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from prometheus_client import ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from memsvc import __version__
@@ -142,15 +142,25 @@ def _processes(pids: Sequence[str]) -> Iterable[Metric]:
     """Those that run, added up."""
     found: dict[str, list[float]] = {}
     for pid in pids:
-        for metric in ProcessCollector(pid=partial(str, pid), registry=None).collect():
+        for metric in _Process(pid=partial(str, pid), registry=None).collect():
             for sample in metric.samples:
                 found.setdefault(sample.name, []).append(sample.value)
+    found.pop("process_cpu_seconds_total", None)  # counted, so that it does not fall when a process ends
     for name, values in found.items():
         total = min(values) if name in _FIRST else max(values) if name in _MOST else sum(values)
-        if _ROWS[name].kind == "counter":
-            yield CounterMetricFamily(name, _ROWS[name].help, value=total)
-        else:
-            yield _gauge(name, total)
+        yield _gauge(name, total)
+
+
+class _Process(ProcessCollector):
+    """What the library reads of a process, also where a unit hides all of /proc but processes (`ProcSubset=pid`)."""
+
+    def _boot_time(self) -> float | None:
+        try:
+            return cast("float | None", super()._boot_time())  # type: ignore[no-untyped-call]
+        except OSError:
+            if not hasattr(time, "CLOCK_BOOTTIME"):
+                raise
+            return float(round(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)))
 
 
 def _family(name: str) -> GaugeMetricFamily:

@@ -48,6 +48,10 @@ MOST: Mapping[str, int] = {"model": 100, "provider": 20, "feature": 30, "writer"
 """The most values that a label may have in one process; it is set by names that callers or providers choose. Those
 that come later count as `other`."""
 
+MOST_SERIES = 1_000
+"""Series of one metric in one process: labels that each have few values could together have a hundred thousand. Those
+that come later count as `other` in all labels of MOST."""
+
 _CALL_LABELS = ("provider", "model", "feature")
 
 ROWS: tuple[Row, ...] = (
@@ -155,7 +159,7 @@ ROWS: tuple[Row, ...] = (
     Row("memsvc_faults_total", "counter", "Errors that nobody foresaw, by where they ended.", ("where",)),
     Row("memsvc_alerts_lost_total", "counter", "News that could not be sent to the webhook."),
     Row("memsvc_build_info", "gauge", "1, with what runs.", ("version", "python", "store"), live=True),
-    Row("process_cpu_seconds_total", "counter", "CPU time of the service's processes that run.", live=True),
+    Row("process_cpu_seconds_total", "counter", "CPU time of the service's processes, also of those that have ended."),
     Row("process_resident_memory_bytes", "gauge", "Memory that they hold.", live=True),
     Row("process_virtual_memory_bytes", "gauge", "Addresses that they hold.", live=True),
     Row("process_open_fds", "gauge", "Open files and connections.", live=True),
@@ -175,6 +179,7 @@ def page() -> str:
         "No metric names a session, and none of those that requests write names a tenant. Values of these labels are",
         "chosen by callers or providers, so their number is limited in each process, and what comes later counts as",
         "`other`: " + ", ".join(f"`{name}` {most}" for name, most in sorted(MOST.items())) + ".",
+        f"So do, in these labels, series of one metric beyond {MOST_SERIES:,}.",
         "",
         "*live* = read from the store or the system at each scrape (queue and budgets at most every five seconds).",
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import MutableMapping
@@ -103,7 +104,8 @@ def request_sink(level: str, fmt: LogFormat) -> Sink:
     def write(event: Event) -> None:
         what, when = _NAMES[type(event)], datetime.now(UTC).isoformat(timespec="microseconds")[:-6]
         told = f',"event":"{what}","logger":"memsvc","level":"info","timestamp":"{when}Z"}}\n'
-        sys.stderr.write(orjson.dumps(event)[:-1].decode() + told)
+        with contextlib.suppress(OSError, ValueError):  # nobody reads the log any more: no request fails for that
+            sys.stderr.write(orjson.dumps(event)[:-1].decode() + told)
 
     return write
 

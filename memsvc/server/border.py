@@ -168,7 +168,7 @@ class Border:
     async def writer(self, request: web.Request) -> Caller:
         """Who makes a call of a model. Raises Unauthorized, Forbidden, RateLimited."""
         caller = await self._caller(request)
-        _now_of(caller.tenant, request.headers.get(SESSION, "")[:MOST_SHOWN])
+        _now_of(caller.tenant, _shown(request.headers.get(SESSION, "")))
         if self._rates is not None:
             self._rates.take(caller.tenant)
         for scope in ("write", "read"):  # a model may be asked what was said
@@ -252,6 +252,11 @@ def _check_scopes(call: Call, caller: Caller, request: Asked) -> None:
         name, _, value = asked.partition("=")
         if scope not in caller.scopes and name in request.query and value in ("", request.query[name]):
             raise _lacks(scope)
+
+
+def _shown(name: str) -> str:
+    """A session's name for the log and traces, where nobody has looked at it yet: bytes that are no UTF-8 too."""
+    return name[:MOST_SHOWN].encode("utf-8", "replace").decode()
 
 
 def _now_of(tenant: str, session: str) -> None:

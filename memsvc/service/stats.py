@@ -16,7 +16,6 @@ from memsvc.service.spend import day_name, days_of, figures_of, grouped
 
 FRESH_S = 1.0
 """A document serves for so long: many who watch cost one look."""
-MOST_HELD = 200
 MOST_RECENT = 50
 MOST_JOBS = 50
 MICROS = 1_000_000
@@ -67,8 +66,8 @@ class Stats:
         return not failed and held.at is not None and 0 <= self._clock() - held.at < FRESH_S
 
     def _begun(self, asked: tuple[str, str, Tenants]) -> _Held:
-        if len(self._held) >= MOST_HELD:
-            self._held = {one: held for one, held in self._held.items() if self._fresh(held)}
+        # A year's document may take a megabyte: what nobody will get any more goes before the next is made.
+        self._held = {one: held for one, held in self._held.items() if self._fresh(held)}
         held = self._held[asked] = _Held(asyncio.create_task(self._made(*asked)))
 
         def note(_done: object) -> None:
@@ -90,14 +89,16 @@ class Stats:
             store.session_count(whose),
         )
         lines, owners = spent
+        # A year of many models takes long to add up: not on the event loop, where everybody would wait.
+        spend, cache = await asyncio.to_thread(_booked, lines, owners, counted)
         return {
             "at": now,
             "version": self._version,
             "from": day_name(since),
             "to": day_name(until - 1),
             "tenants": tenants,
-            "spend": _spend(lines, owners),
-            "cache": _cache(lines, counted),
+            "spend": spend,
+            "cache": cache,
             "compactions": {**_compactions(counted), "recent": [_recent(one, whose is not None) for one in noted]},
             "queue": _queue(queued, now, whose is not None),
             "savings": _savings(counted),
@@ -105,13 +106,13 @@ class Stats:
             "sessions": {"count": sessions, "messages": None},
         }
 
-    async def _spent(self, tenant: str | None, since: int, until: int) -> tuple[list[Spent], Json]:
-        """Lines by day, and the figures of each tenant that has any."""
+    async def _spent(self, tenant: str | None, since: int, until: int) -> tuple[list[Spent], dict[str, list[Spent]]]:
+        """Lines by day, and those of each tenant that has any."""
         if tenant is None:
             lines, owners = await self._store.spent_by_all(since=since, until=until)
-            return lines, {name: figures_of([one]) for name, one in owners.items()}
+            return lines, {name: [one] for name, one in owners.items()}
         lines = await self._store.spent(tenant, since=since, until=until)
-        return lines, {tenant: figures_of(lines)} if lines else {}
+        return lines, {tenant: lines} if lines else {}
 
 
 def _call(line: Line) -> Json:
@@ -134,7 +135,11 @@ def _call(line: Line) -> Json:
     }
 
 
-def _spend(lines: Sequence[Spent], owners: Json) -> Json:
+def _booked(lines: Sequence[Spent], owners: dict[str, list[Spent]], counted: Sequence[DayFigure]) -> tuple[Json, Json]:
+    return _spend(lines, owners), _cache(lines, counted)
+
+
+def _spend(lines: Sequence[Spent], owners: dict[str, list[Spent]]) -> Json:
     return {
         "total": figures_of(lines),
         "by_day": [
@@ -150,7 +155,7 @@ def _spend(lines: Sequence[Spent], owners: Json) -> Json:
             for ((provider, model),), each in grouped(lines, ("model",))
         ],
         "by_feature": [{"feature": feature, **figures_of(each)} for (feature,), each in grouped(lines, ("feature",))],
-        "by_tenant": [{"tenant": tenant, **figures} for tenant, figures in owners.items()],
+        "by_tenant": [{"tenant": tenant, **figures_of(each)} for tenant, each in owners.items()],
     }
 
 

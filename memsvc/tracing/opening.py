@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import uuid
 from dataclasses import dataclass
 
@@ -25,13 +26,18 @@ class Tracing:
 
     def close(self, timeout_s: float) -> None:
         """Send what is left, at most for so long. Blocks: not for the event loop."""
-        self.provider.force_flush(int(timeout_s * 1000))
-        self.provider.shutdown()
+        # Neither of the library's own ways to end heeds a limit while a collector takes what is sent and never
+        # answers. A thread that nobody waits for at the end of the process: what it has not sent by then is lost.
+        ending = threading.Thread(target=self.provider.shutdown, daemon=True)
+        ending.start()
+        ending.join(timeout_s)
 
 
 def open_tracing() -> Tracing:
     """Sampler, address, headers, limits and resource are what the standard variables say; the service is `memsvc`
-    where they name none. The provider is no global one: other libraries of this process are not traced."""
+    where they name none. The provider is no global one: other libraries of this process are not traced.
+
+    Raises ValueError for variables that contradict each other."""
     named = {"service.version": __version__, "service.instance.id": str(uuid.uuid4())}
     told = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
     if not os.environ.get("OTEL_SERVICE_NAME") and "service.name=" not in told:

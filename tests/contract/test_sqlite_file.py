@@ -445,6 +445,24 @@ async def test_a_large_tail_is_not_read_on_the_event_loop(store: SQLiteStore) ->
             store._readers.several(lambda db, k=known: rows.window(db, KEY, k, 900))
 
 
+async def test_a_years_books_are_not_read_on_the_event_loop(store: SQLiteStore) -> None:
+    """Thousands of days, features and models: who is asked for them meanwhile answers nobody."""
+    readers: set[int] = set()
+
+    def noting(cursor: apsw.Cursor, sql: str, bindings: object) -> bool:
+        if "FROM spent" in sql:
+            readers.add(threading.get_ident())
+        return True
+
+    assert store._readers is not None
+    for reader in (store._readers._near, *store._readers._connections):
+        reader.exec_trace = noting
+    await store.spent("t", since=0, until=366)
+    await store.spent_by_all(since=0, until=366)
+    assert readers
+    assert threading.get_ident() not in readers
+
+
 async def test_old_idempotency_records_go_and_young_ones_stay(path: str, store: SQLiteStore) -> None:
     await say(store)
 

@@ -12,7 +12,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,11 @@ from memsvc.errors import Unavailable
 from memsvc.ports import Store
 from memsvc.service.export import export
 from memsvc.service.restore import Restored, restore
-from memsvc.stores import open_store
-from memsvc.stores.redis.keys import SHARDS, Keys
+from memsvc.stores import inspect_store, open_store
+from memsvc.stores.redis.keys import Keys
 from memsvc.stores.redis.server import Server, Waiting
 from memsvc.stores.redis.topology import topology
-from memsvc.stores.redis.upgrade import SCHEMA, upgrade_shard
+from memsvc.stores.redis.upgrade import SCHEMA, STEP, upgrade, upgrade_shard
 from memsvc.stores.redis.urls import parse
 from memsvc.stores.sqlite import SQLiteStore
 from tests.contract.old.write import FORMATS, dumped, messages
@@ -234,23 +234,84 @@ async def test_a_file_opens_again_after_a_kill_in_the_middle(
     assert (await asyncio.to_thread(state))["version"] == NEWEST
 
 
+class Dying(Server):
+    """Dies after the first headers that it changed; `at` is their shard."""
+
+    at = -1
+
+    async def write(self, shard: int, script: str, keys: Sequence[str], *args: Any) -> Any:
+        changed = await super().write(shard, script, keys, *args)
+        if changed:
+            self.at = shard
+            raise ConnectionResetError
+        return changed
+
+
 @pytest.mark.parametrize("old", ["redis-1"], indirect=True)
 async def test_a_server_is_brought_up_to_date_by_the_next_one_where_one_died_on_the_way(
     old: tuple[dict[str, Any], Opener, State], valkey: Process, prefix: str
 ) -> None:
     told, opener, _ = old
     keys = Keys(prefix)
-    server = Server(topology(parse(valkey.url)), keys, Waiting())
+    server = Dying(topology(parse(valkey.url)), keys, Waiting())
     await server.open()
-    for shard in range(SHARDS):  # until the first session
-        if await upgrade_shard(server, keys, shard):
-            break
-    assert await upgrade_shard(server, keys, shard) == 0, "what is done already is left as it is"
+    with pytest.raises(ConnectionResetError):
+        await upgrade(server, keys, 1)
+    assert await upgrade_shard(server, keys, server.at) == 0, "what is done already is left as it is"
     await server.close()
+    assert valkey.tell("GET", keys.schema).endswith(f"1 to {SCHEMA}"), "the older release would misread what is done"
+    facts = await inspect_store(f"{valkey.url}?prefix={prefix}").facts(now=0.0)
+    assert facts.schema == 1
     first, second = opener(), opener()
     await asyncio.gather(first.open(), second.open())
     await check_is_there(build(first, policy=POLICY), told)
     await check_is_there(build(second, policy=POLICY), told)
     await first.close()
     await second.close()
-    assert valkey.tell("GET", f"{prefix}:{{m0}}:schema").endswith(str(SCHEMA))
+    assert valkey.tell("GET", keys.schema).splitlines()[-1] == str(SCHEMA)
+
+
+@pytest.mark.parametrize("old", ["redis-2-missed"], indirect=True)
+async def test_a_header_that_an_old_process_wrote_later_is_refused_until_it_is_brought_up_to_date(
+    old: tuple[dict[str, Any], Opener, State], valkey: Process, prefix: str
+) -> None:
+    told, opener, _ = old
+    with Redis(port=valkey.port) as client:
+        before = {key: client.get(key) for key in client.scan_iter(f"{prefix}:*:h:*")}
+        store = opener()
+        await store.open()
+        for key, header in before.items():
+            client.set(key, header or b"")
+        w = build(store, policy=POLICY)
+        name = next(iter(told["sessions"]))
+        with pytest.raises(Unavailable, match="a header is of another release"):
+            await w.memory.get(Key("default", name))
+        with pytest.raises(Unavailable, match="a header is of another release"):
+            await w.append(*messages("openai", 20), key=Key("default", name))
+        assert {key: client.get(key) for key in before} == before
+        await store.close()
+        client.set(Keys(prefix).schema, 2)
+    again = opener()
+    await again.open()
+    await check_is_there(build(again, policy=POLICY), told)
+    await again.close()
+
+
+@pytest.mark.parametrize("old", ["redis-1"], indirect=True)
+async def test_headers_are_changed_many_at_once(
+    old: tuple[dict[str, Any], Opener, State], valkey: Process, prefix: str
+) -> None:
+    keys = Keys(prefix)
+    with Redis(port=valkey.port) as client:
+        old_header = client.get(next(client.scan_iter(f"{prefix}:*:h:*")))
+        assert old_header is not None
+        for n in range(STEP + 1):
+            client.set(f"{keys.base(0)}h:copy-{n}", old_header)
+            client.zadd(f"{keys.base(0)}all", {f"copy-{n}": n})
+        server = Server(topology(parse(valkey.url)), keys, Waiting())
+        await server.open()
+        client.config_resetstat()
+        assert await upgrade_shard(server, keys, 0) >= STEP + 1
+        await server.close()
+        calls = client.info("commandstats")
+    assert sum(calls.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("eval", "evalsha")) <= 3

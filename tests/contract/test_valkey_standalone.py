@@ -66,6 +66,22 @@ class TestValkeyStandalone(StoreContract):
             (12, "summary", 8),
         ]
 
+    async def test_calls_of_a_session_that_an_earlier_release_deleted_are_no_later_ones(
+        self, store: Store, valkey: Process, prefix: str
+    ) -> None:
+        """It does not know the index of a session's lines, and leaves it."""
+        await say(store)
+        await store.book(line("a", 7, at=1e6))
+        place = Keys(prefix).place(KEY)
+        index = f"{place.base}j:{place.name}"
+        async with Redis.from_url(valkey.url) as raw:
+            assert await raw.rename(index, f"{index}-")
+            await store.delete(KEY)
+            assert await raw.rename(f"{index}-", index)
+        await say(store)
+        await store.book(line("b", 8, at=1.1e6))
+        assert [one.micros for one in (await store.calls(KEY, after=None, limit=9))[0]] == [8]
+
     @pytest.mark.parametrize("part", "eixspbo")
     async def test_a_copy_that_lost_a_part_to_the_server_is_not_shown(
         self, store: Store, valkey: Process, prefix: str, part: str

@@ -7,6 +7,7 @@ import base64
 import gzip
 import json
 import os
+import re
 import resource
 import socket
 import time
@@ -137,6 +138,10 @@ def test_a_file_of_settings_that_everybody_may_read(doctor: Doctor) -> None:
     file.write_text(f'[api_keys]\n"{SECRET}" = "acme"\n')
     file.chmod(0o644)
     assert "api_keys" in doctor.run()["settings_readable"]
+    file.write_text(f'metrics_token = "{SECRET}"\nalert_webhook_url = "https://hooks.example/{SECRET}"\n')
+    file.chmod(0o644)
+    assert {"metrics_token", "alert_webhook_url"} <= set(re.split(r"[ ,]+", doctor.run()["settings_readable"]))
+    file.write_text(f'[api_keys]\n"{SECRET}" = "acme"\n')
     file.chmod(0o600)
     found = doctor.run()
     assert "settings_readable" not in found

@@ -13,8 +13,8 @@ from typing import Any, get_args
 
 import pytest
 
-from memsvc.core.model import Key
-from memsvc.observe import Answered, Compacted, CompactionFailed, Event, quiet_logger, request_sink
+from memsvc.observe import Answered, Compacted, CompactionFailed, Event, access_log, quiet_logger, request_sink
+from memsvc.server.watch import Watch
 from tests.edges.api import serving
 
 ROOT = Path(__file__).parents[2]
@@ -70,10 +70,6 @@ def test_events_are_values() -> None:
 
 
 async def test_a_request_that_is_no_http_is_logged_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
-    class Nobody:
-        async def ready(self, key: Key) -> None:
-            """Never called."""
-
     caplog.set_level(logging.DEBUG)
     async with serving(Nobody()) as api:
         reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
@@ -115,6 +111,11 @@ async def main(which):
         await api.call("GET", "/v1/sessions/nobody/context", headers={"x-request-id": "mine-3"})
         told = {"x-request-id": "mine-4", "x-memsvc-session": "gw"}
         await api.call("POST", "/v1/messages", {"secret": 1}, headers=told)
+        reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+        told = b"Host: localhost\\r\\nx-request-id: mine-5\\r\\nx-memsvc-session: a\\xffb\\r\\nConnection: close\\r\\n"
+        writer.write(b"POST /v1/messages HTTP/1.1\\r\\n" + told + b"Content-Length: 2\\r\\n\\r\\n{}")
+        await reader.read()
+        writer.close()
     await app.close()
 
 asyncio.run(main(sys.argv[1]))
@@ -137,6 +138,7 @@ def test_a_line_for_each_request_if_wanted_and_the_request_in_every_line() -> No
         ("mine-2", "compact", 200, "default", "a/b"),
         ("mine-3", "context", 404, "default", "nobody"),
         ("mine-4", "/v1/messages", 400, "default", "gw"),
+        ("mine-5", "/v1/messages", 400, "default", "a?b"),  # its bytes are no text
     ]
     (compacted,) = (line for line in found if line["event"] == "compacted")
     assert compacted["request_id"] == "mine-2"  # although a task of its own made it
@@ -146,7 +148,24 @@ def test_a_line_for_each_request_if_wanted_and_the_request_in_every_line() -> No
 
 def test_errors_alone_and_readable_lines() -> None:
     lines = of_requests("errors", "console")
-    assert [("mine-3" in x or "mine-4" in x) for x in lines if "answered" in x] == [True, True]
+    assert [x.count("mine-3") + x.count("mine-4") + x.count("mine-5") for x in lines if "answered" in x] == [1, 1, 1]
+
+
+class Nobody:
+    """A service that is asked for nothing."""
+
+
+class _Closed:
+    """A log that nobody reads any more."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+async def test_a_log_that_nobody_reads_fails_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", _Closed())
+    async with serving(Nobody(), watch=Watch(watchers=access_log("all", request_sink("info", "json")))) as api:
+        assert (await api.call("GET", "/healthz")).status == 200
 
 
 def test_a_level_above_info_wants_no_lines_of_requests(capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,6 +38,15 @@ def test_generated_pages_are_current() -> None:
     assert _read("docs/cli.md") == commands.markdown(), "run `make docs`"
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_options_that_sentences_name_are_there(path: Path) -> None:
+    """What stands in a block of its own is run elsewhere; this is for `memsvc … --option` in a sentence."""
+    known = set(re.findall(r"--[a-z][a-z-]*", commands.markdown()))
+    told = re.findall(r"`memsvc [^`\n]+`", path.read_text(encoding="utf-8"))
+    named = {option for code in told for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", code)}
+    assert named <= known
+
+
 def test_every_error_is_documented() -> None:
     page = _read("docs/errors.md")
     for kind in vars(errors).values():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -14,6 +16,8 @@ from memsvc.core.model import Key
 from memsvc.core.money import Usage
 from memsvc.errors import Unavailable
 from memsvc.metrics import ROWS, Live, Metrics
+from memsvc.metrics.live import _Process
+from memsvc.metrics.table import MOST_SERIES
 from memsvc.observe import (
     Booked,
     BudgetReached,
@@ -128,6 +132,34 @@ async def test_names_that_callers_choose_do_not_grow_the_registry(around: World)
     assert len(series) <= 101
     assert value(found, "memsvc_calls_booked_total") == 500
     assert value(found, "memsvc_calls_booked_total", model="other", feature="other") == 400
+
+
+async def test_names_that_are_few_each_do_not_grow_it_together(around: World) -> None:
+    metrics = Metrics()
+    for n in range(2_500):
+        metrics.tell(Booked("t", "s", f"feature-{n % 25}", "openai", f"model-{n // 25}", Usage(1, 1), 0.5))
+    found = await scraped(metrics, around)
+    series = [labels for name, labels in found if name == "memsvc_calls_booked_total"]
+    assert len(series) == MOST_SERIES + 1
+    assert value(found, "memsvc_calls_booked_total") == 2_500
+    assert value(found, "memsvc_calls_booked_total", provider="other", model="other", feature="other") == 1_500
+    assert value(found, "memsvc_tokens_total", class_="output") == 2_500
+
+
+async def test_a_figure_that_makes_no_sense_fails_nobody(around: World) -> None:
+    metrics = Metrics()
+    for usd in (-1.0, float("nan"), 0.25):
+        metrics.tell(Booked("t", "s", "chat", "anthropic", "m", Usage(1, 1), usd))
+    found = await scraped(metrics, around)
+    assert value(found, "memsvc_cost_usd_total") == 0.25
+    assert value(found, "memsvc_calls_booked_total") == 3
+
+
+async def test_processes_are_seen_where_proc_has_nothing_but_them(tmp_path: Path) -> None:
+    (tmp_path / "self").symlink_to("/proc/self")
+    found = {metric.name: metric.samples[0].value for metric in _Process(proc=str(tmp_path), registry=None).collect()}
+    assert found["process_resident_memory_bytes"] > 1e6
+    assert 0 < time.time() - found["process_start_time_seconds"] < 86_400
 
 
 async def test_requests_are_counted_by_call_and_class(around: World) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
+import sys
+import time
+from asyncio.subprocess import PIPE
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +16,12 @@ import aiohttp
 import pytest
 
 from memsvc.cli.observing import Observing
-from memsvc.config import Config
+from memsvc.config import Config, ConfigError
 from memsvc.testing.provider import Provider
 from tests.observing.collector import Collector, collecting
 from tests.processes.running import SMALL, STOP, memsvc
 
+ROOT = Path(__file__).parents[2]
 MODEL = "claude-sonnet-5-5"
 CALLERS = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 PARENT = {"traceparent": f"00-{CALLERS[0]}-{CALLERS[1]}-01"}
@@ -114,6 +120,47 @@ def _followed(collector: Collector) -> None:
     assert good.attributes["gen_ai.response.id"].startswith("msg_")
     assert (bad.failed, bad.attributes["error.type"]) == (True, "500")
     assert next(s for s in collector.spans if s.id == bad.parent).failed
+
+
+STOPS = """
+import time
+from memsvc.tracing import open_tracing
+
+tracing = open_tracing()
+for _ in range(600):  # more than one batch
+    with tracing.spans.span("step"):
+        pass
+began = time.monotonic()
+tracing.close(0.2)
+print(time.monotonic() - began)
+"""
+
+
+async def test_a_collector_that_never_answers_holds_no_stop_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # nobody accepts, so nobody answers
+        told = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        call = (sys.executable, "-c", STOPS)
+        done = await asyncio.create_subprocess_exec(*call, env={**os.environ, **told}, stdout=PIPE, cwd=ROOT)
+        began = time.monotonic()
+        out, _ = await done.communicate()
+    assert 0.15 < float(out) < 5.0
+    assert time.monotonic() - began < 15.0, "nor the end of the process: a batch alone would take ten seconds"
+
+
+async def test_a_folder_for_metrics_that_is_not_there_is_a_wrong_setting(tmp_path: Path) -> None:
+    told = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "none")}
+    call = (sys.executable, "-m", "memsvc", "serve", "--port", "0", "--store", "sqlite://:memory:")
+    done = await asyncio.create_subprocess_exec(*call, env=told, stderr=PIPE, cwd=ROOT)
+    _, said = await done.communicate()
+    assert done.returncode == 2
+    assert b"PROMETHEUS_MULTIPROC_DIR names a folder where metrics cannot be kept" in said
+    assert b"Traceback" not in said
+
+
+async def test_variables_that_contradict_each_other_are_wrong_settings(told: Any) -> None:
+    os.environ["OTEL_BSP_MAX_QUEUE_SIZE"] = "10"  # a batch has 512
+    with pytest.raises(ConfigError, match=r"OTEL_\* variables"):
+        Observing(Config(traces="on", metrics="off"))
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from pathlib import Path
 
 import aiohttp
+import pytest
 
+from memsvc.cli.serving import serve
+from memsvc.config import Config
 from memsvc.embedded import open as memsvc_here
 from tests.observing.scraped import Samples, samples, value
 from tests.processes.running import SMALL, STOP, Client, alive, memsvc, until
@@ -38,6 +42,8 @@ async def test_a_scrape_shows_the_sum_of_all_processes_also_of_one_that_was_kill
 
             await until(lambda: counted(12))
             before = server.children()
+            spent = value(await scraped(server.url), "process_cpu_seconds_total")
+            assert spent > 1.0, "two interpreters have started"
             assert {int(file.stem.rpartition("_")[2]) for file in folders.glob("*/gauge_live*.db")} == set(before)
             os.kill(before[0], signal.SIGKILL)
             await until(lambda: not alive(before[0]))
@@ -45,6 +51,7 @@ async def test_a_scrape_shows_the_sum_of_all_processes_also_of_one_that_was_kill
             await client.say("s0", "again")
             await until(lambda: counted(13))
             found = await scraped(server.url)
+            assert value(found, "process_cpu_seconds_total") >= spent, "what a process has used is used"
             assert value(found, "memsvc_gateway_streams_open") == 0
             assert value(found, "process_open_fds") > 10
             server.signal(STOP)
@@ -52,6 +59,14 @@ async def test_a_scrape_shows_the_sum_of_all_processes_also_of_one_that_was_kill
             assert not list(folders.iterdir())
     finally:
         os.environ.pop("TMPDIR", None)
+
+
+def test_without_a_folder_for_their_metrics_they_do_not_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere/at/all")
+    assert serve(Config(store="sqlite:///never.db", port=0), processes=2, child=False) == 2
+    assert "set TMPDIR, or metrics = off" in capsys.readouterr().err
 
 
 async def test_a_worker_has_a_port_for_probes_and_metrics_if_it_is_wanted(tmp_path: Path) -> None:

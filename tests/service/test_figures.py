@@ -149,6 +149,19 @@ async def test_many_who_watch_cost_one_look() -> None:
     await store.close()
 
 
+async def test_a_document_that_nobody_gets_any_more_is_not_kept() -> None:
+    store, clock = SQLiteStore(":memory:"), Clock()
+    await store.open()
+    stats = build(store, clock=clock).memory.stats
+    for n in range(1, 9):
+        await stats.document("t", period=f"{n}d", tenants="mine")
+    assert len(stats._held) == 8
+    clock.pass_(1.1)
+    await stats.document("t", period="today", tenants="mine")
+    assert [*stats._held] == [("t", "today", "mine")]
+    await store.close()
+
+
 async def test_the_share_that_caches_had() -> None:
     async with world() as w:
         await w.append(user("hi"), said("ho"))

@@ -117,18 +117,24 @@ class Census:
     async def _owners(self, shard: int, uids: Sequence[int]) -> dict[int, str]:
         """Names of the sessions that are there, or that took their places, by uid."""
         base = self._keys.base(shard)
-        heirs = {uid: uid for uid in uids}
-        fresh = list(uids)
-        while fresh:  # a session that took a place may have lost it too
-            (answer,) = await self._server.spread([(shard, ("HMGET", f"{base}heirs", *fresh))])
-            nexts = {uid: int(one) for uid, one in zip(fresh, answer, strict=True) if one is not None}
-            heirs = {uid: nexts.get(now, now) for uid, now in heirs.items()}
-            fresh = sorted(set(nexts.values()))
+        heirs = await heirs_of(self._server, shard, base, uids)
         now = sorted(set(heirs.values()))
         found = await self._server.spread([(shard, ("ZRANGEBYSCORE", f"{base}all", uid, uid)) for uid in now])
         names = [one[0].decode() for one in found if one]
         there = {s.uid: s.key.session for s in await self._sessions(shard, names)}
         return {uid: there[heir] for uid, heir in heirs.items() if heir in there}
+
+
+async def heirs_of(server: Server, shard: int, base: str, uids: Sequence[int]) -> dict[int, int]:
+    """Uids of the sessions that took the places of these, their own where none did. `base`: of the shard's keys."""
+    heirs = {uid: uid for uid in uids}
+    fresh = list(uids)
+    while fresh:  # a session that took a place may have lost it too
+        (answer,) = await server.spread([(shard, ("HMGET", f"{base}heirs", *fresh))])
+        nexts = {uid: int(one) for uid, one in zip(fresh, answer, strict=True) if one is not None}
+        heirs = {uid: nexts.get(now, now) for uid, now in heirs.items()}
+        fresh = sorted(set(nexts.values()))
+    return heirs
 
 
 def _any(place: list[Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from memsvc.errors import Unavailable
 from memsvc.stores.redis.keys import Keys
 from memsvc.stores.redis.server import Server
-from memsvc.stores.redis.upgrade import SCHEMA, UPGRADED, upgrade
+from memsvc.stores.redis.upgrade import SCHEMA, upgrade, upgraded_from
 
 Persistence = Literal["warn", "require", "off"]
 
@@ -90,8 +90,8 @@ def _persistence(told: dict[str, str]) -> list[Amiss]:
 async def _schema(server: Server, keys: Keys) -> None:
     _, found = await server.commands(0, ("SET", keys.schema, SCHEMA, "NX"), ("GET", keys.schema))
     version = _text(found)
-    if version in map(str, UPGRADED):
-        await upgrade(server, keys)
+    if (begun := upgraded_from(version)) is not None:
+        await upgrade(server, keys, begun)
     elif version != str(SCHEMA):
         raise Unavailable(
             f"the store has schema version {version[:20]!r}, this release knows up to {SCHEMA}; "

@@ -11,6 +11,7 @@ import msgspec
 
 from memsvc.core.model import TOMBSTONE, Draft, Entry, Format, Key, Session, Settings, Summary, System
 from memsvc.core.money import Line, Usage
+from memsvc.errors import Unavailable
 from memsvc.stores.payloads import Cut, Packed
 from memsvc.stores.redis.keys import fingerprint, user_token
 
@@ -80,8 +81,11 @@ class Header:
 
 
 def header_of(raw: bytes) -> Header:
-    """A stored header."""
-    return Header(raw, _header(raw))
+    """A stored header. Raises Unavailable for one that another release wrote, whose fields have other places."""
+    values = _header(raw)
+    if len(values) != len(HEADER):
+        raise Unavailable('a header is of another release: see "Two releases at once" in docs/upgrade.md')
+    return Header(raw, values)
 
 
 def packed_header(session: Session, stamp: str, old: Header | None = None) -> bytes:

@@ -19,7 +19,7 @@ from memsvc.stores.redis.keys import SHARDS, Keys
 from memsvc.stores.redis.sealed import SealedKeys
 from memsvc.stores.redis.server import Server, Waiting
 from memsvc.stores.redis.topology import topology
-from memsvc.stores.redis.upgrade import SCHEMA, UPGRADED
+from memsvc.stores.redis.upgrade import SCHEMA, UPGRADED, upgraded_from
 from memsvc.stores.redis.urls import parse
 
 MOST = 50
@@ -49,7 +49,7 @@ class RedisInspect:
         if any(one.get("loading", "0") != "0" for one in told):
             return Facts("redis", None, SCHEMA, UPGRADED, told=told)
         (raw,) = await server.spread([(0, ("GET", self._keys.schema))])
-        version = int(raw) if raw is not None and raw.isdigit() else None
+        version = _version(raw.decode("ascii", "replace")) if raw is not None else None
         if version is None or version > SCHEMA:
             return Facts("redis", version, SCHEMA, UPGRADED, told=told)
         bases = [(shard, self._keys.base(shard)) for shard in range(SHARDS)]
@@ -117,3 +117,8 @@ class RedisInspect:
             asked = in_force(await books.listed(tenant), defaults)
             found += [(tenant, one) for one in await books.counted(tenant, now, asked)]
         return tuple(found)
+
+
+def _version(told: str) -> int | None:
+    begun = upgraded_from(told)
+    return int(told) if begun is None and told.isdecimal() else begun

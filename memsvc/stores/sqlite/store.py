@@ -305,7 +305,7 @@ class SQLiteStore(AccessKeys, FigureRows):
 
     async def spent(self, tenant: str, *, since: int, until: int) -> list[Spent]:
         """What a tenant's lines come to, by day, feature and model."""
-        return await self._read(lambda db: ledger.spent(db, tenant, since, until))
+        return await self._read_far(lambda db: ledger.spent(db, tenant, since, until))
 
     async def sent(self, key: Key, revision: int) -> Sent | None:
         """The size of the context that a fetch at `revision` got, None if nothing is known of it."""

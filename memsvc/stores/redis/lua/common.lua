@@ -7,7 +7,9 @@ local call = redis.call
 local function header(key)  -- (values, raw bytes), or nil
   local raw = call('GET', key)
   if not raw then return nil end
-  return cmsgpack.unpack(raw), raw
+  local s = cmsgpack.unpack(raw)
+  if #s ~= F.job_note then error('a header is of another release: see "Two releases at once" in docs/upgrade.md') end
+  return s, raw
 end
 
 local function save(key, s)  -- stores a header; gives its bytes
