@@ -17,6 +17,7 @@ async def grown(page: Page) -> list[list[str]]:
     box = panel(page, GROWTH)
     if not await box.locator("tbody").count():
         await box.locator("summary").click()
+        await expect(box.locator("tbody tr").last).to_be_attached()  # the table is made when it is wanted
     rows: list[list[str]] = await box.locator("tbody tr").evaluate_all(
         "rows => rows.map(r => [...r.cells].map(c => c.textContent))"
     )
