@@ -20,8 +20,13 @@ def modules() -> dict[str, ast.Module]:
     }
 
 
-def imports(tree: ast.Module) -> Iterator[tuple[str, bool]]:
+@cache
+def imports(tree: ast.Module) -> tuple[tuple[str, bool], ...]:
     """(imported module, whether that happens inside a function), type-checking blocks left out."""
+    return tuple(_imports(tree))
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[str, bool]]:
     inside = {
         id(n) for f in ast.walk(tree) if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef)) for n in ast.walk(f)
     }
