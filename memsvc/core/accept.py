@@ -20,6 +20,7 @@ from memsvc.core.extract.reading import Reading
 from memsvc.core.extract.speakers import spoken
 from memsvc.core.flatten import said
 from memsvc.core.model import Entry
+from memsvc.core.patterns import regex
 from memsvc.core.render.blocks import FRAMING_TOKENS
 from memsvc.core.tags import neutraliser
 from memsvc.core.trim import Count, clamp, trim
@@ -46,13 +47,13 @@ _RULES, _BODY, _VALUES = "## Constraints and preferences", "## Conversation", "#
 _OURS = {h.removeprefix("## ").casefold(): h for h in (_REQUEST, _PINS, _RULES, _BODY, _VALUES)}
 _SHARED = frozenset({_RULES, _VALUES})
 """Headings that a body may have too, one level lower: models are asked for sections of these names."""
-_HEADING = re.compile(
+_HEADING = regex(
     rf"^[^\S\n]*#{{1,6}}[^\S\n]*({'|'.join(map(re.escape, _OURS))})[^\S\n]*:?[^\S\n]*#*[^\S\n]*$",
     re.IGNORECASE | re.MULTILINE,
 )
 _open_up = neutraliser([TAG])
 
-_REFUSAL = re.compile(
+_REFUSAL = regex(
     r"(?:(?:i[\u2019']m|i am) )?(?:sorry|unfortunately)\b.{0,20}\bi "
     r"(?:can(?:no|[\u2019'])t|am unable|am not able|won[\u2019']t)"
     r"|i (?:can(?:no|[\u2019'])t|am unable to|am not able to|won[\u2019']t) "
@@ -60,14 +61,14 @@ _REFUSAL = re.compile(
     r"|as an ai\b|i must decline",
     re.IGNORECASE,
 )
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = regex(
     r"[\[(<{]{0,3}\s?(?:conversation |insert |your )?"
     r"(?:summary|placeholder|todo|tbd|n/?a|none|null|undefined|\.{3}|…)"
     r"(?: (?:goes |of the conversation )?here)?\s?[\])>}]{0,3}[.:]?$",
     re.IGNORECASE,
 )
-_TOO_LONG = re.compile(r"conversation (?:was|is) too (?:long|short|large) to (?:be )?summari[sz]e", re.IGNORECASE)
-_CHAT = re.compile(
+_TOO_LONG = regex(r"conversation (?:was|is) too (?:long|short|large) to (?:be )?summari[sz]e", re.IGNORECASE)
+_CHAT = regex(
     r"(?:sure|certainly|of course|absolutely|no problem|you[\u2019']re welcome|great question|got it)"
     r"(?: thing)?\s?[!,.:\u2014-]"
     r"|(?:i[\u2019']d|i would) be (?:happy|glad) to\b|happy to help\b|i[\u2019']ll \w|let me \w"

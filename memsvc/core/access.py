@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
+
+from memsvc.core.patterns import regex
 
 Access = Literal["read", "write", "admin", "operator"]
 """What a caller may do: see, change, what only a tenant's own administration should, and see figures of all tenants:
@@ -24,7 +25,7 @@ SECRET_BYTES = 32
 SHOWN = 4
 """Characters at the end of a key that are kept, to recognize it by; the others still have 240 bits."""
 
-_TOKEN = re.compile(r"msk_([0-9a-f]{12})_[0-9a-f]{64}")
+_TOKEN = regex(r"msk_([0-9a-f]{12})_[0-9a-f]{64}")
 _NOBODY = b"\0" * 32
 
 

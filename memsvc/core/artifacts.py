@@ -15,20 +15,21 @@ from typing import Literal
 
 from memsvc.core.extract.speakers import Spoken
 from memsvc.core.flatten import Piece
+from memsvc.core.patterns import regex
 
 Kind = Literal["path", "url", "id", "email", "name", "version", "error", "amount", "date"]
 
 _HEAD, _TAIL = 60_000, 20_000  # characters read of one part of a message
 _CJK = "\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef"
-_URL = re.compile(rf"\b(?:https?|ftp|wss?|s3|file|postgres(?:ql)?|redis|mongodb)://[^\s\"'<>`{_CJK}]{{2,300}}")
-_TOKEN = re.compile(rf"[^\s\"'`<>(){{}}\[\],;|=&\u2018\u2019\u201c\u201d*{_CJK}]+")
+_URL = regex(rf"\b(?:https?|ftp|wss?|s3|file|postgres(?:ql)?|redis|mongodb)://[^\s\"'<>`{_CJK}]{{2,300}}")
+_TOKEN = regex(rf"[^\s\"'`<>(){{}}\[\],;|=&\u2018\u2019\u201c\u201d*{_CJK}]+")
 _TRIM = ".,:;!?)]}>\"'-"
-_DIGIT = re.compile(r"\d")
+_DIGIT = regex(r"\d")
 _MONTH = (
     r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|"
     r"Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
 )
-_DATE = re.compile(
+_DATE = regex(
     r"(?<![\w./-])(?:\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?|\d{1,2}[./]\d{1,2}[./]\d{4}"
     rf"|\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:,? \d{{4}})?"
     rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?)(?![\w/-])"
@@ -39,32 +40,32 @@ _UNIT = (
     r"ms|sec(?:onds?)?|min(?:utes?)?|hours?|days?|weeks?|months?|years?|[KMGT]i?B|[kmg]b|bytes?|tokens?|"
     r"rps|qps|[kMG]?Hz|[kM]?W|°[CF]|people|persons?|seats?|tickets?|bags?|items?|passengers?|h|s"
 )
-_AMOUNT = re.compile(
+_AMOUNT = regex(
     r"(?<![\w.,])(?:[$€£¥₹]\s?\d(?:[\d,.]{0,20}\d)?(?:\s?(?:k|m|bn|million|billion))?"
     rf"|\d(?:[\d,.]{{0,20}}\d)?[ -]?(?:{_UNIT}))(?![\w-])"
     r"|(?<![\w.,/])\d{1,4} of \d{1,4}(?![\w.,/])"
     r"|(?<![\d.])(?<!\d[,\uff0c])\d(?:[\d.,\uff0c]{0,12}\d)?(?:元|块|円|万|公里|分钟|小时)"
 )
-_BREAK = re.compile(r"[\n!?;。\uff01\uff1f\uff0c\uff1b]|[.,](?!\d)")
+_BREAK = regex(r"[\n!?;。\uff01\uff1f\uff0c\uff1b]|[.,](?!\d)")
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
-_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,5}\.[A-Za-z]{2,24}")
-_FILE = re.compile(
+_UUID = regex(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_EMAIL = regex(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,5}\.[A-Za-z]{2,24}")
+_FILE = regex(
     r"[\w@.+-]{1,100}\.(?:py|pyi|tsx?|jsx?|mjs|jsonl?|ya?ml|toml|ini|cfg|conf|env|md|rst|txt|[ct]sv|sql|db|"
     r"sh|bash|zsh|go|rs|rb|java|kt|swift|[ch]|cc|[ch]pp|cs|php|exs?|erl|hs|scala|lua|html?|s?css|svg|png|jpe?g|"
     r"gif|pdf|docx?|xlsx?|pptx?|zip|tar|gz|lock|xml|proto|ipynb|vue|tf|gradle)",
     re.IGNORECASE,
 )
-_PATH = re.compile(r"(?:~?/|\.{1,2}/)?[\w@.+%~-]{1,100}(?:/[\w@.+%~-]{1,100}){0,30}/?")
-_WINDOWS_PATH = re.compile(r"(?:[A-Za-z]:|\\)\\[\w .+%~-]{1,100}(?:\\[\w .+%~-]{1,100}){0,30}")
-_PLACE = re.compile(r"([^:]+)(?::\d{1,7}){1,2}")  # path:line:column
-_VERSION = re.compile(r"v\d{1,5}(?:\.\d{1,6}){0,3}(?:-[\w.]{1,20})?|\d{1,5}(?:\.\d{1,6}){2,3}(?:-[\w.]{1,20})?")
+_PATH = regex(r"(?:~?/|\.{1,2}/)?[\w@.+%~-]{1,100}(?:/[\w@.+%~-]{1,100}){0,30}/?")
+_WINDOWS_PATH = regex(r"(?:[A-Za-z]:|\\)\\[\w .+%~-]{1,100}(?:\\[\w .+%~-]{1,100}){0,30}")
+_PLACE = regex(r"([^:]+)(?::\d{1,7}){1,2}")  # path:line:column
+_VERSION = regex(r"v\d{1,5}(?:\.\d{1,6}){0,3}(?:-[\w.]{1,20})?|\d{1,5}(?:\.\d{1,6}){2,3}(?:-[\w.]{1,20})?")
 _CODES = "ORA|TS|CS|CA|BC|VB|LNK|MSB|NU|NETSDK|SQL|DB|PLS|TNS|RMAN|MY|ERR|ERROR|IDE|SA|WS|HTTP|RUF|PLR|PLW"
 """What codes of errors begin with; others of that form number flights, bookings, tickets."""
-_ERROR = re.compile(rf"E[A-Z]{{4,14}}|[A-Z]\w{{1,40}}(?:Error|Exception)|(?:{_CODES})-?\d{{4,5}}|0x[0-9a-fA-F]{{4,16}}")
-_ID = re.compile(r"#?(?=[\w-]{0,60}\d)[A-Za-z0-9][\w-]{3,63}|#\d{1,9}|(?=[A-Z]*\d)[A-Z0-9]{6,}")
-_NAME = re.compile(r"[A-Za-z]\w{0,60}_\w{1,60}|[a-z]{2,40}[A-Z][A-Za-z0-9]{1,60}|(?:[A-Z][a-z0-9]{1,30}){2,6}")
-_NO_ID = re.compile(
+_ERROR = regex(rf"E[A-Z]{{4,14}}|[A-Z]\w{{1,40}}(?:Error|Exception)|(?:{_CODES})-?\d{{4,5}}|0x[0-9a-fA-F]{{4,16}}")
+_ID = regex(r"#?(?=[\w-]{0,60}\d)[A-Za-z0-9][\w-]{3,63}|#\d{1,9}|(?=[A-Z]*\d)[A-Z0-9]{6,}")
+_NAME = regex(r"[A-Za-z]\w{0,60}_\w{1,60}|[a-z]{2,40}[A-Z][A-Za-z0-9]{1,60}|(?:[A-Z][a-z0-9]{1,30}){2,6}")
+_NO_ID = regex(
     r"\d{1,4}|\d{1,6}[a-z]{1,3}|\d{1,4}-\d{1,4}|\d{1,4}(?:-[a-z]+){1,3}s?|[a-z]+-\d{1,2}|\d{4}-\d{2}-\d{2}.*|\d-to-\d.*"
     r"|#[0-9a-f]{0,7}[a-f][0-9a-f]{0,7}",
     re.IGNORECASE,

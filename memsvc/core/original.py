@@ -13,14 +13,15 @@ from collections.abc import Iterator
 
 from memsvc.core.flatten import Piece, said
 from memsvc.core.model import Entry
+from memsvc.core.patterns import regex
 
 _BESIDE = frozenset(
     {"type", "role", "id", "call_id", "tool_call_id", "tool_use_id", "media_type", "status", "signature", "thinking"}
     | {"encrypted_content", "cache_control", "detail"}
 )
 """Members that tell of a message and are not what it says, or are not to be shown."""
-_PAYLOAD = re.compile(r"(?:data:[^,\s]{0,100},)?[A-Za-z0-9+/=_\r\n-]{500,}")
-_ESCAPED = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\[/\"\\]")
+_PAYLOAD = regex(r"(?:data:[^,\s]{0,100},)?[A-Za-z0-9+/=_\r\n-]{500,}")
+_ESCAPED = regex(r"(?:\\u[0-9a-fA-F]{4})+|\\[/\"\\]")
 _NESTED = 3  # JSON in JSON in JSON
 
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar, get_args
 
+from memsvc.core.patterns import regex
+
 Tier = Literal["nano", "standard", "pro"]
 TIERS: tuple[Tier, ...] = get_args(Tier)
 """Cheapest first."""
@@ -135,7 +137,7 @@ def other_script(text: str) -> bool:
     return other * 3 > letters
 
 
-_CODE = re.compile(
+_CODE = regex(
     r"```"
     r"|^\s*(?:def|class|func|fn|function|public|private|const|let|var|return|if|for|while)\b.*[;:{(]\s*$"
     r"|^\s*(?:import [\w.]+;?|from [\w.]+ import .+|#include .+|package \w+;?)\s*$"
@@ -146,7 +148,7 @@ _CODE = re.compile(
 
 
 def _words(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(patterns), re.IGNORECASE)
+    return regex("|".join(patterns), re.IGNORECASE)
 
 
 _TASKS: tuple[tuple[str, re.Pattern[str]], ...] = (

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from memsvc.core.extract.times import is_title
+from memsvc.core.patterns import regex
 
 MOST = 2_000
 """Most messages that are told as named by one summary."""
@@ -23,21 +24,21 @@ RULES, BODY, VALUES = "Constraints and preferences", "Conversation", "Artifacts 
 
 _QUOTING = frozenset({REQUEST, PINS})
 _OURS = {f"## {name}": name for name in (REQUEST, PINS, RULES, BODY, VALUES)}
-_HEADING = re.compile(r"\s*(?:#{1,6}\s+\S|\*\*[^*]{1,80}\*\*:?\s*$)")
-_BULLET = re.compile(r"\s*(?:[-*+\u2022]|\d{1,3}[.)])\s+")
-_SAYS = re.compile(r"[^\W_]")
+_HEADING = regex(r"\s*(?:#{1,6}\s+\S|\*\*[^*]{1,80}\*\*:?\s*$)")
+_BULLET = regex(r"\s*(?:[-*+\u2022]|\d{1,3}[.)])\s+")
+_SAYS = regex(r"[^\W_]")
 _NOTHING = frozenset({"none", "n/a"})
 _ROLE = r"(?:user|assistant|tool|system|call|result|error|media)\b"
 _LIST = r"\d{1,10}(?:\s?[-\u2013,]\s?\d{1,10})*"
-_SOURCE = re.compile(rf"\[({_LIST}) {_ROLE}|\bseq (\d{{1,10}})\b")
-_LABEL = re.compile(rf"\[({_LIST}) [^\]\n]{{1,80}}\]:?\s*")
-_SHORT = re.compile(r"(\d{1,10}) (\S.{0,80}?): ")
-_SPEAKS = re.compile(_ROLE)
-_VALUE = re.compile(r"; |(?:(?<=^)|(?<= ))(\[\d{1,12}\]) ")
-_NUMBER = re.compile(r"\[(\d{1,12})\]")
+_SOURCE = regex(rf"\[({_LIST}) {_ROLE}|\bseq (\d{{1,10}})\b")
+_LABEL = regex(rf"\[({_LIST}) [^\]\n]{{1,80}}\]:?\s*")
+_SHORT = regex(r"(\d{1,10}) (\S.{0,80}?): ")
+_SPEAKS = regex(_ROLE)
+_VALUE = regex(r"; |(?:(?<=^)|(?<= ))(\[\d{1,12}\]) ")
+_NUMBER = regex(r"\[(\d{1,12})\]")
 _WORDS = 3
 """Of a speaker in the short form: `17 call run_tests: `, `17 Anna de Vries: `."""
-_SPAN = re.compile(r"(\d+)(?:\s?[-\u2013]\s?(\d+))?")
+_SPAN = regex(r"(\d+)(?:\s?[-\u2013]\s?(\d+))?")
 _WIDEST = 100
 """Messages in one range of a label; a wider one names its ends."""
 

@@ -6,9 +6,10 @@ like. Only the character that would open such a tag is replaced: the rest of a t
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterable
+
+from memsvc.core.patterns import regex
 
 _OPENERS = "<\u02c2\u1438\u2039\u276e\u27e8\u2329\u3008\ufe64\uff1c"
 """`<`, and what looks like it."""
@@ -33,7 +34,7 @@ def neutraliser(names: Iterable[str]) -> Callable[[str], str]:
     wanted = [name.replace("_", "").lower() for name in names]
     styles = _styles(set("".join(wanted)))
     spelled = "|".join(_BETWEEN.join(styles[letter] for letter in name) for name in wanted)
-    pattern = re.compile(rf"[{_OPENERS}](?={_BETWEEN}(?:{spelled})(?![A-Za-z0-9_]))")
+    pattern = regex(rf"[{_OPENERS}](?={_BETWEEN}(?:{spelled})(?![A-Za-z0-9_]))")
     return lambda text: pattern.sub("&lt;", text)
 
 

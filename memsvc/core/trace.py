@@ -7,15 +7,15 @@ that have most of its words, rare ones above all; where none has enough of them,
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 
 from memsvc.core.flatten import said
 from memsvc.core.model import Entry
+from memsvc.core.patterns import regex
 
-_WORD = re.compile(r"\w+")
-_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+")
+_WORD = regex(r"\w+")
+_UNSPACED = regex("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+")
 _HEAD, _TAIL = 60_000, 20_000  # characters read of one message
 _LEAST_CHARS, _TELLING_CHARS = 3, 5
 _COMMON = 0.3  # weight of a short word without a digit

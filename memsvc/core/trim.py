@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
+from memsvc.core.patterns import regex
+
 Count = Callable[[str], int]
-_LABELLED = re.compile(r"\[\d{1,12} [^\]\n]{1,80}\] ")
+_LABELLED = regex(r"\[\d{1,12} [^\]\n]{1,80}\] ")
 
 
 def clamp(text: str, limit: int, count: Count, what: str) -> str:

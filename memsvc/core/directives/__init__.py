@@ -21,6 +21,7 @@ from memsvc.core.extract.handed import handed, quotations
 from memsvc.core.extract.speakers import spoken
 from memsvc.core.flatten import Said, said
 from memsvc.core.model import Entry
+from memsvc.core.patterns import regex
 
 __all__ = ["MAX_DIRECTIVES", "SCOPED", "Directive", "directives", "in_force", "is_rule"]
 
@@ -32,8 +33,8 @@ _EDGE = 1_500  # characters at either end of one
 _LEAST_CHARS, _LONGEST_ITEM = 6, 200
 _LEAST_CHARS_CJK = 4
 
-_CJK = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
-_OPENER = re.compile(
+_CJK = regex(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
+_OPENER = regex(
     r"(?:(?:and|also|so|please|note|important|ok|okay)[,: ]{1,3})*(?:(?:this|here|the following) (?:is"
     r"|are) (?:an? |my |some )?(?:\w+ )?"
     r"(?:constraints?|rules?|requirements?|preferences?|instructions?)(?: for (?:this|the) [\w ]{1,40})?|(?:for"
@@ -46,7 +47,7 @@ _OPENER = re.compile(
     r"|at all times))?[\s:.,!\u2014-]*$",
     re.IGNORECASE,
 )
-_LIST_HEAD = re.compile(
+_LIST_HEAD = regex(
     r"(?!(?:please |also )*(?:return|list|find|give|write|create|show|search|explain|check|review|read|tell|what"
     r"|which|generate|fix|make|add)\b)"
     r".{0,120}(?:\brules?\b|\bconstraints?\b|guidelines|preferences|conventions|from now on|\balways\b|\bnever\b"
@@ -54,7 +55,7 @@ _LIST_HEAD = re.compile(
     r"|regeln|règles|reglas|regras|regole|правила|规则|要求|規則|ルール|규칙)[^:：]{0,60}[:：]\**$",
     re.IGNORECASE,
 )
-_SAYS_NOTHING = re.compile(
+_SAYS_NOTHING = regex(
     r"(?:please |you must |always )?(?:follow|obey|respect|observe|stick to|adhere to|keep to|remember)"
     r"(?: all| the| these| those| my| our| of| and| or| any| rules?| constraints?| instructions?| guidelines?"
     r"| conventions?| above| below| in this (?:session|chat|conversation)| at all times| strictly"
@@ -62,8 +63,8 @@ _SAYS_NOTHING = re.compile(
     re.IGNORECASE,
 )
 """A rule to keep the rules: they are quoted themselves."""
-_ITEM = re.compile(r"\s{0,8}(?:[-*•·–]|\d{1,2}[.)、])\s*\S")
-_STATES = re.compile(
+_ITEM = regex(r"\s{0,8}(?:[-*•·–]|\d{1,2}[.)、])\s*\S")
+_STATES = regex(
     r"\s{0,8}(?:[-*•·–]|\d{1,2}[.)、])\s*\**(?:i|we|he|she|they|it|this|that|these|there|you (?:are|were|have"
     r"|said)|the)\b",
     re.IGNORECASE,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from memsvc.core.directives.strength import NONE, Graded, graded, joined
+from memsvc.core.patterns import regex
 
 _NAMES = {
     "ZH_LEAD": joined(
@@ -135,15 +134,15 @@ _KOREAN = graded(
     """,
     names=_NAMES,
 )
-_KANA, _HANGUL, _HAN = re.compile(r"[\u3040-\u30ff]"), re.compile(r"[\uac00-\ud7a3]"), re.compile(r"[\u4e00-\u9fff]")
-_QUESTION = re.compile(r"(?:吗|嗎|呢|か)?[?？][\"”」]?$")
-_FIRST_JA = re.compile(
+_KANA, _HANGUL, _HAN = regex(r"[\u3040-\u30ff]"), regex(r"[\uac00-\ud7a3]"), regex(r"[\u4e00-\u9fff]")
+_QUESTION = regex(r"(?:吗|嗎|呢|か)?[?？][\"”」]?$")
+_FIRST_JA = regex(
     r"(?:私|僕|俺|彼|彼女|あの人|母|父)(?:は|が|も)"
     r"(?!.{0,40}(?:ください|くれ|ほしい|ベジタリアン|ヴィーガン|アレルギー|食べられ))"
 )
-_FIRST_KO = re.compile(r"(?:저는|나는|내가|제가|우리는|그는|그녀는|그 사람은|엄마가)\s")
-_ASKS_KO = re.compile(r"(?:주세요|줘)[.!]?$|채식|비건|알레르기|못 먹|안 먹")
-_SAID_ZH = re.compile(r"^(?:他|她|我妈|老师|医生|老板|别人)(?:们)?(?:说|告诉|要求|跟我说|總|总)")
+_FIRST_KO = regex(r"(?:저는|나는|내가|제가|우리는|그는|그녀는|그 사람은|엄마가)\s")
+_ASKS_KO = regex(r"(?:주세요|줘)[.!]?$|채식|비건|알레르기|못 먹|안 먹")
+_SAID_ZH = regex(r"^(?:他|她|我妈|老师|医生|老板|别人)(?:们)?(?:说|告诉|要求|跟我说|總|总)")
 
 
 def strength(sentence: str) -> int:

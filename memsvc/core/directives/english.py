@@ -13,23 +13,24 @@ import re
 from memsvc.core.directives import english_rules as rules
 from memsvc.core.directives import english_words as w
 from memsvc.core.directives.strength import NONE, SCOPED, SOFT, STANDING, words
+from memsvc.core.patterns import regex
 
-_LEAD, _FROM_NOW, _STATES = re.compile(w.LEAD), re.compile(w.FROM_NOW), re.compile(w.STATES)
-_ONCE, _ONE_TIME, _GENERIC = re.compile(w.ONCE), re.compile(w.ONE_TIME), re.compile(w.GENERIC)
-_ORDER = re.compile(rf"(?:(?:then|please|just|always|and) )*{w.ORDER}\b")
-_CLAUSE = re.compile(
+_LEAD, _FROM_NOW, _STATES = regex(w.LEAD), regex(w.FROM_NOW), regex(w.STATES)
+_ONCE, _ONE_TIME, _GENERIC = regex(w.ONCE), regex(w.ONE_TIME), regex(w.GENERIC)
+_ORDER = regex(rf"(?:(?:then|please|just|always|and) )*{w.ORDER}\b")
+_CLAUSE = regex(
     rf"(?:[,;:(\u2014\u2013]| -|\b(?:and|but|so|then|also|please)) {{0,2}}(?:(?:please|but|and|also|so"
     rf"|then) )*{w.NEVER}"
 )
-_SO = re.compile(r"(?:; ?(?:and |so |also |please )*|, so (?:please )?|\. |, (?=(?:please )?(?:keep|don't|do not)\b))")
-_AND_SO = re.compile(r"(?:; ?(?:and |so |also |please )*|, so (?:please )?)")
-_SAID = re.compile(
+_SO = regex(r"(?:; ?(?:and |so |also |please )*|, so (?:please )?|\. |, (?=(?:please )?(?:keep|don't|do not)\b))")
+_AND_SO = regex(r"(?:; ?(?:and |so |also |please )*|, so (?:please )?)")
+_SAID = regex(
     r"\b(?:i|we|you|he|she|they|it|people|who|mom|mum|dad|mother|father|boss|teacher|doctor|manual|spec|law|guy"
     r"|friends?"
     r"|kids?|everyone)(?:'(?:ve|m|d|ll|s|re))?\s(?:\w{1,12}\s){0,3}?(?:always|never|must|said|says|told|tells|wrote"
     r"|thinks?|wants? us)\b"
 )
-_YOU_MUST = re.compile(
+_YOU_MUST = regex(
     r"\byou(?:'re| are| will)? ?(?:must|shall|should (?:always|never|not|only)|may (?:not|only) (?!always|be\b"
     r"|have)|(?:are )?not (?:allowed|to)\b"
     r"|are never|(?:have|need) to always|can(?:no|')t ever|must never|are (?:only|never) (?:allowed|to)"
@@ -38,27 +39,27 @@ _YOU_MUST = re.compile(
     r"|right|glad|busy|hungry|sad|sick|thrilled|relieved)|have|feel|miss|love|know|enjoy|really|try|come|visit|see|meet"
     r"|check out|taste|watch|read (?:the|this)|go|hear|worry|give up|admit|think|like|hate)\b)"
 )
-_WISH = re.compile(r"i(?:'d| would) like (?!to\b)|i (?:want|need|prefer|expect) (?!to\b)")
-_ASKS_FOR = re.compile(rf"{_WISH.pattern}|{w.ORDER}\b|(?:your|all|every\w*|no|only|each|any) |{w.OUT} ")
-_LABEL = re.compile(
+_WISH = regex(r"i(?:'d| would) like (?!to\b)|i (?:want|need|prefer|expect) (?!to\b)")
+_ASKS_FOR = regex(rf"{_WISH.pattern}|{w.ORDER}\b|(?:your|all|every\w*|no|only|each|any) |{w.OUT} ")
+_LABEL = regex(
     r"\W*(?:[a-z-]+ ){0,2}(?:rules?|constraints?|polic(?:y|ies)|preferences?|restrictions?|prohibitions?"
     r"|standing orders?)"
     r"(?: \d+)?: (?:\S+ ){1,}\S"
 )
 """A sentence that is called a rule by whoever says it."""
-_MUST = re.compile(r"\bmust (?:never|not|always|stay|remain)\b(?! (?:have|been|be (?:so|very|easy)))")
-_PERSON = re.compile(r"(?:i|we|he|she|they|people|my (?:boss|mother|father|wife|doctor))\b")
-_CAN_YOU = re.compile(
+_MUST = regex(r"\bmust (?:never|not|always|stay|remain)\b(?! (?:have|been|be (?:so|very|easy)))")
+_PERSON = regex(r"(?:i|we|he|she|they|people|my (?:boss|mother|father|wife|doctor))\b")
+_CAN_YOU = regex(
     r"(?:can|could|would|will) you (?:please )?(?:always|never|only|stop \w+ing|from now on)\b(?! (?:see|hear))"
 )
-_EVERY_TIME = re.compile(
+_EVERY_TIME = regex(
     r"(?:whenever|every time|each time|any time|anytime|(?:after|before|for|in|with|at the (?:end|start|top"
     r"|beginning) of) "
     r"(?:every|each|any|all)\b(?=\s\w)(?! action| of (?:us|them|these|those)| honesty)|(?:for|on) every"
     r"|(?:every|each) (?:morning|evening|day|night|week|month|hour|\w+day)\b"
     r"|for (?!these|those|the\b|this|my|our)(?:\w+ )?\w+s$)"
 )
-_WHEN_YOU = re.compile(
+_WHEN_YOU = regex(
     r"(?:when|while|if|once|after|before|prior to|where|unless)(?: (?:you|i)(?:'re|'m| are| am|'ve"
     r"| have)? (?:about to |ever "
     r"|have to |must |do |don't |can't |cannot |need to |are |want me to |say |ask )?(?!want|like|can|could|wish"
@@ -66,39 +67,39 @@ _WHEN_YOU = re.compile(
     r"|get |know|were|was|had|did|left|saw|are free)\w+|,? \w{2,20}ing| in doubt| unsure| uncertain| asked"
     r"| possible)|(?:before|after) \w+s$"
 )
-_IF_ANY = re.compile(
+_IF_ANY = regex(
     r"if the\b|(?:when|if|once|as soon as|unless|until|while) (?:(?:a|an|any|my|two|something|anything|there(?:'s"
     r"| is| are) (?:any|a"
     r"|more than))\b|\w+s\b)(?! (?:was|were|had))"
 )
-_GATE = re.compile(
+_GATE = regex(
     r"(?:please )?(?:ask|check with|confirm|wait|warn|show me|tell me|consult|get my|pause|stop and|say so"
     r"|say which|prefer"
     r"|take a backup|back (?:it |everything )?up|make a backup|let me (?:review|see|read|check|approve|confirm"
     r"|know first))\b"
 )
-_WHEN_THERE = re.compile(
+_WHEN_THERE = regex(
     r"(?:when|if|where) there(?:'s| is| are) (?:several|multiple|many|more than|different|any|a choice|no)\b"
 )
-_MANNER, _GERUND = re.compile(rf"{w.MANNER}\b"), re.compile(r"(?:when|while|before|after) \w{2,20}ing\b")
-_IF_A = re.compile(r"(?:if|when) (?:an?|any|\w+s) ")
-_ADVICE = re.compile(
+_MANNER, _GERUND = regex(rf"{w.MANNER}\b"), regex(r"(?:when|while|before|after) \w{2,20}ing\b")
+_IF_A = regex(r"(?:if|when) (?:an?|any|\w+s) ")
+_ADVICE = regex(
     r"(?:suggest|add|note|mention|mark|flag|use|avoid|keep|explain|correct|skip)\b(?!.*\b(?:it|that|this|the)\b)"
 )
-_NOT_BEFORE = re.compile(r"\b(?:i|this|it|go|leave|forget|meeting|was|were)\b")
-_TRAILING = re.compile(
+_NOT_BEFORE = regex(r"\b(?:i|this|it|go|leave|forget|meeting|was|were)\b")
+_TRAILING = regex(
     r" (?:whenever|every time|each time|any time)\b (?:you|i|there|something|someone|\w+ing)\b| (?:after|before|for|in"
     r"|at the (?:end|start|top|beginning) of) (?:every|each|any) (?!of\b)\w+"
 )
-_GATED = re.compile(
+_GATED = regex(
     r"(?:(?:always )?(?:ask|check|confirm|consult|warn|tell|show|wait|clear|get|hold off)\b|let me (?:know (?!if)"
     r"|see|review|read|check|approve|confirm|sign))(?:.{0,40}?) "
     r"(?:before|first|for (?:my|permission|approval|explicit)|whenever|unless|until)\b ?(.*)"
 )
-_WHILE = re.compile(
+_WHILE = regex(
     r" (?:when(?:ever)?|before|after|while|unless|if) (?:you|\w+ing|asked|told|necessary|in doubt|the task)\b.*"
 )
-_DEFAULT = re.compile(
+_DEFAULT = regex(
     r"\b(?:unless (?:i|asked|told|otherwise|necessary)|by default|on request|(?:where"
     r"|when)(?:ver)? (?:appropriate|relevant"
     r"|necessary|applicable|in doubt)|only (?:if|when|what) (?:i|the user|asked|needed|necessary|blocked|you)"
@@ -134,10 +135,10 @@ _WISHES = words(
     """
 )
 _NEVERS = words("never always don't do")
-_QUOTED = re.compile(r"[\"\u201c][^\"\u201c\u201d]{0,300}[\"\u201d]|(?<=: )'(?:[^'\n]|(?<=\w)'(?=\w)){12,300}'(?!\w)")
-_WORD = re.compile(r"[a-z][a-z'-]*")
+_QUOTED = regex(r"[\"\u201c][^\"\u201c\u201d]{0,300}[\"\u201d]|(?<=: )'(?:[^'\n]|(?<=\w)'(?=\w)){12,300}'(?!\w)")
+_WORD = regex(r"[a-z][a-z'-]*")
 _TYPOGRAPHY = str.maketrans({"\u2019": "'", "\u2018": "'", "*": None, "`": None, "_": " ", "\u00a0": " "})
-_COMMA = re.compile(r"[,:] ?")
+_COMMA = regex(r"[,:] ?")
 _MOST_CLAUSES, _MOST_COMMAS, _MOST_WORDS = 4, 6, 90
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from memsvc.core.directives import languages as of
 from memsvc.core.directives import others
 from memsvc.core.directives.strength import NONE, Graded
+from memsvc.core.patterns import regex
 
 _BY_WORDS = tuple((frozenset(language.signs.split()), language.patterns()) for language in of.LANGUAGES)
 
@@ -14,9 +13,9 @@ _ENGLISH = frozenset(
     ("the", "and", "you", "i", "is", "to", "of", "that", "my", "it", "i'm", "it's", "your", "for", "was")
 )
 """With two of these a sentence is English."""
-_FAR = re.compile(r"[\u0600-\u06ff\u0900-\u097f]")
-_WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
-_LEADING = re.compile(r"[\W\d]*")
+_FAR = regex(r"[\u0600-\u06ff\u0900-\u097f]")
+_WORD = regex(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
+_LEADING = regex(r"[\W\d]*")
 
 
 def strength(sentence: str) -> int:

@@ -4,10 +4,10 @@ the occasion that it is for ("before you ..., ask"), or about how the answers ar
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from memsvc.core.directives.strength import SCOPED, SOFT, STANDING, Graded, joined
+from memsvc.core.patterns import regex
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +52,4 @@ class Language:
         for rule, strength in table:
             found.setdefault(strength, []).append(rule)
         start = rf"\W*(?:(?:{lead})\W+)*"
-        return tuple((re.compile(f"{start}(?:{'|'.join(rules)})"), strength) for strength, rules in found.items())
+        return tuple((regex(f"{start}(?:{'|'.join(rules)})"), strength) for strength, rules in found.items())

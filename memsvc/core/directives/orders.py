@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 
 from memsvc.core.directives.strength import NONE, STANDING
 from memsvc.core.directives.topics import Topic, revocation, topic
+from memsvc.core.patterns import regex
 
 _MOST_LOOKED_AT = 400  # orders, the newest first, that one sentence may take back
 
-_ONE_VALUE = re.compile(
+_ONE_VALUE = regex(
     r"[$€£¥]\s?\d|\d\s?(?:%|[$€£¥])|\d{4}-\d\d-\d\d|\b(?:only|nobody else|no one else|solely|exclusively)\b"
     r"|\b(?:the|our|my)\b[^.;]{1,60}\d",
     re.IGNORECASE,

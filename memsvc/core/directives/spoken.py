@@ -11,48 +11,48 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from memsvc.core.patterns import regex
+
 MAX_CHARS = 500
 """Of one sentence; what is longer is no rule that could be quoted."""
 _HEAD, _TAIL = 120_000, 60_000  # characters read of one message
 _MAX_LINE = 4_000  # a longer line was written by a machine: its beginning and its end are read
 
-_FENCE = re.compile(r"\s*(?:```|~~~)")
-_TAG = re.compile(r"\s*<([a-z][\w:-]{1,40})(?:\s[^<>]{0,200})?>", re.IGNORECASE)
-_CLOSE = re.compile(r"</([a-z][\w:-]{1,40})>", re.IGNORECASE)
-_OWN_TAG = re.compile(
+_FENCE = regex(r"\s*(?:```|~~~)")
+_TAG = regex(r"\s*<([a-z][\w:-]{1,40})(?:\s[^<>]{0,200})?>", re.IGNORECASE)
+_CLOSE = regex(r"</([a-z][\w:-]{1,40})>", re.IGNORECASE)
+_OWN_TAG = regex(
     r"rule|instruct|constrain|prefer|guideline|important|require|direct|note|request|user|task|prompt", re.IGNORECASE
 )
-_OUTPUT = re.compile(
+_OUTPUT = regex(
     r"\s*\[(?:tool|function|command|shell|system|terminal)?[ _-]?(?:result|results|output|stdout|stderr"
     r"|response)s?\b[^\]\n]{0,80}\]"
     r"|\s*\[(?:tool|function|system)[ _-](?:call|use|message|reminder|note)\b[^\]\n]{0,80}\]|\s*(?:OBSERVATION"
     r"|Tool output|Command output|Function output):"
     r"|Ran `[^`\n]{1,200}`\s*$|This session is being continued from a previous conversation",
 )
-_NOT_PROSE = re.compile(
+_NOT_PROSE = regex(
     r"\s*(?:>|\d{1,6}:\s|\||//|/\*|\*/|#!|\$ |➜|❯|>>> |\.\.\. |@@ |diff --git|\+\+\+|--- [ab]/|<!--|at [\w.$]+\("
     r"|File \"|import |from \w+ import|def \w|class \w+[(:]"
     r"|return\b|const |let \w+ =|var |function \w|public |private |assert |raise |throw |#include"
     r"|\w{3} \d{1,2} \d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:|\[?(?:ERROR|WARN|WARNING|INFO|DEBUG|FATAL)\b"
     r"|(?:[\w.]*(?:Error|Exception|Warning)|error|warning|fatal|traceback)\b(?:\[\w+\])?[:(])"
 )
-_CODE = re.compile(
+_CODE = regex(
     r"[;{}]\s*$|^\s*[\w.]+\(.*\)\s*;?$|^\s*[\w.\"']+\s*(?:=|:=|=>|\+=)\s*\S|</\w+>\s*$|^(?:\t| {4,})(?![-*•\d])\S+[(=]"
 )
-_END = re.compile(r"[.!?…]+[\"'\u201d\u2019)\]*]{0,3}(?=\s)|[。！？；!?]+[\"”」』）]?")
-_SHORT = re.compile(
+_END = regex(r"[.!?…]+[\"'\u201d\u2019)\]*]{0,3}(?=\s)|[。！？；!?]+[\"”」』）]?")
+_SHORT = regex(
     r"(?:\b(?:e\.g|i\.e|etc|dr|mr|mrs|ms|prof|st|no|vs|p\.s|p\. s|n\.b|ca|z\.b|d\.h|u\.a|bzw|nr|sr|sra)\."
     r"|\b[a-z]\.|^\W{0,4}\w{1,3}[.)])$",
     re.IGNORECASE,
 )
-_QUOTATION = re.compile(
+_QUOTATION = regex(
     r"(?<!\w)[\"\u201c\u201e\u00ab\u300c]([^\"\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d]{8,2000})"
     r"[\"\u201d\u201c\u00bb\u300d]"
 )
-_CALLED = re.compile(
-    r"\b(?:rules?|follow|remember|obey|from now on|regeln?|règles?|reglas?)\b|规则|ルール", re.IGNORECASE
-)
-_BLANK = re.compile(r"\S")
+_CALLED = regex(r"\b(?:rules?|follow|remember|obey|from now on|regeln?|règles?|reglas?)\b|规则|ルール", re.IGNORECASE)
+_BLANK = regex(r"\S")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from memsvc.core.patterns import regex
+
 NONE, SOFT, SCOPED, STANDING = 0, 1, 2, 3
 """No rule; a preference or a fact about the person ("I'm vegetarian"); a rule for a kind of occasion or of output
 ("When you cite, ...", "Use British spelling"); a rule in so many words ("always", "never", "from now on", "do not")."""
@@ -39,12 +41,12 @@ def patterns(text: str, names: Mapping[str, str] | None = None) -> Patterns:
             found.append(line.strip())
     for name, fragment in (names or {}).items():
         found = [pattern.replace(f"<{name}>", fragment) for pattern in found]
-    return tuple(re.compile(pattern) for pattern in found)
+    return tuple(regex(pattern) for pattern in found)
 
 
 def one_of(text: str, names: Mapping[str, str] | None = None) -> re.Pattern[str]:
     """One pattern for a block: it matches where any of the block's does, in one pass."""
-    return re.compile("|".join(f"(?:{p.pattern})" for p in patterns(text, names)))
+    return regex("|".join(f"(?:{p.pattern})" for p in patterns(text, names)))
 
 
 def graded(standing: str, scoped: str, soft: str, names: Mapping[str, str] | None = None) -> Graded:

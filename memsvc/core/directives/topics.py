@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from memsvc.core.directives.strength import patterns, words
+from memsvc.core.patterns import regex
 
 _LANGUAGES = (
     r"(?:english|german|french|spanish|portuguese|italian|dutch|polish|russian|turkish|arabic|hindi|chinese"
@@ -140,15 +141,15 @@ _EMPTY = words(
     ahora
     """
 )
-_NEGATIVE = re.compile(
+_NEGATIVE = regex(
     r"\b(?:no|not|never|don['\u2019]t|do not|stop|avoid|without|refrain|nie|niemals|keine?n?|nicht|jamais|pas"
     r"|nunca|jamás|não|mai|non|nooit|geen|nigdy|никогда|не|без)\b"
     r"|不|别|禁止|勿|ないで|禁止|지 ?마",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?|\d+")
-_CJK = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]+")
-_CJK_EMPTY = re.compile(
+_WORD = regex(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?|\d+")
+_CJK = regex(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]+")
+_CJK_EMPTY = regex(
     r"从现在(?:起|开始)|從現在(?:起|開始)|以后|以後|今后|请|請|不要|不准|禁止|别|不用|不必|一律|总是|永远|必须|一定要?|都|再|了|使用|用|的|我|你|可以|在|里|中|时|回答|回复"
     r"|これからは|今後は|必ず|絶対に?|ください|しないで|ないで|使わ|使っ|使|て|は|を|が|に|も|で|앞으로는?|항상|절대로?|세요|주세요|마세요|해|하지|지|쓰|사용|을|를|은|는|이|가|도"
     r"|[\s。！.!]"
@@ -178,13 +179,13 @@ _SIGNS_CJK = (
     "다시",
 )
 """A sentence with none of these takes nothing back."""
-_NOT_TAKEN_BACK = re.compile(
+_NOT_TAKEN_BACK = regex(
     r"\b(?:not|never|if|when|whenever|until|unless|once|before|said|says|told|tells?|thinks?|thought|claims?|wrote|wish"
     r"|pretend|suppose|wenn|falls|nie|nicht|si|quand|nunca|cuando)\b|n['\u2019]t\b|如果|要是|没说|没有说|不是|もし"
 )
 """What makes of a sentence that takes a rule back a report, a condition or the contrary."""
 _LONGEST, _LEAST_SHARE = 200, 0.5
-_S = re.compile(r"(?:ies|es|s|ing|ed)$")
+_S = regex(r"(?:ies|es|s|ing|ed)$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable
 
 from memsvc.core.extract.wording import UNSPACED
+from memsvc.core.patterns import regex
 
 _WORDS = {
     "time": """yesterday today tomorrow tonight last next ago week weeks weekend month months year years monday tuesday
@@ -79,34 +80,34 @@ _WEIGHTS_CJK = {
 _DAMPED_CJK = 0.8
 _SHORT_WORDS, _SHORT_CHARS = 5, 5
 
-_QUOTE = re.compile('["\u201c\u201d]\\w')
-_LIST = re.compile(r"\w, [\w ]{1,40},? (?:and|or|und|oder|et|y|e) \w")
-HEADED = re.compile(r"[A-Z][A-Z_/-]{2,30}(?: [A-Z_/-]{2,30}){0,3}: ")
+_QUOTE = regex('["\u201c\u201d]\\w')
+_LIST = regex(r"\w, [\w ]{1,40},? (?:and|or|und|oder|et|y|e) \w")
+HEADED = regex(r"[A-Z][A-Z_/-]{2,30}(?: [A-Z_/-]{2,30}){0,3}: ")
 """A heading in capitals before a statement, which says of what kind it is and not what it is about."""
-_DIGIT = re.compile(r"\d")
-_TELLS = re.compile(
+_DIGIT = regex(r"\d")
+_TELLS = regex(
     r"\b(?:my|our|his|her|their)(?: [\w'\u2019-]+){1,5} (?:is|are|was|were|has|have)\b"
     r"|\bI(?:['\u2019]m| am) (?:an?|the|in|from|\d)\b"
     r"|\bI (?:use|take|drink|eat|play|work|live|run|keep|teach|study|drive|own|manage|host|collect|volunteer|aim"
     r"|plan)\b",
     re.IGNORECASE,
 )
-_ABOUT = re.compile(
+_ABOUT = regex(
     r"\b(?!This|That|There|What|Here|Which|Who|How|Where|When|The|It|She|He|They|You|We|Everything|Nothing)[A-Z][a-z]{2,20}"
     r" (?:is|was|has|had|likes|loves|works|lives|needs|wants|hates|prefers|can't|cannot|got|keeps|leads|owns)\b"
 )
-_NAME = re.compile(r"(?<=[\w,;] )[A-Z][a-z]")
+_NAME = regex(r"(?<=[\w,;] )[A-Z][a-z]")
 _ASKS = ("?", "\uff1f")
 _CJK = {
     "digit": _DIGIT,
-    "list": re.compile("、|, |・"),
-    "quote": re.compile("[《「『“(（]"),
-    "latin": re.compile("[A-Za-z]"),
-    "question": re.compile("[吗呢吧啊呀嗎か]$|[？?]$|什么|什麼|哪|多少|怎么|怎麼|几|ですか|ますか"),
-    "polite": re.compile("谢谢|謝謝|你好|您好|好的|嗯|不客气|再见|麻烦|请问|抱歉|不好意思|ありがとう|すみません"),
-    "negative": re.compile("不|没|沒"),
-    "self": re.compile("我|私"),
-    "corrects": re.compile(
+    "list": regex("、|, |・"),
+    "quote": regex("[《「『“(（]"),
+    "latin": regex("[A-Za-z]"),
+    "question": regex("[吗呢吧啊呀嗎か]$|[？?]$|什么|什麼|哪|多少|怎么|怎麼|几|ですか|ますか"),
+    "polite": regex("谢谢|謝謝|你好|您好|好的|嗯|不客气|再见|麻烦|请问|抱歉|不好意思|ありがとう|すみません"),
+    "negative": regex("不|没|沒"),
+    "self": regex("我|私"),
+    "corrects": regex(
         "其实|其實|更正|改成|改为|改為|改到|不对|不對|应该是|應該是|訂正|実は|やっぱり|じゃなく|ではなく|変更"
     ),
 }

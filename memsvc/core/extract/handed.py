@@ -7,20 +7,20 @@ up to its closing tag: whoever sends such lines later speaks for nobody but hims
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from memsvc.core.extract.times import is_title
 from memsvc.core.flatten import Piece, Said
+from memsvc.core.patterns import regex
 
 _OPENING, _CLOSING = "<conversation_summary>", "</conversation_summary>"
-_FRAME = re.compile(
+_FRAME = regex(
     r"\s*(?:</?conversation_summary>|##? ?(?:Current request|Pinned|Constraints|Conversation|Artifacts)[\w, ]{0,40}"
     r"|Record of messages? [\d a-z]{1,40} by the memory service.{0,80}|Memory service: record of message.{0,80})\s*"
 )
-_QUOTES = re.compile(r"\s*(?:\[\d{1,12} ([^\]\n]{1,80})\]:?|\d{1,12} ([^:\n]{1,80}):) (?=\S)")
-_LISTS = re.compile(r"\s*(?:- )?(?:paths|urls|ids|emails|names|versions|errors|amounts|dates): ")
+_QUOTES = regex(r"\s*(?:\[\d{1,12} ([^\]\n]{1,80})\]:?|\d{1,12} ([^:\n]{1,80}):) (?=\S)")
+_LISTS = regex(r"\s*(?:- )?(?:paths|urls|ids|emails|names|versions|errors|amounts|dates): ")
 _MOST_LINES, _MOST_CHARS = 2_000, 20_000
 NOT_BY_OTHERS = frozenset({"system", "developer"})
 """Nobody else can bring their words: who says that the system said it has said it."""

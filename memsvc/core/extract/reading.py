@@ -12,12 +12,13 @@ from memsvc.core.extract.terms import Vocabulary
 from memsvc.core.extract.times import is_title
 from memsvc.core.extract.units import MAX_CHARS, Unit, clip, statements
 from memsvc.core.model import Entry
+from memsvc.core.patterns import regex
 
-_LABEL = re.compile(r"(?:\[(\d{1,12}) [^\]\n]{1,80}\]|(\d{1,12}) [^\s:][^:\n]{0,79}:) ")
+_LABEL = regex(r"(?:\[(\d{1,12}) [^\]\n]{1,80}\]|(\d{1,12}) [^\s:][^:\n]{0,79}:) ")
 """Before a line of a body: the number of its message and who said it, in brackets where an older release wrote it."""
 _PREVIOUS = ""  # label of a line taken over from the previous summary: it brings its own
 _MAX_PREVIOUS = 400  # lines
-_OURS = re.compile(r"^(\d{1,12}) ([^\s:\[][^:\n]{0,79}): ", re.MULTILINE)
+_OURS = regex(r"^(\d{1,12}) ([^\s:\[][^:\n]{0,79}): ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from memsvc.core.extract.reading import Reading
+from memsvc.core.patterns import regex
 
 _SEEN = 0.45
 """What a term is worth each further time it is covered."""
@@ -27,7 +28,7 @@ _LEAST_WEIGHT = 0.3  # below it a statement is small talk, kept only where there
 _LEAST_TOKENS = 5  # less than this left: stop
 _PATIENCE = 12  # re-evaluations per statement, on average, after which scores are taken as they are
 
-_DECISION = re.compile(
+_DECISION = regex(
     r"\b(?:decid\w*|agreed?|chose\w*|choos\w+|settled on|go(?:ing)? with|we(?:'ll| will)|let'?s|instead|"
     r"root cause|fix(?:ed)?|because|prefer\w*|must|need(?:s|ed)? to|plan\w*|deadline|confirm\w*|goal|"
     r"requirement\w*|remember|important|actually|no longer|changed?|updated?|correction)\b"

@@ -9,7 +9,6 @@ all at once.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -20,9 +19,10 @@ from memsvc.core.extract.times import stamp
 from memsvc.core.flatten import Role, Said, said
 from memsvc.core.model import Entry
 from memsvc.core.money import DAY_S
+from memsvc.core.patterns import regex
 
-_NAME = re.compile(r"([^\W\d_][\w.'\u2019-]{0,19}(?: [^\W\d_][\w.'\u2019-]{0,19})?)(: |\uff1a)")
-_GIVEN = re.compile(r"[^\W\d_][\w.'\u2019-]{0,39}(?: [^\W\d_][\w.'\u2019-]{0,39})?")
+_NAME = regex(r"([^\W\d_][\w.'\u2019-]{0,19}(?: [^\W\d_][\w.'\u2019-]{0,19})?)(: |\uff1a)")
+_GIVEN = regex(r"[^\W\d_][\w.'\u2019-]{0,39}(?: [^\W\d_][\w.'\u2019-]{0,39})?")
 _ROLES = """
     user assistant system developer tool function result error call media human ai bot agent model operator
     admin administrator moderator root memory service note notes warning important update summary
@@ -32,12 +32,12 @@ _ROLES = """
     asistente assistente ассистент помощник администратор administrador administrateur outil herramienta werkzeug
 """
 _NO_NAMES = frozenset(_ROLES.split())
-_ROLES_CJK = re.compile(
+_ROLES_CJK = regex(
     "系统|系統|用户|用戶|使用者|助手|助理|管理员|管理員|开发者|開發者|工具|机器人|機器人|模型|指令|说明|說明|注意|重要|规则"
     "|システム|ユーザー|アシスタント|管理者|ツール|시스템|사용자|어시스턴트|관리자|개발자|도구"
 )
-_BETWEEN_WORDS = re.compile(r"[\W\d_]+")
-_LATIN, _LIKE_LATIN = re.compile("[A-Za-z]"), re.compile("[\u0370-\u052f]")
+_BETWEEN_WORDS = regex(r"[\W\d_]+")
+_LATIN, _LIKE_LATIN = regex("[A-Za-z]"), regex("[\u0370-\u052f]")
 _LEAST_MESSAGES, _LEAST_SHARE = 3, 0.6
 _LIVE_GAP_S, _LIVE_SHARE = 1.0, 0.5
 """Messages of a person come at least so long after the one before, in at least this share of cases; an import has

@@ -19,6 +19,7 @@ from memsvc.core.extract.cues import HEADED, of_word
 from memsvc.core.extract.terms import Vocabulary, words
 from memsvc.core.extract.units import Unit
 from memsvc.core.extract.wording import UNSPACED
+from memsvc.core.patterns import regex
 
 _RESTATED = 0.6  # share of a statement's information that a later one must repeat
 _SAME_TOPIC, _TOPIC_TERMS = 0.75, 3  # share and number of terms that make one topic
@@ -29,30 +30,28 @@ _MOST_TERMS = 24  # a longer statement says more than one thing
 _FEW = 3  # terms of a statement so short that one in common may be all of it
 _SUBJECT_CHARS, _SUBJECT_TERMS = 80, 2  # of what "X is Y" is about; with "my" before it one term is enough
 
-_CHANGE = re.compile(
+_CHANGE = regex(
     r"\b(?:now|instead|no longer|changed?|moved|switch(?:ed)?|updated?|actually|correction|rather than|"
     r"revised|new|ahora|jetzt|maintenant)\b|改为|改成|改到|变成|现在|不再|変更|今は",
     re.IGNORECASE,
 )
-_HAPPENED = re.compile(
+_HAPPENED = regex(
     r"\b(?:went|visited|bought|saw|met|watched|read|made|took|got|had|played|found|gave|won|lost|ate|came|was|were|did)\b",
     re.IGNORECASE,
 )
-_IS = re.compile(r"\s(?:is|are|will be|costs?)\s|\s?[:=]\s|是")
-_OWN = re.compile(
-    r"\b(?:my|our|mein\w?|unser\w?|mon|ma|mes|notre|mi|mis|nuestr\w{1,2})\b|我的|我们的|私の", re.IGNORECASE
-)
-_QUANTITY = re.compile(r"[$€£¥]\s?\d|\d\s?(?:%|[$€£¥]|(?:EUR|USD|GBP|CHF|euros?|dollars?)\b)|\d{4}-\d\d-\d\d")
-_ONE_ONLY = re.compile(r"\b(?:only|nobody else|no one else|solely|exclusively)\b", re.IGNORECASE)
-_BROKEN = re.compile(r"[.,;:!?]")
-_UNSURE = re.compile(
+_IS = regex(r"\s(?:is|are|will be|costs?)\s|\s?[:=]\s|是")
+_OWN = regex(r"\b(?:my|our|mein\w?|unser\w?|mon|ma|mes|notre|mi|mis|nuestr\w{1,2})\b|我的|我们的|私の", re.IGNORECASE)
+_QUANTITY = regex(r"[$€£¥]\s?\d|\d\s?(?:%|[$€£¥]|(?:EUR|USD|GBP|CHF|euros?|dollars?)\b)|\d{4}-\d\d-\d\d")
+_ONE_ONLY = regex(r"\b(?:only|nobody else|no one else|solely|exclusively)\b", re.IGNORECASE)
+_BROKEN = regex(r"[.,;:!?]")
+_UNSURE = regex(
     r"[?\uff1f]|\b(?:if|whether|unless|maybe|perhaps|might|could|would|should|suppose|imagine|pretend"
     r"|for example|wish)\b|如果|要是|假如|也许|可能|もし|かも|만약",
     re.IGNORECASE,
 )
 """Of a statement that asks or supposes something."""
-_DENIES = re.compile(r"\b(?:not|never|no longer)\b|n['\u2019]t\b|[不没沒]", re.IGNORECASE)
-_PLACE = re.compile(r"\s*(?:in|at|on|from|with|for|to|about|by|of|under|an?|the) ", re.IGNORECASE)
+_DENIES = regex(r"\b(?:not|never|no longer)\b|n['\u2019]t\b|[不没沒]", re.IGNORECASE)
+_PLACE = regex(r"\s*(?:in|at|on|from|with|for|to|about|by|of|under|an?|the) ", re.IGNORECASE)
 _QUALITY_WORDS, _QUALITY_CHARS = 3, 8
 
 

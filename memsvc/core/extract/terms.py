@@ -8,18 +8,18 @@ Every pattern is linear: runs are consumed once and bounded in length.
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from memsvc.core.extract.cues import likelihood, of_word
+from memsvc.core.patterns import regex
 
 _UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3005\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
-_WORD = re.compile(
+_WORD = regex(
     rf"[{_UNSPACED}]{{1,400}}"
     rf"|[^\W_{_UNSPACED}][^\W{_UNSPACED}]{{0,63}}(?:[-'\u2019./:@#%+&]{{1,2}}[^\W{_UNSPACED}]{{1,63}}){{0,8}}"
 )
-_IS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
+_IS_UNSPACED = regex(rf"[{_UNSPACED}]")
 _STOP_WORDS = """
     a an and are as at be been being but by can could did do does doing done for from had has have having he
     her hers him his how i if in into is it its just me my no not of oh on or our ours she so some such than
@@ -42,9 +42,9 @@ _STOP_WORDS = """
     together totally true try trying wanna way went wish wonderful yay
 """
 _STOP = frozenset(_STOP_WORDS.split())
-_EXACT = re.compile(r"(?=.*\d)(?=.*[a-z@/_-])[\w./:@#%+&-]{4,}|[\w.+-]+@[\w.-]+")
-_DIGIT = re.compile(r"\d")
-_INITIAL = re.compile(r"[.!?:] (\w+)")  # capital because a sentence begins
+_EXACT = regex(r"(?=.*\d)(?=.*[a-z@/_-])[\w./:@#%+&-]{4,}|[\w.+-]+@[\w.-]+")
+_DIGIT = regex(r"\d")
+_INITIAL = regex(r"[.!?:] (\w+)")  # capital because a sentence begins
 _DOUBLED = frozenset(("bb", "dd", "gg", "mm", "nn", "pp", "rr", "tt"))
 _SUFFIXES = ("ings", "ing", "edly", "ies", "ied", "ed", "ly", "es", "s")
 RARITY_POWER = 1.7

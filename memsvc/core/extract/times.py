@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 
 from memsvc.core.days import MONTHS, civil, ordinal, shifted, weekday
+from memsvc.core.patterns import regex
 
 Say = Callable[[re.Match[str], int], str]
 
@@ -255,9 +256,9 @@ _TABLE_KO: tuple[tuple[str, Say], ...] = (
     ("내년", _fixed("year", 1, True)),
 )
 """Days before or after something that was named ("三天后" after an operation) have no date: it is not told from now."""
-_SPACED = tuple((re.compile(p, re.IGNORECASE), say) for p, say in _TABLE)
+_SPACED = tuple((regex(p, re.IGNORECASE), say) for p, say in _TABLE)
 _CHINESE, _JAPANESE, _KOREAN = (
-    tuple((re.compile(p), say) for p, say in table) for table in (_TABLE_ZH, _TABLE_JA, _TABLE_KO)
+    tuple((regex(p), say) for p, say in table) for table in (_TABLE_ZH, _TABLE_JA, _TABLE_KO)
 )
 _MAYBE_WORDS = """
     day week month year ago tomorrow last_ next_ gestern morgen vor_ hier demain il_y_a dern proch ayer pasad hace
@@ -265,10 +266,10 @@ _MAYBE_WORDS = """
 """
 _MAYBE = tuple(word.replace("_", " ") for word in _MAYBE_WORDS.split())
 """A text without any of these has no words that tell a day."""
-_DENSE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_HAN, _KANA, _HANGUL = re.compile("[\u3400-\u9fff]"), re.compile("[\u3040-\u30ff]"), re.compile("[\uac00-\ud7af]")
-_DATED = re.compile(r"\(\d|\d{4}")
-_QUOTATION = re.compile(
+_DENSE = regex("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_HAN, _KANA, _HANGUL = regex("[\u3400-\u9fff]"), regex("[\u3040-\u30ff]"), regex("[\uac00-\ud7af]")
+_DATED = regex(r"\(\d|\d{4}")
+_QUOTATION = regex(
     r"(?<=[^\w\n])(?:\"[^\"\n]{1,300}\"|[\u201c\u201e][^\u201c\u201d\n]{1,300}[\u201c\u201d]|'[^'\n]{1,300}'(?!\w))"
 )
 """What another said, on a day that is not known."""
@@ -311,7 +312,7 @@ def _table(text: str) -> tuple[tuple[tuple[re.Pattern[str], Say], ...], bool]:
 
 
 _MONTH = "|".join(m[:3] for m in MONTHS)
-_STAMP = re.compile(
+_STAMP = regex(
     r"\s{0,2}[\[(](?=[^\])\n]{6,50}[\])])[^\])\n]{0,24}?(?:"
     r"(?P<y1>\d{4})[-/.\u5e74](?P<m1>\d{1,2})[-/.\u6708](?P<d1>\d{1,2})"
     rf"|(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<m2>{_MONTH})[a-z]{{0,6}}\.?,? (?P<y2>\d{{4}})"
@@ -339,7 +340,7 @@ def title(day: int, parts: int) -> str:
     return f"[{' '.join([str(of_month), MONTHS[month - 1], str(year)][-parts:])}]"
 
 
-_TITLE = re.compile(rf"\[(?:(?:\d{{1,2}} )?(?:{'|'.join(MONTHS)}) )?-?\d{{1,6}}\]")
+_TITLE = regex(rf"\[(?:(?:\d{{1,2}} )?(?:{'|'.join(MONTHS)}) )?-?\d{{1,6}}\]")
 
 
 def is_title(line: str) -> bool:

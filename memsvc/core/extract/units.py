@@ -15,6 +15,7 @@ from memsvc.core.extract.speakers import Spoken
 from memsvc.core.extract.times import dated, may_tell_a_day
 from memsvc.core.extract.wording import clauses, shortened
 from memsvc.core.flatten import Piece
+from memsvc.core.patterns import regex
 
 CUT = "…"
 """Marks that a statement goes on in the source after this text."""
@@ -27,11 +28,9 @@ _MAX_ALIKE = 3  # lines of a tool output that differ in their numbers only
 _CALL_CHARS = 220
 _SCANNED = 400_000  # characters of a tool output searched for failures
 
-_SENTENCE = re.compile(
-    r"(?<=[.!?…])[\"'\u201d\u2019)\]]{0,3}\s+|(?<=[。\uff01\uff1f\uff1b])\s*|(?<=[,;}\]]) (?=[\[{\"])"
-)
-_ENUMERATOR = re.compile(r"^\W{0,4}\w{1,3}[.)]$")
-_GOES_ON = re.compile(
+_SENTENCE = regex(r"(?<=[.!?…])[\"'\u201d\u2019)\]]{0,3}\s+|(?<=[。\uff01\uff1f\uff1b])\s*|(?<=[,;}\]]) (?=[\[{\"])")
+_ENUMERATOR = regex(r"^\W{0,4}\w{1,3}[.)]$")
+_GOES_ON = regex(
     r"\b(?:no|nr|str|\w{2,12}str|tel|art|abs|fig|vol|approx|ca)\.\s+\0(?:\d|[A-Z]{1,6}-?\d)"
     r"|\b(?:dr|mr|mrs|ms|prof|hr|fr|sra?)\.\s+\0[A-Z]|\b(?:e\.g|i\.e|z\.\s?b|d\.\s?h|u\.\s?a|bzw|vs)\.\s+\0"
     r"|\b\d{1,2}\.\s+\0(?:jan(?:uar)?|feb(?:ruar)?|märz|apr(?:il)?|mai|ju[nl]i?|aug(?:ust)?|sept?(?:ember)?|okt(?:ober)?"
@@ -39,16 +38,16 @@ _GOES_ON = re.compile(
     re.IGNORECASE,
 )
 """Where a full stop, before the NUL, ends an abbreviation or the number of a day and no sentence."""
-_SAYS = re.compile(r"[^\W_]")
-_FAILURE = re.compile(
+_SAYS = regex(r"[^\W_]")
+_FAILURE = regex(
     r"\b(?:error|exception|traceback|failed|failure|fatal|panic|denied|refused|not found|cannot|undefined|"
     r"timed out)\b|[a-z](?:Error|Exception)\b|错误|失败|异常|エラー",
     re.IGNORECASE,
 )
-_NOT_IN_LABEL = re.compile(r"[^\w./-]+")
+_NOT_IN_LABEL = regex(r"[^\w./-]+")
 _NOTHING = ("", " ", "")
-_DIGITS = re.compile(r"\d+")
-_BLOB = re.compile(r"[A-Za-z0-9+/=_-]{120,}")
+_DIGITS = regex(r"\d+")
+_BLOB = regex(r"[A-Za-z0-9+/=_-]{120,}")
 
 
 Statement = tuple[str, str, str]

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 
+from memsvc.core.patterns import regex
+
 _GREETINGS = (
     r"wow|hey(?: there)?|hi(?: there)?|hello|thanks(?: a lot| so much)?|thank you(?: so much)?|congrats|congratulations"
     r"|hallo|danke|bonjour|salut|merci|hola|gracias"
@@ -24,50 +26,50 @@ _SOMEBODY = (
     r"|Jun|Jul|Aug|Sep|Oct|Nov|Dec|To)[A-Z][a-z]{1,20})"
 )
 """Who is greeted: a name, not a word that says something."""
-_OPENING = re.compile(
+_OPENING = regex(
     rf"^(?:(?:(?:{_GREETINGS})(?:,? {_SOMEBODY})?|{_OPENERS})"
     r"(?:\s?[,!.:\u2013\u2014-]{1,3}\s{1,2}|(?<=and) |(?<=but) |(?<=also) )){1,4}",
     re.IGNORECASE,
 )
-_ENGLISH = re.compile(r"\b(?:the|and|with|this|that|you|of|i'm|i've|my|it's)\b", re.IGNORECASE)
-_ARTICLE = re.compile(
+_ENGLISH = regex(r"\b(?:the|and|with|this|that|you|of|i'm|i've|my|it's)\b", re.IGNORECASE)
+_ARTICLE = regex(
     r"\b(?:[Aa]n?|[Tt]he) (?=[a-z])(?!(?:few|little|bit|lot|couple|dozen|hundred|thousand|million|billion|third|quarter"
     r"|half|tenth|second|minute|hour|day|night|week|month|year|piece|head|person|seat|share|time|good|great|many"
     r"|is|are|was|were|has|have|will|can|costs?|and|or|to|vs|versus|in|on|at|of|for|from|with|by|as|if|than|then|but"
     r"|because|instead|please|not|seems?|looks?|would|should|could|must)\b)"
 )
-_EMPHASIS = re.compile(r"\b(?:really|very|totally|actually|definitely|basically|literally) (?=[a-z])")
-_DENIES = re.compile(
+_EMPHASIS = regex(r"\b(?:really|very|totally|actually|definitely|basically|literally) (?=[a-z])")
+_DENIES = regex(
     r"\b(?:no|not|never|nor|neither|hardly|barely|scarcely|without|cannot|nobody|nothing|none)\b|n['\u2019]t\b",
     re.IGNORECASE,
 )
-_LEFT_ALONE = re.compile('["`\u201c\u201d\u300c\u300e=<>{}]')
+_LEFT_ALONE = regex('["`\u201c\u201d\u300c\u300e=<>{}]')
 
-UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
-_OPENING_CJK = re.compile(
+UNSPACED = regex("[\u3040-\u30ff\u3400-\u9fff]")
+_OPENING_CJK = regex(
     "^(?:(?:好的|好吧|好|嗯+|哦+|噢|你好|您好|谢谢[你您]?|謝謝[你您]?|请问(?:一下)?|請問|那么?|行|没问题|不好意思|抱歉|收到"
     "|麻烦[你您]?|然后|最后|另外|ええと|えっと|あの|それで|ありがとう(?:ございます)?|すみません"
     "|こんにちは)[，,。！!、 ]{1,2}){1,4}"
 )
-_FILLER_CJK = re.compile(
+_FILLER_CJK = regex(
     "(?:^|(?<=[，,。；;]))(?:请问|請問|请(?![假求客教示柬愿帖了过到])|麻烦[你您]|帮我|给我|給我|我想要?(?=[找去在问订])"
     "|我要(?=[找去在订])){1,3}"
     "|您|一下(?!子)|(?<![酒网贴])吧(?![台])|[呢啊哦呀嘛]|谢谢[你您]?|謝謝[你您]?|的话(?=[，,。])"
 )
-_DENIES_CJK = re.compile("[不没沒别別勿未无無非]")
+_DENIES_CJK = regex("[不没沒别別勿未无無非]")
 
-_CLAUSE = re.compile(
+_CLAUSE = regex(
     r" [\u2013\u2014-] |; |, (?=(?:but|and|so|because|which|where|while|when|though|although|aber|und|weil|mais|et"
     r"|car|pero|y|porque|it's|it was|i'm|i'd|i've|i)\b"
     r"(?! (?:only|not|never|no|if|unless|except|nur|nicht|solo|seulement)\b))",
     re.IGNORECASE,
 )
-_STATES = re.compile(
+_STATES = regex(
     r", (?=(?:and|but) (?:the|my|our|his|her|their|its)(?: [\w'\u2019-]{2,20}){1,4} (?:is|are|was|were|will|costs?)\b)",
     re.IGNORECASE,
 )
 """Before a clause with a subject of its own, also in a short sentence: it may come to be untrue without the other."""
-_CLAUSE_CJK = re.compile("[，；]")
+_CLAUSE_CJK = regex("[，；]")
 _LONG, _LEAST_HEAD, _LEAST_REST = 70, 18, 18  # characters: of a sentence worth cutting, and of the parts
 _LEAST_STATED = 8
 _EDGE = "，；、, "

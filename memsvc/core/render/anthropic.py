@@ -7,17 +7,17 @@ only keys of a message are role and content.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from memsvc.core.model import Format
+from memsvc.core.patterns import regex
 from memsvc.core.render.blocks import Block, Call, Decoded, Media, Opaque, Result, Text, Thinking, blank, omitted, plain
 from memsvc.core.render.out import EMPTY_ERROR, PLACEHOLDER, Answer, Out, late_text
 from memsvc.core.render.runs import Item, merged
 from memsvc.core.render.splice import array, edit, items, json_object_text, members, obj, string
 
-LEGAL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
+LEGAL_ID = regex(r"[a-zA-Z0-9_-]{1,64}\Z")
 LEAD = "[The conversation begins with the assistant.]"
 _IMAGES = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _MARK = frozenset({"cache_control"})

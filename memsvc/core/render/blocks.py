@@ -6,12 +6,12 @@ verbatim to the format that it came from.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from memsvc.core.model import Format
+from memsvc.core.patterns import regex
 from memsvc.core.render.splice import parse
 from memsvc.errors import InvalidRequest
 
@@ -28,7 +28,7 @@ MAX_SHOWN = 40
 """Characters of a caller's value that an error message repeats."""
 
 _PLAIN = ("function", "custom")
-_LONG_RUN = re.compile(r"[A-Za-z0-9+/=_-]{512,}")
+_LONG_RUN = regex(r"[A-Za-z0-9+/=_-]{512,}")
 
 
 @dataclass(frozen=True, slots=True)

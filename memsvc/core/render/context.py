@@ -11,13 +11,13 @@ provider looks back only 20 blocks from a mark, and a turn can add more than tha
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import orjson
 
 from memsvc.core.model import Entry, Format, Session, Summary
+from memsvc.core.patterns import regex
 from memsvc.core.render import encoder
 from memsvc.core.render.clamp import shown
 from memsvc.core.render.fixed import system_blocks, system_message, system_string, text_block, tool_list
@@ -27,7 +27,7 @@ from memsvc.core.render.tail import Decode, Tail
 from memsvc.core.render.thinking import binds, loop_start
 
 _EPHEMERAL = {"5m": b'"cache_control":{"type":"ephemeral"}', "1h": b'"cache_control":{"type":"ephemeral","ttl":"1h"}'}
-_GPT = re.compile(r"gpt-([0-9]{1,3})(?:\.([0-9]{1,3}))?(?:[.-]|\Z)")
+_GPT = regex(r"gpt-([0-9]{1,3})(?:\.([0-9]{1,3}))?(?:[.-]|\Z)")
 
 
 @dataclass(frozen=True, slots=True)

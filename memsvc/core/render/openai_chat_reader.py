@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
+from memsvc.core.patterns import regex
 from memsvc.core.render.blocks import Block, Call, Decoded, Media, Opaque, Result, Text, bad, load, shown
 from memsvc.core.render.splice import items, members
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _MAY_LACK_CONTENT = ("assistant", "tool", "function")
-_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)(?:;[\w.+-]+=[\w.+-]+)*;base64,", re.ASCII)
+_DATA_URL = regex(r"data:([\w.+-]+/[\w.+-]+)(?:;[\w.+-]+=[\w.+-]+)*;base64,", re.ASCII)
 
 
 def decode(raw: bytes, where: str) -> Decoded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
+from memsvc.core.patterns import regex
 from memsvc.core.render.blocks import Block, Call, Decoded, Media, Opaque, Result, Text, Thinking, bad, load, shown
 from memsvc.core.render.responses_items import PAIRS, PLAIN, kind_of_call, kind_of_output, pair_of
 from memsvc.core.render.splice import edit, items, members, obj
@@ -12,7 +13,7 @@ from memsvc.core.render.splice import edit, items, members, obj
 ROLES = ("user", "assistant", "system", "developer")
 _SAID_BY_USER = ("_output", "_response")
 _OF_CALLER = ("compaction_trigger", "configuration_update", "additional_tools")
-_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)(?:;[\w.+-]+=[\w.+-]+)*;base64,", re.ASCII)
+_DATA_URL = regex(r"data:([\w.+-]+/[\w.+-]+)(?:;[\w.+-]+=[\w.+-]+)*;base64,", re.ASCII)
 _NOT_ARGUMENTS = frozenset({"type", "id", "call_id", "status", "caller", "created_by", "execution", "agent"})
 _UNREAD = frozenset({"encrypted_content"})
 

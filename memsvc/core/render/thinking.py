@@ -7,15 +7,15 @@ tool loop that is still going on keeps its own.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 
 from memsvc.core.model import Entry
+from memsvc.core.patterns import regex
 from memsvc.core.render.blocks import Decoded
 from memsvc.core.turns import speaks
 
-_CLAUDE = re.compile(r"claude-([a-z]+)-(\d{1,2})(?:-(\d{1,2}))?(?!\d)")
-_OLDEST = re.compile(r"claude-(?:[123](?!\d)|instant)")
+_CLAUDE = regex(r"claude-([a-z]+)-(\d{1,2})(?:-(\d{1,2}))?(?!\d)")
+_OLDEST = regex(r"claude-(?:[123](?!\d)|instant)")
 _BOUND_FROM = {"fable": (5, 1), "mythos": (5, 2), "opus": (5, 5), "sonnet": (5, 5), "haiku": (5, 5)}
 """First version of each family whose thinking is bound to what stands before it."""
 

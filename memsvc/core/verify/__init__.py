@@ -8,11 +8,11 @@ Nothing here knows what is true, only what was said. Linear in record and notes;
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 
 from memsvc.core.asking import HEADINGS
+from memsvc.core.patterns import regex
 from memsvc.core.verify.claims import missing
 from memsvc.core.verify.layout import Notes, Point, read
 from memsvc.core.verify.record import Passage, Record
@@ -28,7 +28,7 @@ _CONSTRAINTS = HEADINGS[1]
 _DIRECT = frozenset({"Intent", _CONSTRAINTS, "Decisions", "Next steps"})
 """Sections by which the reader goes on: what only a tool said is not to be among them without its label."""
 _NAMED = 3  # values that a reason names
-_NOT_IN_A_NAME = re.compile(r"[^\w./:@#+$€£%-]")
+_NOT_IN_A_NAME = regex(r"[^\w./:@#+$€£%-]")
 _NAME_CHARS = 40
 _CODES = {
     "steered": ("summary_steered", "it gives orders, or does what the transcript orders"),

@@ -5,38 +5,39 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from memsvc.core.patterns import regex
 from memsvc.core.verify.record import Record, plain, squeezed
 from memsvc.core.verify.values import NUMBER, Day, days, minutes, numbers, phones, size
 
-_URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,15}://[^\s\"'<>`|)\]】）,;\u3000-\u303f\uff00-\uffef]{2,400}", re.IGNORECASE)
-_TOKEN = re.compile(r"[^\s\"'`<>(){}\[\],;|=&*…\u2013\u2014\u2192\u00ab\u00bb\u2018-\u201e\u2e80-\U0002ffff]{2,300}")
+_URL = regex(r"\b[a-z][a-z0-9+.-]{1,15}://[^\s\"'<>`|)\]】）,;\u3000-\u303f\uff00-\uffef]{2,400}", re.IGNORECASE)
+_TOKEN = regex(r"[^\s\"'`<>(){}\[\],;|=&*…\u2013\u2014\u2192\u00ab\u00bb\u2018-\u201e\u2e80-\U0002ffff]{2,300}")
 _TRIM = ".,:;!?…)]}>-\u2013"
-_MEASURE = re.compile(
+_MEASURE = regex(
     r"[~≈<>±+−-]{0,2}[$€£¥₹#]?\d[\d.,:'’/x×–-]*(?:[a-z%°µω²³]{0,4}(?:/[a-z]{1,5})?|[-–]?[a-z]{2,12})", re.IGNORECASE
 )
-_EMAIL = re.compile(r"[^@\s]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
-_DOTTED = re.compile(r"[\w@+~-]{1,100}(?:\.[\w@+~-]{1,100}){1,12}")
-_CAMEL = re.compile(
+_EMAIL = regex(r"[^@\s]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
+_DOTTED = regex(r"[\w@+~-]{1,100}(?:\.[\w@+~-]{1,100}){1,12}")
+_CAMEL = regex(
     r"[a-z]{2,40}\d{0,4}[A-Z]\w{1,60}|(?:[A-Z][a-z0-9]{1,30}){3,8}|(?:[A-Z][a-z0-9]{1,30}){1,6}(?:Error|Exception)"
 )
-_ERRNO = re.compile(r"E(?:CONN|NO|ACC|PERM|PIPE|TIME|ADDR|INVAL|EXIST|AGAIN|HOST|NET|MFILE|ISDIR|BUSY)[A-Z]{0,12}")
-_FLAG = re.compile(r"--[a-z][\w-]{1,60}", re.IGNORECASE)
-_VERSION = re.compile(r"v?\d{1,6}(?:\.\d{1,6}){1,4}(?:[-+][\w.-]{1,40})?")
-_HEX = re.compile(r"[0-9a-f]{7,64}")
-_PARTS = re.compile(r"[^\W_]+")
-_NEARLY = re.compile(
+_ERRNO = regex(r"E(?:CONN|NO|ACC|PERM|PIPE|TIME|ADDR|INVAL|EXIST|AGAIN|HOST|NET|MFILE|ISDIR|BUSY)[A-Z]{0,12}")
+_FLAG = regex(r"--[a-z][\w-]{1,60}", re.IGNORECASE)
+_VERSION = regex(r"v?\d{1,6}(?:\.\d{1,6}){1,4}(?:[-+][\w.-]{1,40})?")
+_HEX = regex(r"[0-9a-f]{7,64}")
+_PARTS = regex(r"[^\W_]+")
+_NEARLY = regex(
     r"(?:~|≈|about|around|approx\w{0,9}\.?|roughly|nearly|almost|over|under|circa|ca\.|some|up to|more than|less than"
     r"|at least|约|大约|超过|etwa|rund|über|environ|unos|около|約)\s?[$€£¥₹]?\s?$",
     re.IGNORECASE,
 )
-_UNIT = re.compile(
+_UNIT = regex(
     r"\s?(?:%|percent|°|usd|eur|gbp|chf|jpy|cny|dollars?|euros?|pounds?|yen|kg|mg|g\b|lbs?\b|km|cm|mm|miles?|m\b|ms\b|s\b"
     r"|h\b|sec(?:ond)?s?|min(?:ute)?s?|hours?|hrs?|days?|weeks?|months?|years?|[kmgt]i?b\b|bytes?|tokens?|people|persons?"
     r"|seats?|tickets?|items?|passengers?|元|块|円|万|公里|分钟|小时|天|人|个|tage?n?|stunden?|wochen?|heures?|jours?|días?"
     r"|horas?)",
     re.IGNORECASE,
 )
-_MONEY = re.compile(r"[$€£¥₹]\s?$")
+_MONEY = regex(r"[$€£¥₹]\s?$")
 _LOWER_VERBS = frozenset({"may", "march", "mar", "mars"})
 _MOST = 400  # values looked at in one line
 _NEAR = 0.1

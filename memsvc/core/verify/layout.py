@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from memsvc.core.asking import HEADINGS
+from memsvc.core.patterns import regex
 
 _NAMES = {
     **{name.casefold(): name for name in HEADINGS},
@@ -18,15 +19,15 @@ _NAMES = {
     **{"identifiers": HEADINGS[3], "next step": HEADINGS[5], "open question": HEADINGS[6]},
 }
 _NAME = "|".join(sorted((re.escape(n) for n in _NAMES), key=len, reverse=True)).replace(r"\ and\ ", r" (?:and|&|\+) ")
-_HEADING = re.compile(
+_HEADING = regex(
     rf"^\s{{0,3}}(?P<mark>#{{1,6}}\s{{0,3}})?(?:\d{{1,2}}[.)]\s{{1,3}})?(?P<bold>[*_]{{1,3}})?(?P<name>{_NAME})"
     r"(?P<colon>\s?[:：])?[*_]{0,3}(?P<colon2>\s?[:：])?\s{0,3}(?P<rest>.{0,2000})$",
     re.IGNORECASE,
 )
-_STRANGE = re.compile(r"^\s{0,3}#{1,6}\s")
-_BULLET = re.compile(r"^\s{0,40}(?:[-*+•‣–·]|\d{1,3}[.)、])\s{1,4}")
-_FENCE = re.compile(r"^\s{0,8}(?:```|~~~|[-=*_]{3,}\s{0,3}$)")
-_NOTHING = re.compile(
+_STRANGE = regex(r"^\s{0,3}#{1,6}\s")
+_BULLET = regex(r"^\s{0,40}(?:[-*+•‣–·]|\d{1,3}[.)、])\s{1,4}")
+_FENCE = regex(r"^\s{0,8}(?:```|~~~|[-=*_]{3,}\s{0,3}$)")
+_NOTHING = regex(
     r"[(\[*_]{0,3}(?:none|nothing|n/?a|nil|not applicable"
     r"|无|無|没有|暂无|なし|없음|keine?|nichts|ninguna?|aucune?|нет|-|—|–)"
     r"(?:\s(?:yet|so far|known|open|at this time|mentioned|stated|given|recorded))?[.。)\]*_]{0,3}",
@@ -43,16 +44,14 @@ _SPEAKERS = {
 _SPEAKER = "|".join(map(re.escape, sorted(_SPEAKERS, key=len, reverse=True)))
 _SEQS = r"(?:seqs?|msgs?|messages?)?\s?#?\d{1,10}(?:\s?(?:[-–—,;&/]|and)\s?#?\d{1,10}){0,20}"
 _ONE = rf"{_SEQS}(?:[\s:,]{{1,2}}[^\W\d_]{{1,20}})?"  # whatever the speaker is called
-_LABEL = re.compile(
+_LABEL = regex(
     rf"\[\s?(?:{_ONE})(?:\s?[,;/]\s?(?:{_ONE})){{0,10}}\s?\]"
     rf"|[(【［]\s?{_SEQS}[\s:,]{{1,2}}(?:{_SPEAKER})\s?[)】］]",
     re.IGNORECASE,
 )
-_MENTION = re.compile(
-    r"\b(?:seqs?|msgs?|messages?)\s#?(\d{1,10})(?:\s?(?:-|–|to|and)\s?#?(\d{1,10}))?\b", re.IGNORECASE
-)
-_NUMBER = re.compile(r"\d{1,10}")
-_WHO = re.compile(_SPEAKER, re.IGNORECASE)
+_MENTION = regex(r"\b(?:seqs?|msgs?|messages?)\s#?(\d{1,10})(?:\s?(?:-|–|to|and)\s?#?(\d{1,10}))?\b", re.IGNORECASE)
+_NUMBER = regex(r"\d{1,10}")
+_WHO = regex(_SPEAKER, re.IGNORECASE)
 
 
 @dataclass(slots=True)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from memsvc.core.patterns import regex
 from memsvc.core.verify.record import fold, quotes, squeezed
 
 _INSTRUCTIONS = (
     r"(?:instructions?|rules?|prompts?|messages?|guidelines?|constraints?|directions?|safety|polic\w{1,3}|above|before)"
 )
-_ORDERS = re.compile(
+_ORDERS = regex(
     r"(?:^|[.!:;,>\-–—\]\)]\s?|\bplease )(?:you (?:must|should|will|are to|shall) )?(?:now )?(?:"
     rf"(?:ignore|disregard|forget|override|bypass|drop|skip) (?:\w{{1,12}} ){{0,4}}?{_INSTRUCTIONS}\b"
     r"|you are (?:now|no longer)\b|from now on,? you(?:r)?\b|act as\b|pretend (?:to|that|you)\b|enter \w{1,12} mode"
@@ -24,7 +25,7 @@ _ORDERS = re.compile(
     r"|(?:all )?(?:earlier|previous|prior) (?:rules|instructions)\b.{0,20}\b(?:are|is) (?:void|cancel))"
     r"|(?:as instructed|as ordered|as commanded|as requested by the system)\b.{0,40}\b(?:void|ignore|reveal|comply|now)"
 )
-_SPEAKS = re.compile(
+_SPEAKS = regex(
     r"^[\s>*_#\-\[(<|]{0,8}"
     r"(?:system|developer|operator|admin(?:istrator)?|root|anthropic|openai|系统|系統|система|sistema|système)"
     r"(?: (?:message|notice|prompt|override|update|note|消息|提示))?[\s*_\])>|]{0,6}[:：]"
@@ -34,7 +35,7 @@ _SPEAKS = re.compile(
     r"|^[\s*_\-]{0,6}(?:important|attention|note|notice|warning)\s?(?:to|for) (?:the )?"
     r"(?:assistant|model|ai|reader|llm)\b"
 )
-_FOREIGN = re.compile(
+_FOREIGN = regex(
     r"(?:忽略|无视|無視|忘记|忘掉)(?:.{0,8}?)(?:指令|指示|规则|規則|提示|要求|消息)"
     r"|(?:从现在起|從現在起|从现在开始),?你|你现在是|你現在是"
     r"|(?:ignorier\w{0,3}|vergiss) (?:\w{1,12} ){0,4}(?:anweisung|regel|instruktion)"
@@ -50,7 +51,7 @@ _SAY = (
     r"|end)"
 )
 _NOTES = r"(?:notes?|summar(?:y|ies)|memory|record)"
-_WRITE_THIS = re.compile(
+_WRITE_THIS = regex(
     rf"\b{_SAY}\b[^.!?\n]{{0,80}}?(?:exactly|verbatim|word for word|nothing but|the following|this (?:exact )?\w{{4,8}}"
     rf"|(?:in|to|into|of) (?:the|your|all|any|every) {_NOTES})[^:\"'\n]{{0,40}}(?::|\bthat\b|(?=\"|'))\s?"
     r"|(?:输出|輸出|只回复|只回答|写下|寫下|重复|复述)[^。\n:：]{0,20}[:：]"

@@ -12,6 +12,7 @@ from memsvc.core.asking import SummaryRequest
 from memsvc.core.days import civil, ordinal
 from memsvc.core.flatten import Piece, said
 from memsvc.core.model import Entry
+from memsvc.core.patterns import regex
 from memsvc.core.prompt import system_text
 from memsvc.core.verify.values import (
     DAY_S,
@@ -26,12 +27,12 @@ from memsvc.core.verify.values import (
     spelled,
 )
 
-_INVISIBLE = re.compile(
+_INVISIBLE = regex(
     r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
 _PLAIN = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2010": "-", "\u2011": "-"})
-_NOT_WORD = re.compile(r"[\W_]+")
-_SCALED = re.compile(
+_NOT_WORD = regex(r"[\W_]+")
+_SCALED = regex(
     rf"(?>{NUMBER.pattern})\s?(?:k|thousand|tsd|m|mio|million|bn|b|billion|mrd|万|萬|千|亿|億|만|억)", re.IGNORECASE
 )
 _MOST_LOOKS = 200  # places of one value that are looked at
@@ -46,10 +47,10 @@ _WEEKDAYS = """
     sunday sun sonntag dimanche domingo domenica 周日 星期日 日曜 воскресенье
 """
 WEEKDAYS = {name: number for number, names in enumerate(_WEEKDAYS.strip().splitlines()) for name in names.split()}
-_WEEKDAY = re.compile(
+_WEEKDAY = regex(
     rf"(?<![^\W_])(?:{'|'.join(sorted((w for w in WEEKDAYS if w.isascii() or w.isalpha()), key=len, reverse=True))})"
 )
-_RELATIVE = re.compile(
+_RELATIVE = regex(
     r"tomorrow|yesterday|today|tonight|\b(?:next|last|this|coming|past|in|within|end of|before|after)\b.{0,12}"
     r"\b(?:days?|weeks?|months?|quarter|weekend|fortnight)\b"
     r"|\b(?:days?|weeks?|months?) (?:ago|later|from now|earlier)\b"
@@ -58,7 +59,7 @@ _RELATIVE = re.compile(
     r"|завтра|вчера|следующ|прошл",
 )
 
-QUOTE = re.compile(
+QUOTE = regex(
     r"\"([^\"\n]{1,800})\"|[“„]([^“”„\n]{1,800})[”“]|«\s?([^»\n]{1,800})»|「([^」\n]{1,800})」|『([^』\n]{1,800})』"
     r"|《([^》\n]{1,800})》|(?<!\w)['‘]([^'‘’\n]{1,300}(?:['’]\w[^'‘’\n]{1,300}){0,6})['’](?!\w)"
 )

@@ -12,14 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from memsvc.core.directives import is_rule
+from memsvc.core.patterns import regex
 from memsvc.core.verify.layout import Point, labelled
 from memsvc.core.verify.orders import obeys, ordered, orders
 from memsvc.core.verify.record import QUOTE, Passage, Record, fold, quotes, squeezed
 
-_ELLIPSIS = re.compile(r"\[?(?:…|\.{3})\]?")
+_ELLIPSIS = regex(r"\[?(?:…|\.{3})\]?")
 _DENSE = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
-_WORD = re.compile(rf"[^\W\d_{_DENSE}]{{2,60}}|\d{{1,20}}|[{_DENSE}]{{1,200}}")
-_SENTENCE = re.compile(r"[.!?;。！？；\n]+")
+_WORD = regex(rf"[^\W\d_{_DENSE}]{{2,60}}|\d{{1,20}}|[{_DENSE}]{{1,200}}")
+_SENTENCE = regex(r"[.!?;。！？；\n]+")
 _STOP_WORDS = """
     the a an and or but of to in on at by for from with as is are be was were been it its this that these those he she
     they them his her their you your we our us i me my user users assistant wants want asked asks said says would should
@@ -27,7 +28,7 @@ _STOP_WORDS = """
     mit auf für ist sind le la les un une des et de du en el los las y o con por para es que il lo gli e di che
 """
 _STOP = frozenset(_STOP_WORDS.split())
-_NO = re.compile(
+_NO = regex(
     r"\b(?:no|not|never|don'?t|doesn'?t|without|avoid|nor|cannot|can'?t|kein\w{0,2}|nicht|nie|niemals|ohne|pas|jamais|sans|"
     r"nunca|sin|não|sem|non|mai|не|нет|никогда|без)\b|n't\b|[不没別别勿禁]|无需|ない|なし|않|말|금지"
 )
@@ -38,7 +39,7 @@ _UNLIKE = 0.4  # a smaller share tells nothing
 _AROUND = 4  # words beside a quotation that need no source
 _LONG = 60  # letters of which nobody leaves out a "never" by chance
 _LEAST_LETTERS = 12  # of what is looked for word for word
-_LABEL, _LABELS = re.compile(r"\s{0,3}(?:\[[^\]\n]{1,40}\]:?|[\w ]{1,24}:)\s{0,3}"), 3
+_LABEL, _LABELS = regex(r"\s{0,3}(?:\[[^\]\n]{1,40}\]:?|[\w ]{1,24}:)\s{0,3}"), 3
 _LEAST_QUOTED = 5  # a quotation of fewer words may be a manner of speaking
 
 

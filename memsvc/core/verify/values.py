@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from memsvc.core.patterns import regex
+
 _NAMES_OF_MONTHS = """
     january jan januar janvier enero gennaio janeiro januari января январь
     february feb februar février fevrier febrero febbraio fevereiro februari февраля февраль
@@ -28,26 +30,22 @@ _NAMES_OF_MONTHS = """
 MONTHS = {
     name: number for number, names in enumerate(_NAMES_OF_MONTHS.strip().splitlines(), 1) for name in names.split()
 }
-_ISO = re.compile(r"(?<!\d)(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?!\d)")
-_NUMERIC = re.compile(r"(?<![\d.])(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?!\d)")
-_SHORT = re.compile(r"(?<![\d./])(\d{1,2})[./](\d{1,2})\.?(?![\d/])")
-_DAY_MONTH = re.compile(
+_ISO = regex(r"(?<!\d)(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?!\d)")
+_NUMERIC = regex(r"(?<![\d.])(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?!\d)")
+_SHORT = regex(r"(?<![\d./])(\d{1,2})[./](\d{1,2})\.?(?![\d/])")
+_DAY_MONTH = regex(
     r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|[.ºª])?\s{1,2}(?:of\s|de\s|di\s)?([^\W\d_]{3,12})\.?"
     r"(?:,?\s(?:de\s|del\s)?(\d{4}))?(?!\d)"
 )
-_MONTH_DAY = re.compile(
-    r"(?<!\w)([^\W\d_]{3,12})\.?\s{1,2}(?:the\s)?(\d{1,2})(?:st|nd|rd|th)?(?:,?\s(\d{4}))?(?![\d:])"
-)
-_CJK_DATE = re.compile(r"(?:(\d{4})\s?[年년]\s?)?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日号號일]")
-_CLOCK = re.compile(r"(?<![\d:])(\d{1,2})[:：](\d{2})(?::\d{2}(?:\.\d{1,9})?)?\s?([ap]\.?m\b)?", re.IGNORECASE)
-_OCLOCK = re.compile(
-    r"(?<![\d:.])(\d{1,2})\s?([ap]\.?m\b|uhr\b|h(?=\d{2}\b)|点|點|時|시)(\d{2}(?=分|\b))?", re.IGNORECASE
-)
+_MONTH_DAY = regex(r"(?<!\w)([^\W\d_]{3,12})\.?\s{1,2}(?:the\s)?(\d{1,2})(?:st|nd|rd|th)?(?:,?\s(\d{4}))?(?![\d:])")
+_CJK_DATE = regex(r"(?:(\d{4})\s?[年년]\s?)?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日号號일]")
+_CLOCK = regex(r"(?<![\d:])(\d{1,2})[:：](\d{2})(?::\d{2}(?:\.\d{1,9})?)?\s?([ap]\.?m\b)?", re.IGNORECASE)
+_OCLOCK = regex(r"(?<![\d:.])(\d{1,2})\s?([ap]\.?m\b|uhr\b|h(?=\d{2}\b)|点|點|時|시)(\d{2}(?=分|\b))?", re.IGNORECASE)
 _SPACE = "\u00a0\u202f\u2009"
-NUMBER = re.compile(
+NUMBER = regex(
     rf"\d{{1,3}}(?:[ {_SPACE}]\d{{3}}){{1,6}}(?:[.,]\d{{1,9}})?(?![\d])|\d{{1,40}}(?:[.,'’٬{_SPACE}]\d{{1,40}}){{0,12}}"
 )
-_SCALE = re.compile(
+_SCALE = regex(
     r"\s?(k|thousand|tsd|m|mio|million(?:s|en|es)?|bn|b|billion|mrd|万|萬|千|亿|億|만|억)(?![^\W\d_a-z]|[a-z])",
     re.IGNORECASE,
 )
@@ -79,13 +77,11 @@ WORDS = {
     **{"zwölf": 12, "zehn": 10, "elf": 11, "zwanzig": 20, "dreißig": 30, "dreissig": 30, "hundert": 100, "doce": 12},
     **{"diez": 10, "veinte": 20, "treinta": 30, "dix": 10, "douze": 12, "quinze": 15, "vingt": 20, "trente": 30},
 }
-_WORD_NUMBER = re.compile(
-    rf"(?<![^\W_])(?:{'|'.join(sorted(WORDS, key=len, reverse=True))})s?(?![^\W_])", re.IGNORECASE
-)
-_CJK_NUMBER = re.compile(r"[零〇一二两兩三四五六七八九十百千]{1,12}")
+_WORD_NUMBER = regex(rf"(?<![^\W_])(?:{'|'.join(sorted(WORDS, key=len, reverse=True))})s?(?![^\W_])", re.IGNORECASE)
+_CJK_NUMBER = regex(r"[零〇一二两兩三四五六七八九十百千]{1,12}")
 _CJK_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
-_PHONE = re.compile(r"(?<![\w.])\+?\d(?:[ ().\-/\u00a0]{0,2}\d){6,18}(?![\w])")
-_SIZE, _MOST_DIGITS = re.compile(r"\d+(?:\.\d+)?"), 15
+_PHONE = regex(r"(?<![\w.])\+?\d(?:[ ().\-/\u00a0]{0,2}\d){6,18}(?![\w])")
+_SIZE, _MOST_DIGITS = regex(r"\d+(?:\.\d+)?"), 15
 DAY_S = 86_400
 
 

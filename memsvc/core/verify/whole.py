@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from memsvc.core.patterns import regex
 from memsvc.core.verify.layout import Notes
 from memsvc.core.verify.record import QUOTE, Passage, Record, fold
 from memsvc.core.verify.values import NUMBER, days, numbers
@@ -22,10 +23,10 @@ _SCRIPTS = {
     "hangul": "\uac00-\ud7af",
     "han": "\u3400-\u9fff",
 }
-_RUNS = {name: re.compile(f"[{letters}]+") for name, letters in _SCRIPTS.items()}
+_RUNS = {name: regex(f"[{letters}]+") for name, letters in _SCRIPTS.items()}
 _DENSE = {"han": 3, "kana": 2, "hangul": 2}
 """Letters of another script that one of these stands for."""
-_NO_LANGUAGE = re.compile(
+_NO_LANGUAGE = regex(
     r"```.*?```|`[^`\n]{1,300}`|\b[a-z][a-z0-9+.-]{1,15}://\S{1,400}|\S{0,100}[\d_/\\@]\S{0,100}|\b\w{1,60}\.\w{1,10}\b",
     re.DOTALL,
 )
@@ -42,7 +43,7 @@ _COMMON = {
     "nl": "het een en van is dat niet met voor op zijn wordt ook aan deze naar maar bij om nog",
 }
 _IN = {name: frozenset(common.split()) for name, common in _COMMON.items()}
-_LATIN_WORD = re.compile(r"[a-z\u00e0-\u024f']{1,20}")
+_LATIN_WORD = regex(r"[a-z\u00e0-\u024f']{1,20}")
 _HITS, _HITS_IN_NOTES = 60, 15
 _LEAST_CHARS = 4_000  # of source from which on notes may be called thin
 _THIN_CHARS, _THIN_SHARE, _THIN_MOST = 60, 0.002, 400
@@ -51,7 +52,7 @@ _LATER_CHARS = 1_200  # that were said in the later half, so that its absence te
 
 _VALUE = r"(?:[$€£¥₹]\s?)?\d[\d.,'’]{0,20}(?:\s?(?:%|[a-zA-Z€£°]{1,8}))?"
 _LABEL = r"(?P<label>(?:[^\W\d_][\w'/-]{0,30}\s){0,3}[^\W\d_][\w'/-]{0,30})"
-_STATEMENT = re.compile(
+_STATEMENT = regex(
     rf"{_LABEL}(?:\s?[:=]|\s(?:is|are|was|at|of|to|will be|now|ist|es|est)(?:\s(?:now|only|set to|up to))?)\s?"
     rf"\*{{0,2}}(?P<value>{_VALUE})",
     re.IGNORECASE,
@@ -61,14 +62,14 @@ _FILLING = """
     you it to of for at in on with set raise raised change changed make update updated
 """
 _FILLER = frozenset(_FILLING.split())
-_UNSURE = re.compile(
+_UNSURE = regex(
     r"\?|\b(?:if|would|could|might|maybe|perhaps|suppose|imagine|or|each|per|every|example|e\.g|about|around|between)\b"
 )
-_CHANGES = re.compile(
+_CHANGES = regex(
     r"\b(?:now|changed?|changes|new|update[ds]?|instead|raise[ds]?|lower(?:ed)?|increase[ds]?|reduced?|moved?|actually"
     r"|correction|no longer|make (?:it|that))\b|改|更新|现在"
 )
-_PAST = re.compile(
+_PAST = regex(
     r"\b(?:was|were|previous(?:ly)?|former(?:ly)?|initial(?:ly)?|original(?:ly)?|old|earlier|before|instead of|from"
     r"|no longer|changed?|raised?|until|at first)\b|→|->|原|之前"
 )
