@@ -8,11 +8,12 @@ import { log } from "./log.js";
 
 const OUTLINE = 5000; // messages a request, and how many requests a chart is worth
 const MOST_PAGES = 20;
+const MOST_CALLS = 10000; // the newest
 const FORMATS = ["anthropic", "openai", "responses"];
 
 export async function session(place, { subject: name, query, signal, anew }) {
   let doc, context, format;
-  let summaries = [], pins = new Set(), calls = [], outline = [], steps = [], cited = null, chosen = null;
+  let summaries = [], pins = new Set(), calls = [], callsRead = [], callsFrom, outline = [], steps = [], cited = null, chosen = null;
   const told = statements(name, signal);
 
   const head = h("div", { className: "head" });
@@ -99,12 +100,13 @@ export async function session(place, { subject: name, query, signal, anew }) {
   }
 
   async function loadCalls() {
-    const all = [];
-    for await (const page of pages(ofSession(name, "/calls"), { limit: 1000 }, signal)) {
-      all.push(...page.calls);
-      if (all.length >= 10000) break;
-    }
-    calls = all;
+    // Pages that are full have been read for good: only what came after them is asked for again.
+    let fresh = null;
+    do {
+      fresh = await get(ofSession(name, "/calls"), { after: callsFrom, limit: 1000 }, signal);
+      calls = [...callsRead, ...fresh.calls].slice(-MOST_CALLS);
+      if (fresh.next !== null) [callsRead, callsFrom] = [calls, fresh.next];
+    } while (fresh.next !== null);
   }
 
   // A step: the state after each commit, from nothing to now.

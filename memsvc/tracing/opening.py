@@ -37,7 +37,11 @@ def open_tracing() -> Tracing:
     """Sampler, address, headers, limits and resource are what the standard variables say; the service is `memsvc`
     where they name none. The provider is no global one: other libraries of this process are not traced.
 
-    Raises ValueError for variables that contradict each other."""
+    Raises ValueError for variables that contradict each other, and for a protocol that is not spoken."""
+    spoken = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+    if spoken and not spoken.startswith("http/"):
+        # The collector's port for gRPC would take every span and answer none.
+        raise ValueError(f"OTEL_EXPORTER_OTLP_PROTOCOL is {spoken!r}; traces go out as http/protobuf alone (port 4318)")
     named = {"service.version": __version__, "service.instance.id": str(uuid.uuid4())}
     told = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
     if not os.environ.get("OTEL_SERVICE_NAME") and "service.name=" not in told:

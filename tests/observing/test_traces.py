@@ -163,6 +163,12 @@ async def test_variables_that_contradict_each_other_are_wrong_settings(told: Any
         Observing(Config(traces="on", metrics="off"))
 
 
+async def test_a_protocol_that_is_not_spoken_is_a_wrong_setting(told: Any) -> None:
+    os.environ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "grpc"
+    with pytest.raises(ConfigError, match="http/protobuf alone"):
+        Observing(Config(traces="on", metrics="off"))
+
+
 @pytest.mark.parametrize(
     ("env", "setting", "on"),
     [
