@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 
@@ -234,7 +234,7 @@ class SessionStats(Reply):
 class StatsReply(Reply):
     """Figures of a period, and of now. A second old at most."""
 
-    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True, extra="ignore", frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(populate_by_name=True, serialize_by_alias=True, extra="ignore", frozen=True)
 
     at: float = Field(description="Unix seconds.")
     version: str

@@ -104,6 +104,11 @@ def comes_from_the_wheel(installed: Installed, wheel: Path) -> None:
     assert "Typing :: Typed" in installed.run("python", "-m", "pip", "show", "--verbose", "memsvc")
 
 
+def said(history: bytes) -> list[dict[str, Any]]:
+    """What was written: a compaction that ends after a page was fetched changes where its messages stand, not these."""
+    return [{k: v for k, v in row.items() if k != "compacted"} for row in json.loads(history)["messages"]]
+
+
 def serves(installed: Installed, wheel: Path) -> str:
     """Append until a compaction was crossed, fetch, fetch unchanged; gives the history, which outlives the process."""
     with installed.serving() as url:
@@ -124,7 +129,7 @@ def serves(installed: Installed, wheel: Path) -> str:
         before = call("GET", f"{one}/history")[2]
     with installed.serving() as url:
         status, _, after = call("GET", f"{url}/v1/sessions/s-1/history")
-        assert (status, after) == (200, before)
+        assert (status, said(after)) == (200, said(before)), (before, after)
     return before.decode()
 
 
