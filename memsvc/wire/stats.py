@@ -234,7 +234,9 @@ class SessionStats(Reply):
 class StatsReply(Reply):
     """Figures of a period, and of now. A second old at most."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(populate_by_name=True, serialize_by_alias=True, extra="ignore", frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        populate_by_name=True, serialize_by_alias=True, extra="ignore", frozen=True
+    )
 
     at: float = Field(description="Unix seconds.")
     version: str
