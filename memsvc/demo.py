@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from memsvc.app import build
+from memsvc.app import App
 from memsvc.config import Config
 from memsvc.core.model import DEFAULT_TENANT, Key
 from memsvc.service import Memory
@@ -22,7 +22,7 @@ HEADER = f"{'messages':>8} {'history':>8} {'context':>8} {'ratio':>6} {'epoch':>
 async def run_demo() -> int:
     """Play the sample turn by turn and print a line per model call; gives the exit status."""
     sample = json.loads(files(__package__).joinpath("data", "demo.json").read_text(encoding="utf-8"))
-    app = build(Config(store="sqlite://:memory:"))
+    app = App(Config(store="sqlite://:memory:"))
     await app.open(work=False)
     try:
         print(f"{sample['title']}\nthreshold {POLICY['threshold_tokens']:,} tokens, ", end="")

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from memsvc.app import build
+from memsvc.app import App
 from memsvc.client import Answer, BlockingClient, Client, Request, Retry
 from memsvc.client.retry import PATIENT
 from memsvc.config import Config, ConfigError, embedded_config
@@ -95,7 +95,7 @@ class Embedded:
             raise ConfigError("tenant must be 1 to 200 printable characters.")
         self._tenant = tenant
         self._sink = plain_sink()
-        self._app = build(config, clock=clock, log=self._sink)
+        self._app = App(config, clock=clock, log=self._sink)
         self._within: InProcess | None = None
 
     async def open(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from memsvc.app import App, Pace, build
+from memsvc.app import App, Pace
 from memsvc.config import Config
 from memsvc.core.model import Format, Key
 from memsvc.service import Memory
@@ -104,7 +104,7 @@ async def opened(store: str, began: float) -> AsyncIterator[World]:
             summarizer_output_usd=5.0,
             redis_persistence="off",
         )
-        app = build(config, clock=clock, log=lambda event: None, pace=Pace(clock.wait, clock))
+        app = App(config, clock=clock, log=lambda event: None, pace=Pace(clock.wait, clock))
         await app.open(work=False)
         try:
             world = World(app, clock)

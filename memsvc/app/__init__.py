@@ -38,7 +38,6 @@ from memsvc.worker import Worker
 __all__ = [
     "App",
     "Pace",
-    "build",
     "default_policy",
     "economics_of",
     "is_priced",
@@ -53,7 +52,7 @@ __all__ = [
 
 class App:
     """Everything that serves: built from a Config, opened once, closed once. ConfigError for a store URL
-    that makes no sense.
+    that makes no sense. Events go to `log`, None = the process's log, and to `counted`.
 
     Attributes:
         memory: what the faces call; set by `open`.
@@ -83,11 +82,11 @@ class App:
         self._pace = pace
         self._spans = spans
         log = log or log_sink()
-        self.sink, self._webhook = sink_of(config, clock, log if counted is None else both(log, counted))
-        self.store = self._store = store_of(config, self.sink)
-        self._recorder = Recorder(self._store, clock=clock)
-        self.sink = both(self.sink, self._recorder)
-        self.holders = Holders(self._store, clock=clock, monotonic=time.monotonic)
+        told, self._webhook = sink_of(config, clock, log if counted is None else both(log, counted))
+        self.store = store_of(config, told)
+        self._recorder = Recorder(self.store, clock=clock)
+        self.sink = both(told, self._recorder)
+        self.holders = Holders(self.store, clock=clock, monotonic=time.monotonic)
         self._prices = prices_of(config)
         self._written: list[WrittenSummarizer] = []
 
@@ -100,25 +99,25 @@ class App:
         """Open the store, load the vocabulary, start the worker (unless `work` is False).
 
         Raises Unavailable or VocabularyError, and then nothing is open."""
-        await self._store.open()
+        await self.store.open()
         try:
             await self._open(work=work)
         except BaseException:
-            await self._store.close()
+            await self.store.close()
             raise
 
     async def _open(self, *, work: bool) -> None:
         config = self.config
         counts = build_counter(config.token_counter)  # holds the interpreter: a thread would gain nothing
         sink = self.sink
-        purse = Purse(self._store, terms_of(config), clock=self._clock, tell=sink)
+        purse = Purse(self.store, terms_of(config), clock=self._clock, tell=sink)
         self._written = written_summarizers(
             config, purse, counts, self._prices, self._clock, pace=self._pace, spans=self._spans
         )
         for summarizer in self._written:
             await summarizer.open()
         self.memory = Memory(
-            self._store,
+            self.store,
             counts,
             self._writers(counts, purse),
             defaults=default_policy(config),
@@ -134,7 +133,7 @@ class App:
         )
         self.gateway = self._gateway(counts)
         self.worker = Worker(
-            self._store,
+            self.store,
             self.memory.compactor,
             clock=self._clock,
             sink=sink,
@@ -150,12 +149,12 @@ class App:
         config, sealing = self.config, self.config.encryption_bytes()
         return open_gateway(
             self.memory,
-            self._store,
+            self.store,
             Outside(counts, self._prices, self._clock, self.sink, self._spans),
             ways_of(config),
             models={"nano": config.models_nano, "standard": config.models_standard, "pro": config.models_pro},
             idle_s=config.gateway_idle_s,
-            vault=Vault(self._store, sealing) if sealing is not None else None,
+            vault=Vault(self.store, sealing) if sealing is not None else None,
         )
 
     def _writers(self, counts: Counter, purse: Purse) -> Writers:
@@ -179,17 +178,4 @@ class App:
         await self._recorder.close(max(0.0, end - time.monotonic()))
         if self._webhook is not None:
             await self._webhook.close(max(0.0, end - time.monotonic()))
-        await self._store.close()
-
-
-def build(
-    config: Config,
-    *,
-    clock: Callable[[], float] = time.time,
-    log: Sink | None = None,
-    counted: Sink | None = None,
-    spans: Spans = NO_SPANS,
-    pace: Pace = REAL,
-) -> App:
-    """An App that is not open yet; events go to `log`, None = the process's log, and to `counted`."""
-    return App(config, clock=clock, log=log, counted=counted, spans=spans, pace=pace)
+        await self.store.close()

@@ -44,10 +44,10 @@ class Observing:
 
     def build(self) -> Any:
         """An App that tells what it does, not open yet. Raises ConfigError."""
-        from memsvc.app import build
+        from memsvc.app import App
 
         counted = self._metrics.tell if self._metrics is not None else None
-        return build(self._config, counted=counted, spans=self._tracing.spans if self._tracing else NO_SPANS)
+        return App(self._config, counted=counted, spans=self._tracing.spans if self._tracing else NO_SPANS)
 
     def watch(self, app: Any, gate: Gate) -> Watch:
         """What hears of the requests to an open App."""

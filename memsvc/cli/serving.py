@@ -178,14 +178,11 @@ async def _probes(app: Any, config: Config, observing: Observing) -> AsyncIterat
         return
     from aiohttp import web
 
-    from memsvc.server.body import Bodies
-    from memsvc.server.border import Border
-    from memsvc.server.watch import probes
+    from memsvc.server.border import create_probes
 
     gate = _gate(app, config)
-    watch = observing.watch(app, gate)
-    border = Border(gate, None, Bodies(0, 1.0), app.sink, watch)
-    runner = web.AppRunner(probes(app.memory, watch.door, border.guarded), access_log=None, handle_signals=False)
+    application = create_probes(app.memory, gate=gate, watch=observing.watch(app, gate))
+    runner = web.AppRunner(application, access_log=None, handle_signals=False)
     await runner.setup()
     try:
         await web.TCPSite(runner, config.host, config.metrics_port).start()

@@ -10,7 +10,7 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
@@ -46,6 +46,8 @@ SCOPES = "x-memsvc-scopes"
 _TELLING = frozenset({"get", "stats"})
 """Calls whose answers have it: those with which whoever draws buttons begins. Others are not slowed down by it."""
 _NOBODY = Key("", "")
+PROBES = ("healthz", "readyz")
+"""Rows of the table that a process without an API has too."""
 MOST_SHOWN = 200
 """Characters of a session's name; a longer one is none, and is refused later."""
 _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
@@ -74,17 +76,28 @@ def create_app(
     bodies = Bodies(max_body_bytes, body_timeout_s)
     watch = watch or Watch()
     border = Border(gate, rates, bodies, watch.sink or log_sink(), watch)
-    # Inflating is off altogether: even a refused body would be inflated while it is drained.
-    app = web.Application(handler_args={"auto_decompress": False, "logger": quiet_logger("memsvc.http")})
-    handlers = Handlers(memory, bodies)
-    for call in CALLS:
-        border.add(app, call, getattr(handlers, call.name))
+    app = _rows(border, Handlers(memory, bodies), CALLS, watch)
     if gateway is not None:
         Doors(border, gateway, bodies).mount(app)
     Pages().mount(app, border.guarded)
+    app.router.add_route("*", "/{path:.*}", border.guarded(_nowhere, None))
+    return app
+
+
+def create_probes(memory: Memory, *, gate: Gate, watch: Watch) -> web.Application:
+    """What a process without an API answers: `/healthz`, `/readyz`, and `/metrics` where `watch` has a door."""
+    bodies = Bodies(0, 1.0)
+    border = Border(gate, None, bodies, watch.sink or log_sink(), watch)
+    return _rows(border, Handlers(memory, bodies), [call for call in CALLS if call.name in PROBES], watch)
+
+
+def _rows(border: Border, handlers: Handlers, calls: Iterable[Call], watch: Watch) -> web.Application:
+    # Inflating is off altogether: even a refused body would be inflated while it is drained.
+    app = web.Application(handler_args={"auto_decompress": False, "logger": quiet_logger("memsvc.http")})
+    for call in calls:
+        border.add(app, call, getattr(handlers, call.name))
     if watch.door is not None:
         app.router.add_route("GET", "/metrics", border.guarded(watch.door.metrics, None, name="metrics"))
-    app.router.add_route("*", "/{path:.*}", border.guarded(_nowhere, None))
     return app
 
 

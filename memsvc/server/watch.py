@@ -1,4 +1,4 @@
-"""Who watches requests, and the doors that an operator's own programs come through: metrics and probes."""
+"""Who watches requests, and the door that an operator's own programs come through to metrics."""
 
 from __future__ import annotations
 
@@ -7,20 +7,16 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from aiohttp import web
 
 from memsvc.core.model import Key
 from memsvc.errors import Forbidden, Unauthorized
-from memsvc.observe import CURRENT, Sink, Watcher, quiet_logger
+from memsvc.observe import CURRENT, Sink, Watcher
 from memsvc.ports import NO_SPANS, Spans
-from memsvc.server import reply
 from memsvc.server.asked import Asked
 from memsvc.server.gate import Gate, without_keys
-
-if TYPE_CHECKING:
-    from memsvc.service import Memory
 
 R = TypeVar("R", bound=Asked)
 S = TypeVar("S", bound=web.StreamResponse)
@@ -91,27 +87,6 @@ class MetricsDoor:
             return without_keys(self._gate.caller(headers) or await self._gate.ask(headers))
         except Unauthorized:
             return False
-
-
-def probes(
-    memory: Memory, door: MetricsDoor | None, guarded: Callable[..., Callable[[Asked], Awaitable[web.Response]]]
-) -> web.Application:
-    """What a process without an API answers: `/healthz`, `/readyz`, and `/metrics` where there is a door. `guarded`:
-    the border's."""
-
-    async def healthz(request: Asked, key: Key) -> web.Response:
-        return reply.json_value({"status": "ok"})
-
-    async def readyz(request: Asked, key: Key) -> web.Response:
-        await memory.ready()
-        return reply.json_value({"status": "ready"})
-
-    app = web.Application(handler_args={"auto_decompress": False, "logger": quiet_logger("memsvc.http")})
-    app.router.add_route("GET", "/healthz", guarded(healthz, None, name="healthz"))
-    app.router.add_route("GET", "/readyz", guarded(readyz, None, name="readyz"))
-    if door is not None:
-        app.router.add_route("GET", "/metrics", guarded(door.metrics, None, name="metrics"))
-    return app
 
 
 def traced(spans: Spans, call: str, entrance: Callable[[R], Awaitable[S]]) -> Callable[[R], Awaitable[S]]:

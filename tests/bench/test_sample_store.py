@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.corpus import load
 from benchmarks.sample_store import arguments, fill, folders
 from benchmarks.sampled import hostile
-from memsvc.app import build
+from memsvc.app import App
 from memsvc.config import Config
 from memsvc.core.model import Key
 
@@ -36,7 +36,7 @@ async def test_a_store_is_filled(tmp_path: Path) -> None:
     args = arguments(["--data", str(data), "--into", url, *counts, "--now", str(NOW)])
     await fill(args, {path.name: load(path) for path in folders(data)})
 
-    app = build(Config(store=url), log=lambda event: None)
+    app = App(Config(store=url), log=lambda event: None)
     await app.open(work=False)
     try:
         listed = [

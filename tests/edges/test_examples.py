@@ -18,7 +18,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from memsvc.app import build
+from memsvc.app import App
 from memsvc.config import Config
 from memsvc.testing.provider import Provider
 from tests.edges.api import Api, serving
@@ -93,7 +93,7 @@ async def ran(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ran]:
 
 @contextlib.asynccontextmanager
 async def _service(config: Config) -> AsyncIterator[Api]:
-    app = build(config)
+    app = App(config)
     await app.open()
     try:
         async with serving(app.memory, gateway=app.gateway) as api:

@@ -90,7 +90,7 @@ def test_a_quiet_logger_is_made_once() -> None:
 
 OF_REQUESTS = """
 import asyncio, sys
-from memsvc.app import build
+from memsvc.app import App
 from memsvc.config import Config
 from memsvc.observe import access_log, configure_logging, log_sink, request_sink
 from memsvc.server.gate import Gate
@@ -100,7 +100,7 @@ from tests.edges.api import serving
 async def main(which):
     configure_logging("info", sys.argv[2])
     small = {"threshold_tokens": 600, "keep_tokens": 150, "summary_tokens": 120, "mode": "manual"}
-    app = build(Config(store="sqlite://:memory:", **small))
+    app = App(Config(store="sqlite://:memory:", **small))
     await app.open()
     watchers = access_log(which, request_sink("info", sys.argv[2]))
     async with serving(app.memory, watch=Watch(log_sink(), watchers), gateway=app.gateway) as api:

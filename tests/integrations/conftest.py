@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from memsvc.app import build
+from memsvc.app import App
 from memsvc.client import BlockingClient, Client
 from memsvc.config import Config
 from memsvc.testing.provider import Provider
@@ -23,7 +23,8 @@ def address() -> Iterator[str]:
     told: queue.Queue[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = queue.Queue()
 
     async def serve() -> None:
-        app, end = build(Config(store="sqlite://:memory:", **SMALL)), asyncio.Event()
+        # Silent: other tests of this process look at what is written.
+        app, end = App(Config(store="sqlite://:memory:", **SMALL), log=lambda event: None), asyncio.Event()
         await app.open()
         async with serving(app.memory) as api:
             told.put((api.url, asyncio.get_running_loop(), end))
