@@ -25,12 +25,16 @@ class Content(Protocol):
         """What has arrived since; b"" = that was all."""
 
 
-class Asked(Protocol):
-    """A request whose route is known."""
+class Headed(Protocol):
+    """What has headers."""
 
     @property
     def headers(self) -> Mapping[str, str]:
         """Looked up by the usual spelling of their names (`If-Match`, `x-request-id`)."""
+
+
+class Asked(Headed, Protocol):
+    """A request whose route is known."""
 
     @property
     def match_info(self) -> Mapping[str, str]:
