@@ -24,6 +24,9 @@ class Content(Protocol):
     async def readany(self) -> bytes:
         """What has arrived since; b"" = that was all."""
 
+    def is_eof(self) -> bool:
+        """Whether all of it has arrived, read or not."""
+
 
 class Headed(Protocol):
     """What has headers."""

@@ -27,7 +27,7 @@ from memsvc.ports import NO_SPANS
 from memsvc.server import reply
 from memsvc.server.asked import Asked, Headed
 from memsvc.server.body import Bodies
-from memsvc.server.front import FRONT, Fetch, Fetching, finished
+from memsvc.server.front import FRONT, Straight, Ways, finished
 from memsvc.server.gate import Gate
 from memsvc.server.handlers import Handler, Handlers
 from memsvc.server.pages import Pages
@@ -80,8 +80,9 @@ def create_app(
     bodies = Bodies(max_body_bytes, body_timeout_s)
     watch = watch or Watch()
     border = Border(gate, rates, bodies, watch.sink or log_sink(), watch)
-    app = _rows(border, Handlers(memory, bodies), CALLS, watch)
-    app[FRONT] = border.fetching(memory)
+    handlers = Handlers(memory, bodies)
+    app = _rows(border, handlers, CALLS, watch)
+    app[FRONT] = border.ways(handlers, memory)
     if gateway is not None:
         Doors(border, gateway, bodies).mount(app)
     Pages().mount(app, border.guarded)
@@ -146,18 +147,20 @@ class Border:
 
         return self.watched(name if call is None else call.name, work, _refusal)
 
-    def fetching(self, memory: Memory) -> Fetching:
-        """The row `context` of the table, for `Front`: the same look at who asks, and the same end to what goes
-        wrong."""
-        (row,) = (call for call in CALLS if call.name == "context")
+    def ways(self, handlers: Handlers, memory: Memory) -> Ways:
+        """The short ways: the same look at who asks, and the same end to what goes wrong."""
+        rows = {call.name: call for call in CALLS}
+        row = rows["context"]
 
-        async def work(request: Fetch, request_id: str) -> web.StreamResponse:
+        async def fetch(request: Straight, request_id: str) -> web.StreamResponse:
             caller = await self._caller(request)
             self._let_in(row, caller)
-            found = await memory.context(self._session(caller, request.session), request.wanted)
+            target = request.rel_url
+            assert target.wanted is not None, "it is a fetch"
+            found = await memory.context(self._session(caller, target.match_info["sid"]), target.wanted)
             return finished(found, request_id, request.headers.get(_SEEN))
 
-        return self.watched(row.name, work, _refusal)
+        return Ways(self.watched(row.name, fetch, _refusal), self.guarded(handlers.append, rows["append"]))
 
     def watched(
         self, name: str, work: Callable[[R, str], Awaitable[S]], refuse: Callable[[MemsvcError, str], S]

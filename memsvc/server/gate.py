@@ -152,6 +152,4 @@ def _sent(headers: Headers) -> str:
     if own := headers.get(OWN_KEY):
         return own
     scheme, _, key = headers.get(_AUTHORIZATION, "").partition(" ")
-    return (
-        (key.strip() if scheme.lower() == "bearer" else "") or headers.get(_KEY, "") or headers.get(_SHORT_KEY, "")
-    )
+    return (key.strip() if scheme.lower() == "bearer" else "") or headers.get(_KEY, "") or headers.get(_SHORT_KEY, "")

@@ -33,7 +33,6 @@ from memsvc.wire import (
     check_name,
     check_usage,
     openapi_document,
-    shown,
     validate,
 )
 from memsvc.wire import requests as take

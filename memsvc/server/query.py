@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl
 
 from memsvc.errors import InvalidRequest
@@ -15,7 +15,11 @@ from memsvc.wire import shown, validate
 Query = TypeVar("Query", bound=take.Query)
 
 
-@functools.lru_cache(maxsize=256)  # few ways of asking occur, each very often: parsing costs more than all the rest
+LONGEST = 100
+"""Characters of a query that is remembered: few ways of asking occur, each very often."""
+
+
+@functools.lru_cache(maxsize=256)
 def context_request(raw_query: str) -> ContextRequest:
     """What a fetch asks for. Raises InvalidRequest."""
     query = _parsed(raw_query, take.ContextQuery)
@@ -24,7 +28,13 @@ def context_request(raw_query: str) -> ContextRequest:
 
 def query(request: Asked, model: type[Query]) -> Query:
     """A request's query, checked. Raises InvalidRequest."""
-    return _parsed(request.rel_url.raw_query_string, model)
+    raw = request.rel_url.raw_query_string
+    return _parsed(raw, model) if len(raw) > LONGEST else cast(Query, _often(raw, model))
+
+
+@functools.lru_cache(maxsize=256)
+def _often(raw_query: str, model: type[take.Query]) -> take.Query:
+    return _parsed(raw_query, model)
 
 
 def _parsed(raw_query: str, model: type[Query]) -> Query:
