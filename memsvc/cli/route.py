@@ -7,10 +7,12 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from memsvc.config import Config
 from memsvc.core.route import TABLE, TIERS, Asked, Score, chain, score
+
+if TYPE_CHECKING:
+    from memsvc.config import Config
 
 
 def add_route_command(commands: Any) -> None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any
 
 from memsvc import __version__
-from memsvc.cli.observing import Observing, Shared
-from memsvc.config import Config, ConfigError
 from memsvc.errors import MemsvcError
-from memsvc.tokens import VocabularyError
+
+if TYPE_CHECKING:
+    from memsvc.cli.observing import Observing
+    from memsvc.config import Config
 
 _NO_KEYS = (
     "host (MEMSVC_HOST), {!r}, is reachable from other machines and there are no keys: make one with"
@@ -27,6 +29,23 @@ def wrong(text: str) -> int:
     """Say what is wrong with the settings or the call; gives the status for that."""
     print(f"memsvc: {text}", file=sys.stderr)
     return 2
+
+
+@contextlib.contextmanager
+def starting() -> Iterator[None]:
+    """Nothing looks for garbage until `_started`, or the end: what a start makes stays, and looking at all of it again
+    and again is a tenth of the start."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _started() -> None:
+    # What is there by now is there for good: no collection looks at it again, so none takes long later.
+    gc.freeze()
+    gc.enable()
 
 
 def serve(config: Config, *, processes: int, child: bool) -> int:
@@ -62,6 +81,9 @@ def _run(main: Coroutine[Any, Any, int]) -> int:
 
 async def _opened(app: Any, config: Config) -> int:
     """Open an App; 0, or the status to end with."""
+    from memsvc.config import ConfigError
+    from memsvc.tokens import VocabularyError
+
     try:
         await app.open()
     except ConfigError as refused:
@@ -74,6 +96,9 @@ async def _opened(app: Any, config: Config) -> int:
 
 async def _serve_until_stopped(config: Config, *, child: bool) -> int:
     from aiohttp import web
+
+    from memsvc.cli.observing import Observing
+    from memsvc.config import ConfigError
 
     stopped = stop_signal(child=child)
     since = None
@@ -95,6 +120,7 @@ async def _serve_until_stopped(config: Config, *, child: bool) -> int:
         except OSError as taken:
             print(f"memsvc: cannot bind {config.host}:{config.port}: {taken.strerror}", file=sys.stderr)
             return 1
+        _started()
         by = ", then ".join([*app.summarizers, "local"])
         where = _address(*runner.addresses[0][:2])
         print(f"memsvc {__version__} serves on {where}, store {config.shown_store}, summaries: {by}")
@@ -145,6 +171,9 @@ def _server(app: Any, config: Config, observing: Observing) -> Any:
 
 
 async def _work_until_stopped(config: Config) -> int:
+    from memsvc.cli.observing import Observing
+    from memsvc.config import ConfigError
+
     stopped = stop_signal()
     try:
         observing = Observing(config)
@@ -156,6 +185,7 @@ async def _work_until_stopped(config: Config) -> int:
     if status := await _opened(app, config):
         return status
     try:
+        _started()
         by = ", then ".join([*app.summarizers, "local"])
         async with _probes(app, config, observing) as where:
             print(f"memsvc {__version__} works on store {config.shown_store}{where}, summaries: {by}")
@@ -192,6 +222,7 @@ async def _probes(app: Any, config: Config, observing: Observing) -> AsyncIterat
 
 
 def _serve_many(config: Config, number: int) -> int:
+    from memsvc.cli.observing import Shared
     from memsvc.server.processes import CannotBind, Plan, run
 
     if config.store == "sqlite://:memory:":
@@ -216,6 +247,7 @@ def _serve_many(config: Config, number: int) -> int:
     )
 
     def tell(port: int) -> None:
+        _started()
         where = _address(config.host, port)
         print(f"memsvc {__version__} serves on {where} with {number} processes, store {config.shown_store}")
         sys.stdout.flush()
