@@ -16,7 +16,7 @@ from memsvc import __version__
 from memsvc.errors import MemsvcError
 
 if TYPE_CHECKING:
-    from memsvc.cli.observing import Observing
+    from memsvc.cli.observing import Observing, Shared
     from memsvc.config import Config
 
 _NO_KEYS = (
@@ -222,14 +222,13 @@ async def _probes(app: Any, config: Config, observing: Observing) -> AsyncIterat
 
 
 def _serve_many(config: Config, number: int) -> int:
-    from memsvc.cli.observing import Shared
     from memsvc.server.processes import CannotBind, Plan, run
 
     if config.store == "sqlite://:memory:":
         return wrong("--workers needs a store that processes can share; sqlite://:memory: is private to one.")
     command = (sys.executable, "-m", "memsvc", "serve", "--child")
     try:
-        shared = None if config.metrics == "off" else Shared()
+        shared = _shared(config)
     except OSError as failed:
         return wrong(
             f"no folder for the metrics of several processes ({failed.strerror}): set TMPDIR, or metrics = off."
@@ -249,8 +248,7 @@ def _serve_many(config: Config, number: int) -> int:
     def tell(port: int) -> None:
         _started()
         where = _address(config.host, port)
-        print(f"memsvc {__version__} serves on {where} with {number} processes, store {config.shown_store}")
-        sys.stdout.flush()
+        print(f"memsvc {__version__} serves on {where} with {number} processes, store {config.shown_store}", flush=True)
 
     async def serve() -> int:
         return await run(plan, stop_signal(), tell)
@@ -263,6 +261,13 @@ def _serve_many(config: Config, number: int) -> int:
     finally:
         if shared is not None:
             shared.close()
+
+
+def _shared(config: Config) -> Shared | None:
+    """Where several processes add up what they count; None where nothing is counted. Raises OSError."""
+    from memsvc.cli.observing import Shared
+
+    return None if config.metrics == "off" else Shared()
 
 
 def _address(host: str, port: int) -> str:

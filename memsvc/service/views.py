@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from memsvc.core.limits import Policy
 from memsvc.core.model import ON, Entry, Format, Key, Known, Session, Window
@@ -29,8 +31,7 @@ PAGE = 500
 Slot = tuple[Key, Format, Marks]
 
 
-@dataclass(slots=True)
-class Held:
+class Held(Struct):
     """A view in memory, and what was derived from its present revision.
 
     Attributes:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import apsw
 import orjson
+from msgspec.structs import replace
 
 from memsvc.core.model import Appended, Batch, Draft, Key, Session
 from memsvc.stores import rules
