@@ -9,9 +9,8 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
-
-from msgspec.structs import replace
 
 from benchmarks.corpus import Json, role_of
 from benchmarks.replayed.caller import Got
