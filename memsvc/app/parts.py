@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from pydantic import SecretStr
 
 from memsvc.config import Config, ConfigError, own_server
@@ -33,8 +33,7 @@ DEFAULT_ANTHROPIC, DEFAULT_OPENAI = "claude-haiku-5-5", "gpt-6-luna"
 """The vendors' cheapest models at the time of this release, neither of them announced to end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """How a summarizer waits between its calls, and by what it measures that (seconds that never go back)."""
 
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
+
+from msgspec.structs import replace
 
 from memsvc.core import policy as rules
 from memsvc.core.limits import BYTES_PER_TOKEN, LEAST_CLAMP_TOKENS, Policy, clamped_from

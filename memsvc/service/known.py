@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from msgspec import Struct, field
 
 from memsvc.core.alike import fingerprint
 from memsvc.core.model import Entry, Format, Key, Session, System
@@ -30,8 +30,7 @@ MOST_MESSAGES = 300_000
 """Messages whose fingerprints are kept, over all sessions: about 60 MB."""
 
 
-@dataclass(slots=True)
-class Line:
+class Line(Struct):
     """A session's log as far as it is known here.
 
     Attributes:

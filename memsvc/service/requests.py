@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct
+
 from memsvc.core.model import Format, Session
 
 Marks = Literal["auto", "none"]
 """`auto` = the cache marks the format can carry; `none` = the plain lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class PutRequest:
+class PutRequest(Struct, frozen=True):
     """Create or merge a session.
 
     Attributes:
@@ -27,8 +28,7 @@ class PutRequest:
     system_role: Literal["system", "developer"] = "system"
 
 
-@dataclass(frozen=True, slots=True)
-class UsageRequest:
+class UsageRequest(Struct, frozen=True):
     """A report of a model call that the caller made.
 
     Attributes:
@@ -53,8 +53,7 @@ class UsageRequest:
     where: str = "usage"
 
 
-@dataclass(frozen=True, slots=True)
-class AppendRequest:
+class AppendRequest(Struct, frozen=True):
     """Messages to append, each as its own JSON text.
 
     Attributes:
@@ -72,8 +71,7 @@ class AppendRequest:
     usage: UsageRequest | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ContextRequest:
+class ContextRequest(Struct, frozen=True):
     """What a fetch asks for.
 
     Attributes:
@@ -103,8 +101,7 @@ class Rendered:
     session: Session = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class CompactRequest:
+class CompactRequest(Struct, frozen=True):
     """Ask for a compaction now.
 
     Attributes:
@@ -120,11 +117,10 @@ class CompactRequest:
     to_epoch: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CountRequest:
+class CountRequest(Struct, frozen=True):
     """Count tokens without storing anything. Members are JSON text, None = absent."""
 
-    messages: tuple[bytes, ...] = field(default=())
+    messages: tuple[bytes, ...] = ()
     system: bytes | None = None
     tools: bytes | None = None
     model: str | None = None

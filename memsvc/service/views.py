@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from memsvc.core.limits import Policy
 from memsvc.core.model import ON, Entry, Format, Key, Known, Session, Window
@@ -29,8 +31,10 @@ PAGE = 500
 Slot = tuple[Key, Format, Marks]
 
 
-@dataclass(slots=True)
-class Held:
+NOTHING = Known(0, 0, 0)
+
+
+class Held(Struct):
     """A view in memory, and what was derived from its present revision.
 
     Attributes:
@@ -38,6 +42,7 @@ class Held:
         mark: the store's, of the window that this was last brought up to date with.
         body: the finished document of revision `body_revision`.
         answer: the last reply, for (revision, max_tokens) `answered`.
+        known: what the store is told of it at the next look.
     """
 
     view: View
@@ -49,7 +54,7 @@ class Held:
     answered: tuple[int, int | None] = (-1, None)
     soft_checked: int = -1
     size: int = field(default=0)
-    known: Known = field(init=False)
+    known: Known = NOTHING
 
     def __post_init__(self) -> None:
         self.now()

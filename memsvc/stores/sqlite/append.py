@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import apsw
 import orjson
+from msgspec.structs import replace
 
 from memsvc.core.model import Appended, Batch, Draft, Key, Session
 from memsvc.stores import rules

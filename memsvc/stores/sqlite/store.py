@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TypeVar, cast
 
 import apsw
+from msgspec.structs import replace
 
 from memsvc.core.model import (
     Appended,
