@@ -49,7 +49,7 @@ async def store(path: str) -> AsyncIterator[SQLiteStore]:
 class TestSQLiteFile(StoreContract):
     @pytest.fixture
     async def store(self, path: str) -> AsyncIterator[Store]:
-        opened = open_store(f"sqlite:///{path}")
+        opened = open_store(f"sqlite:///{path}", own_loop=True)
         await opened.open()
         yield opened
         await opened.close()
@@ -426,12 +426,12 @@ async def test_too_many_waiting_writes_are_turned_away(store: SQLiteStore) -> No
     started, go = threading.Event(), threading.Event()
     blocker = asyncio.create_task(run(store, lambda db: (started.set(), go.wait())))
     await asyncio.to_thread(started.wait)
-    accepted = [asyncio.create_task(run(store, lambda db: 1)) for _ in range(writer.MAX_WAITING)]
+    accepted = [asyncio.create_task(run(store, lambda db: 1)) for _ in range(writer.MAX_WAITING - 1)]
     await asyncio.sleep(0)  # each of them is in the queue now
     with pytest.raises(Unavailable, match="too many"):
         await say(store)
     go.set()
-    assert await asyncio.gather(*accepted) == [1] * writer.MAX_WAITING
+    assert await asyncio.gather(*accepted) == [1] * (writer.MAX_WAITING - 1)
     await blocker
     await say(store)
 
@@ -440,9 +440,9 @@ async def test_a_large_tail_is_not_read_on_the_event_loop(store: SQLiteStore) ->
     session = (await store.append(KEY, batch(*(draft("x" * 100) for _ in range(10))))).session
     assert store._readers is not None
     for known in (None, Known(session.uid, 0, 0)):
-        assert len(store._readers.several(lambda db, k=known: rows.window(db, KEY, k, 2000)).entries) == 10
+        assert len(store._readers.one(lambda db, k=known: rows.window(db, KEY, k, 2000)).entries) == 10
         with pytest.raises(NotHere):
-            store._readers.several(lambda db, k=known: rows.window(db, KEY, k, 900))
+            store._readers.one(lambda db, k=known: rows.window(db, KEY, k, 900))
 
 
 async def test_a_years_books_are_not_read_on_the_event_loop(store: SQLiteStore) -> None:
