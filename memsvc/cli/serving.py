@@ -99,7 +99,7 @@ async def _serve_until_stopped(config: Config, *, child: bool) -> int:
 
     from memsvc.cli.observing import Observing
     from memsvc.config import ConfigError
-    from memsvc.server.front import hasten
+    from memsvc.server.front import set_up
 
     stopped = stop_signal(child=child)
     since = None
@@ -113,10 +113,7 @@ async def _serve_until_stopped(config: Config, *, child: bool) -> int:
     try:
         if status := await _may_listen(app, config):
             return status
-        server = _server(app, config, observing)
-        runner = web.AppRunner(server, access_log=None, handle_signals=False, shutdown_timeout=config.shutdown_s)
-        await runner.setup()
-        hasten(runner)
+        runner = await set_up(_server(app, config, observing), shutdown_s=config.shutdown_s)
         try:
             await web.TCPSite(runner, config.host, config.port, reuse_port=True if child else None).start()
         except OSError as taken:

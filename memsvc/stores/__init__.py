@@ -41,9 +41,7 @@ def open_store(
             try:
                 from memsvc.stores.redis import RedisStore, Waiting
             except ImportError as missing:
-                raise ValueError(
-                    f"a store of scheme {scheme!r} needs the package redis: install memsvc[redis]"
-                ) from missing
+                raise _no_redis(scheme) from missing
             return RedisStore(url, persistence=persistence, waiting=Waiting(wait_replicas, wait_ms), warn=warn)
         case _:
             # Only the scheme is repeated: the rest of a URL may hold a password.
@@ -62,5 +60,9 @@ def inspect_store(url: str) -> Inspect:
     try:
         from memsvc.stores.redis.inspect import RedisInspect
     except ImportError as missing:
-        raise ValueError(f"a store of scheme {scheme!r} needs the package redis: install memsvc[redis]") from missing
+        raise _no_redis(scheme) from missing
     return RedisInspect(url)
+
+
+def _no_redis(scheme: str) -> ValueError:
+    return ValueError(f"a store of scheme {scheme!r} needs the package redis: install memsvc[redis]")
