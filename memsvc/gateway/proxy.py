@@ -215,7 +215,7 @@ class Gateway:
             return await relay.copied(reply, refused, await self._finish.headers(order, None))
         if reply.content_type == "text/event-stream":
             with self._finish.streaming(order):
-                return await relay.streamed(order, request, reply, self._finish)
+                return await relay.streamed(order, request, reply, self._finish, idle_s=self._connections.idle_s)
         body = await relay.read_all(reply)
         heard = whole(order.call.api, body)
         if heard.stop == WINDOW and not order.repaired and await self._repaired(order, "context_overflow"):

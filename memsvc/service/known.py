@@ -206,7 +206,7 @@ def _printed(
     format: Format, messages: Sequence[bytes], sent: Mapping[bytes, bytes], front: Front
 ) -> tuple[dict[bytes, bytes], Front, list[bytes]]:
     """Fingerprints of messages, and what is kept for the next request. `sent`, `front`: of those before. Most lists
-    begin as the last one did, which one hash over all of that proves; message by message takes several times as long."""
+    begin as the last one did, which one hash over that proves; message by message takes several times as long."""
     known, hashed = len(front.prints), hashlib.sha256()
     if 0 < known <= len(messages):
         hashed.update(b",".join(messages[:known]))
