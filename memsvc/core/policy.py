@@ -102,8 +102,10 @@ def effective(policy: Policy, session: Session, model: str | None) -> Policy:
     size = window_of(model)
     hard = min(policy.max_tokens, size) if size else policy.max_tokens
     room = session.fixed_tokens + policy.summary_tokens + 2 * policy.keep_tokens
-    threshold = max(policy.threshold_tokens, math.ceil(room * next_factor(session)))
-    return replace(policy, max_tokens=hard, threshold_tokens=min(threshold, hard))
+    threshold = min(hard, max(policy.threshold_tokens, math.ceil(room * next_factor(session))))
+    if (hard, threshold) == (policy.max_tokens, policy.threshold_tokens):
+        return policy  # of most sessions, several times a call
+    return replace(policy, max_tokens=hard, threshold_tokens=threshold)
 
 
 def soft_tokens(applied: Policy, factor: float) -> int | None:

@@ -118,7 +118,7 @@ class Conversations:
             await self._memory.put(key, PutRequest(_of_new(call, model), call.system_role), quiet=True)
         mode: History = "new" if start.history == "auto" and call.follows is not None else start.history
         aside = head is not None and _other_system(head, call)
-        taken = await self.lines.take(key, call.format, call.messages, mode=mode, aside=aside)
+        taken = await self.lines.take(key, call.format, call.messages, mode=mode, aside=aside, head=head)
         start.flight.enter_context(self.lines.flying(taken.key))
         broken = None
         if head is not None:

@@ -97,7 +97,8 @@ class Finish:
         assert held is not None, "no call is made that is not held"
         if report is None:
             return held.usd  # nobody knows: the worst case stays
-        used = reports.read(report.usage, report.provider).usage
+        assert report.read is not None, "read when it was made"
+        used = report.read.usage
         usd = await self._books.price(order.upstream.provider, report.model or order.model, used)
         if usd is None:  # a name that the list does not have, for what was asked by one that it may have
             usd = await self._books.price(order.upstream.provider, order.model, used)
@@ -168,7 +169,7 @@ class Finish:
             return None
         provider = order.upstream.provider
         try:
-            reports.read(usage, provider)
+            read = reports.read(usage, provider)
         except MemsvcError:
             return None
         return UsageRequest(
@@ -179,6 +180,7 @@ class Finish:
             revision=order.turn.revision if order.turn is not None and heard.complete else None,
             feature=order.wishes.feature,
             held=order.held.line.id,
+            read=read,
         )
 
     def _at_most(self, order: Order, held: Held) -> dict[str, Any]:

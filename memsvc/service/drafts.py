@@ -47,8 +47,9 @@ class Drafts:
 
     def _batch(self, fresh: Session, request: AppendRequest, named: Format | None, parsed: Parsed, now: float) -> Batch:
         if fresh.settings.format is None:
-            fresh = replace(fresh, settings=replace(fresh.settings, format=named))
-            fresh = replace(fresh, factor=rules.factor_of(fresh.settings.model, named))
+            settings = replace(fresh.settings, format=named)
+            fresh = replace(fresh, settings=settings, factor=rules.factor_of(settings.model, named))
+        soft = self._soft(fresh)
         return Batch(
             drafts=parsed.drafts,
             at=now,
@@ -56,8 +57,8 @@ class Drafts:
             system_tokens=parsed.system_tokens,
             system_draft=parsed.system_draft,
             format=named,
-            soft_tokens=self._soft(fresh),
-            soft_tokens_with_system=self._soft(fresh, parsed.system_tokens),
+            soft_tokens=soft,
+            soft_tokens_with_system=self._soft(fresh, parsed.system_tokens) if parsed.system_tokens else soft,
             factor=fresh.factor,
             clamps=self._clamps(),
             idempotency_key=request.idempotency_key,

@@ -146,10 +146,13 @@ class Known:
         self._sizes: dict[Key, int] = {}
         self._messages = 0
 
-    async def get(self, key: Key) -> Line:
-        """The line as it is now. Raises Conflict if it changes while it is read."""
-        head = await self._log.head(key)
+    async def get(self, key: Key, head: Session | None = None) -> Line:
+        """The line as it is now. `head`: its header, for whoever has just read it. Raises Conflict if it changes while
+        it is read."""
         line = self._lines.get(key)
+        if head is None or (line is not None and line.log_revision > head.log_revision):
+            head = await self._log.head(key)
+            line = self._lines.get(key)
         if line is not None and head is not None and line.session is not None and line.session.uid == head.uid:
             line.session = head
             if line.is_of(head) or await self._extend(line, head):

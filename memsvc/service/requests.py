@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from memsvc.core.model import Format, Session
+from memsvc.core.usage import Report
 
 Marks = Literal["auto", "none"]
 """`auto` = the cache marks the format can carry; `none` = the plain lists."""
@@ -40,6 +41,7 @@ class UsageRequest:
         at: when it was made; None = now.
         held: id under which the call's worst case was held; it is settled with this. None = nothing was held.
         where: path of `usage` in the caller's request, for errors.
+        read: what the report says, where somebody has read it already.
     """
 
     usage: Mapping[str, object]
@@ -51,6 +53,7 @@ class UsageRequest:
     at: float | None = None
     held: str | None = None
     where: str = "usage"
+    read: Report | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

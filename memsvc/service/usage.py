@@ -53,7 +53,7 @@ class Reports:
 
     def check(self, request: UsageRequest) -> Report:
         """What the report says. Raises InvalidRequest naming the member."""
-        return read(request.usage, request.provider, where=request.where)
+        return request.read or read(request.usage, request.provider, where=request.where)
 
     async def take(self, session: Session, request: UsageRequest, own_id: str | None = None) -> dict[str, Any]:
         """Book a report and learn from it; gives the document of the reply. `own_id` names the call
