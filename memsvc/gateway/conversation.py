@@ -14,6 +14,7 @@ import orjson
 from memsvc.core import policy as rules
 from memsvc.core import vendor_calls
 from memsvc.core.model import Key, Session
+from memsvc.core.money import Sent
 from memsvc.core.render.splice import edit, string
 from memsvc.core.stream import Heard
 from memsvc.core.vendor_calls import VendorCall
@@ -55,7 +56,7 @@ class Turn:
         key: the session, or the branch of it that the client is on.
         context: members of the context's document as JSON.
         taken: what became of the request's messages.
-        epoch, revision: of the context.
+        epoch: of the context; sent: what it is, to compare a provider's count with.
         size: provider tokens of the context, as expected; saved: what the full history would take beyond it, raw.
         broken: what the client changed, if that costs something.
         long: the session's marks are for the longer of the cache's lifetimes.
@@ -65,7 +66,7 @@ class Turn:
     taken: Taken
     context: Mapping[str, bytes]
     epoch: int
-    revision: int
+    sent: Sent
     size: int
     saved: int
     broken: Break | None
@@ -204,7 +205,7 @@ class Conversations:
             taken=taken,
             context=context,
             epoch=int(context["epoch"]),
-            revision=int(context["revision"]),
+            sent=Sent(head.uid, head.prefix_revision, head.revision, head.context_tokens),
             size=max(most_of(head), rules.provider_tokens(tokens["context"], head.factor)),
             saved=max(0, tokens["full"] - tokens["context"]),
             broken=broken,

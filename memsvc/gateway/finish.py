@@ -168,6 +168,7 @@ class Finish:
         if usage is None:
             return None
         provider = order.upstream.provider
+        sent = order.turn.sent if order.turn is not None and heard.complete else None
         try:
             read = reports.read(usage, provider)
         except MemsvcError:
@@ -177,10 +178,11 @@ class Finish:
             id=heard.id or f"unnamed-{uuid.uuid4().hex}",
             provider=provider,
             model=heard.model if order.upstream.own else _priced(heard.model, order.model),
-            revision=order.turn.revision if order.turn is not None and heard.complete else None,
+            revision=sent.revision if sent is not None else None,
             feature=order.wishes.feature,
             held=order.held.line.id,
             read=read,
+            sent=sent,
         )
 
     def _at_most(self, order: Order, held: Held) -> dict[str, Any]:

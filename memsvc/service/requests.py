@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from memsvc.core.model import Format, Session
+from memsvc.core.money import Sent
 from memsvc.core.usage import Report
 
 Marks = Literal["auto", "none"]
@@ -42,6 +43,7 @@ class UsageRequest:
         held: id under which the call's worst case was held; it is settled with this. None = nothing was held.
         where: path of `usage` in the caller's request, for errors.
         read: what the report says, where somebody has read it already.
+        sent: the context of that revision, where it is at hand.
     """
 
     usage: Mapping[str, object]
@@ -54,6 +56,7 @@ class UsageRequest:
     held: str | None = None
     where: str = "usage"
     read: Report | None = field(default=None, repr=False, compare=False)
+    sent: Sent | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
