@@ -53,7 +53,7 @@ class Writer:
         self._accepted += 1
         self._turn.append((work, future, erases))
         if len(self._turn) == 1:
-            self._loop.call_soon(self._hand_over)
+            self._loop.call_soon(self._loop.call_soon, self._hand_over)  # tasks that this turn begins come along
         return await future
 
     def _hand_over(self) -> None:
