@@ -426,12 +426,12 @@ async def test_too_many_waiting_writes_are_turned_away(store: SQLiteStore) -> No
     started, go = threading.Event(), threading.Event()
     blocker = asyncio.create_task(run(store, lambda db: (started.set(), go.wait())))
     await asyncio.to_thread(started.wait)
-    accepted = [asyncio.create_task(run(store, lambda db: 1)) for _ in range(writer.MAX_WAITING - 1)]
+    accepted = [asyncio.create_task(run(store, lambda db: 1)) for _ in range(writer.MAX_WAITING)]
     await asyncio.sleep(0)  # each of them is in the queue now
     with pytest.raises(Unavailable, match="too many"):
         await say(store)
     go.set()
-    assert await asyncio.gather(*accepted) == [1] * (writer.MAX_WAITING - 1)
+    assert await asyncio.gather(*accepted) == [1] * writer.MAX_WAITING
     await blocker
     await say(store)
 
