@@ -99,6 +99,7 @@ async def _serve_until_stopped(config: Config, *, child: bool) -> int:
 
     from memsvc.cli.observing import Observing
     from memsvc.config import ConfigError
+    from memsvc.server.front import hasten
 
     stopped = stop_signal(child=child)
     since = None
@@ -115,6 +116,7 @@ async def _serve_until_stopped(config: Config, *, child: bool) -> int:
         server = _server(app, config, observing)
         runner = web.AppRunner(server, access_log=None, handle_signals=False, shutdown_timeout=config.shutdown_s)
         await runner.setup()
+        hasten(runner)
         try:
             await web.TCPSite(runner, config.host, config.port, reuse_port=True if child else None).start()
         except OSError as taken:

@@ -50,6 +50,16 @@ class Held(Struct):
     answered: tuple[int, int | None] = (-1, None)
     soft_checked: int = -1
     size: int = field(default=0)
+    known: Known | None = None
+
+    def __post_init__(self) -> None:
+        self.now()
+
+    def now(self) -> None:
+        """Note for the next look what the view knows."""
+        session = self.session
+        last_seq = self.view.tail.last_seq or session.cut
+        self.known = Known(session.uid, session.prefix_revision, last_seq, session, self.mark)
 
     @property
     def session(self) -> Session:
@@ -88,7 +98,7 @@ class Views:
         slot = (key, format, marks)
         for _ in range(MAX_ROUNDS):
             held = self._held.get(slot)
-            window = await self._log.load(key, _known(held))
+            window = await self._log.load(key, held.known if held is not None else None)
             if self._held.get(slot) is not held:
                 continue  # another fetch rebuilt it meanwhile
             if held is not None and window.session is held.session:
@@ -155,6 +165,7 @@ class Views:
         held.view.extend(session, new)
         held.limits, held.mark = policy, window.mark
         held.answer = None
+        held.now()
         return True
 
     async def _rebuild(self, slot: Slot, window: Window) -> Held:
@@ -199,11 +210,3 @@ def _place(session: Session) -> tuple[int, int]:
     """Orders readings of one header. A usage report changes what is expected of a context and not its
     revision; of two reports on one revision the later may be the lower, so they have no order."""
     return session.revision, session.anchor_revision
-
-
-def _known(held: Held | None) -> Known | None:
-    if held is None:
-        return None
-    session = held.session
-    last_seq = held.view.tail.last_seq or session.cut
-    return Known(session.uid, session.prefix_revision, last_seq, session, held.mark)

@@ -108,8 +108,9 @@ class SQLiteStore(AccessKeys, FigureRows):
         readers = self._readers
         if readers is not None:
             with contextlib.suppress(NotHere):
-                same = known and readers.one(lambda db: rows.unchanged(db, key, known))
-                return same or readers.several(lambda db: rows.window(db, key, known, NEAR_BYTES))
+                return readers.one(
+                    lambda db: (known and rows.unchanged(db, known)) or rows.window(db, key, known, NEAR_BYTES)
+                )
         return await self._read_far(lambda db: rows.window(db, key, known))
 
     async def entries(self, key: Key, *, after: int, upto: int | None = None, limit: int) -> list[Entry]:

@@ -33,7 +33,10 @@ class Writer:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Item] | None] = queue.SimpleQueue()
+        self._asked: list[Item] = []
+        self._waiting = 0
+        self._left: list[Item] = []
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="memsvc-sqlite-writer", daemon=True)
@@ -44,41 +47,50 @@ class Writer:
         if readers let it. A cancelled caller's write may still happen."""
         if self._closed:
             raise Unavailable("the store is closed", retry_after=1)
-        if self._queue.qsize() >= MAX_WAITING:
+        if self._waiting >= MAX_WAITING:
             raise Unavailable("too many writes are waiting; come back in a second", retry_after=1)
         future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put((work, future, erases))
+        if not self._asked:  # the thread is woken once for all that this turn of the event loop asks for
+            self._loop.call_soon(self._hand_over)
+        self._waiting += 1
+        self._asked.append((work, future, erases))
         return await future
+
+    def _hand_over(self) -> None:
+        asked, self._asked = self._asked, []
+        if asked:
+            self._queue.put(asked)
 
     async def close(self) -> None:
         """Do what was accepted, then end the thread and close the connection."""
         if self._closed:
             return
         self._closed = True
+        self._hand_over()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        more = True
-        while more:
-            group, more = self._next_group()
-            if group:
-                self._commit(group)
+        while group := self._next_group():
+            self._commit(group)
         with contextlib.suppress(apsw.Error):  # all that was acknowledged is in the file
             self._connection.close()
 
-    def _next_group(self) -> tuple[list[Item], bool]:
-        group = []
-        item = self._queue.get()
-        while item is not None:
-            group.append(item)
-            if len(group) >= MAX_GROUP:
-                return group, True
+    def _next_group(self) -> list[Item]:
+        """What to do together; nothing = it is over."""
+        group = self._left
+        while len(group) < MAX_GROUP:
             try:
-                item = self._queue.get_nowait()
+                asked = self._queue.get(block=not group)
             except queue.Empty:
-                return group, True
-        return group, False
+                break
+            if asked is None:
+                if group:
+                    self._queue.put(None)  # for the next look
+                break
+            group += asked
+        self._left = group[MAX_GROUP:]
+        return group[:MAX_GROUP]
 
     def _commit(self, group: list[Item]) -> None:
         outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
@@ -95,7 +107,17 @@ class Writer:
                     self._connection.execute("ROLLBACK")
             outcomes = [(future, None, _each(failed)) for _, future, _ in group]
         with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
-            self._loop.call_soon_threadsafe(_tell, outcomes)
+            self._loop.call_soon_threadsafe(self._tell, outcomes)
+
+    def _tell(self, outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
+        self._waiting -= len(outcomes)
+        for future, result, failed in outcomes:
+            if future.done():
+                continue  # its caller was cancelled
+            if failed is not None:
+                future.set_exception(failed)
+            else:
+                future.set_result(result)
 
     def _one(self, work: Work) -> tuple[Any, BaseException | None]:
         self._connection.execute("SAVEPOINT one")
@@ -119,13 +141,3 @@ def _each(failed: BaseException) -> BaseException:
     own = Unavailable(failed.detail, code=failed.code, **failed.extra)
     own.__cause__ = failed.__cause__
     return own
-
-
-def _tell(outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
-    for future, result, failed in outcomes:
-        if future.done():
-            continue  # its caller was cancelled
-        if failed is not None:
-            future.set_exception(failed)
-        else:
-            future.set_result(result)
