@@ -120,10 +120,8 @@ async def _serve_until_stopped(config: Config, *, child: bool) -> int:
             print(f"memsvc: cannot bind {config.host}:{config.port}: {taken.strerror}", file=sys.stderr)
             return 1
         _started()
-        by = ", then ".join([*app.summarizers, "local"])
         where = _address(*runner.addresses[0][:2])
-        print(f"memsvc {__version__} serves on {where}, store {config.shown_store}, summaries: {by}")
-        sys.stdout.flush()
+        print(f"memsvc {__version__} serves on {where}, store {config.shown_store}{_by(app)}", flush=True)
         await stopped.wait()
         since = time.monotonic()
         app.worker.retire()
@@ -185,10 +183,8 @@ async def _work_until_stopped(config: Config) -> int:
         return status
     try:
         _started()
-        by = ", then ".join([*app.summarizers, "local"])
         async with _probes(app, config, observing) as where:
-            print(f"memsvc {__version__} works on store {config.shown_store}{where}, summaries: {by}")
-            sys.stdout.flush()
+            print(f"memsvc {__version__} works on store {config.shown_store}{where}{_by(app)}", flush=True)
             await stopped.wait()
     except OSError as taken:
         print(f"memsvc: cannot bind {config.host}:{config.metrics_port}: {taken.strerror}", file=sys.stderr)
@@ -267,6 +263,10 @@ def _shared(config: Config) -> Shared | None:
     from memsvc.cli.observing import Shared
 
     return None if config.metrics == "off" else Shared()
+
+
+def _by(app: Any) -> str:
+    return f", summaries: {', then '.join([*app.summarizers, 'local'])}"
 
 
 def _address(host: str, port: int) -> str:

@@ -32,7 +32,6 @@ from memsvc.wire import (
     check_idempotency_key,
     check_name,
     check_usage,
-    openapi_document,
     validate,
 )
 from memsvc.wire import requests as take
@@ -46,13 +45,19 @@ Handler = Callable[[Asked, Key], Awaitable[web.Response]]
 Body = TypeVar("Body", bound=take.Body)
 
 
+def _openapi() -> dict[str, Any]:
+    from memsvc.wire.openapi import openapi_document
+
+    return openapi_document()
+
+
 class Handlers:
     """Turns requests into calls of `memory`. A `Key` names tenant and session ("" where none is)."""
 
     def __init__(self, memory: Memory, bodies: Bodies) -> None:
         self._memory = memory
         self._bodies = bodies
-        self._openapi = functools.cache(openapi_document)
+        self._openapi = functools.cache(_openapi)
 
     async def context(self, request: Asked, key: Key) -> web.Response:
         """The hot one, where it is not asked for in the plain way (`Front`)."""
