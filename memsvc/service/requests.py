@@ -30,7 +30,8 @@ class PutRequest(Struct, frozen=True):
     system_role: Literal["system", "developer"] = "system"
 
 
-class UsageRequest(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class UsageRequest:
     """A report of a model call that the caller made.
 
     Attributes:
