@@ -14,6 +14,7 @@ from aiohttp import web
 from yarl import URL
 
 from memsvc.server import create_app
+from memsvc.server.front import set_up
 from memsvc.server.gate import Gate
 from memsvc.server.watch import Watch
 from memsvc.wire.replies import Problem
@@ -95,8 +96,7 @@ async def serving(memory: Any, **options: Any) -> AsyncIterator[Api]:
     """A server over `memory` on a free port, with a client."""
     gate = options.pop("gate", None) or Gate(options.pop("keys", None))
     given = {"gate": gate, "max_body_bytes": MAX_BODY, "watch": Watch(options.pop("sink", None)), **options}
-    runner = web.AppRunner(create_app(memory, **given), access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
+    runner = await set_up(create_app(memory, **given), shutdown_s=1.0)
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
         async with aiohttp.ClientSession(auto_decompress=False) as client:
