@@ -70,8 +70,8 @@ def prices_of(config: Config) -> Prices:
         raise ConfigError(f"prices_file (MEMSVC_PRICES_FILE), {config.prices_file}: {wrong}.") from None
 
 
-def store_of(config: Config, sink: Sink) -> Store:
-    """The store that the settings name, not open yet. Raises ConfigError."""
+def store_of(config: Config, sink: Sink, *, own_loop: bool = False) -> Store:
+    """The store that the settings name, not open yet. Raises ConfigError. `own_loop`: see `open_store`."""
     try:
         return open_store(
             config.store,
@@ -79,6 +79,7 @@ def store_of(config: Config, sink: Sink) -> Store:
             wait_replicas=config.redis_wait_replicas,
             wait_ms=config.redis_wait_ms,
             warn=lambda text: sink(StoreNotice(text)),
+            own_loop=own_loop,
         )
     except ValueError as wrong:  # its words repeat nothing of the URL that may be secret
         raise ConfigError(f"store (MEMSVC_STORE): {wrong}.") from None

@@ -104,8 +104,14 @@ def effective(policy: Policy, session: Session, model: str | None) -> Policy:
     size = window_of(model)
     hard = min(policy.max_tokens, size) if size else policy.max_tokens
     room = session.fixed_tokens + policy.summary_tokens + 2 * policy.keep_tokens
-    threshold = max(policy.threshold_tokens, math.ceil(room * next_factor(session)))
-    return replace(policy, max_tokens=hard, threshold_tokens=min(threshold, hard))
+    threshold = min(hard, max(policy.threshold_tokens, math.ceil(room * next_factor(session))))
+    return _limited(policy, hard, threshold)
+
+
+@lru_cache(1_024)
+def _limited(policy: Policy, hard: int, threshold: int) -> Policy:
+    """Asked several times for each call of the API; most sessions have the same limits."""
+    return replace(policy, max_tokens=hard, threshold_tokens=threshold)
 
 
 def soft_tokens(applied: Policy, factor: float) -> int | None:

@@ -83,7 +83,9 @@ class VendorCall(Struct, frozen=True):
     def long_marks(self) -> bool:
         """Whether the caller marks its prompt for the longer of the cache's lifetimes."""
         return self.api == "messages" and any(
-            mark in part for part in self.parts.values() for mark in (b'"ttl":"1h"', b'"ttl": "1h"')
+            b'"ttl":"1h"' in part or b'"ttl": "1h"' in part
+            for name, part in self.parts.items()
+            if name == "cache_control" or b'"cache_control"' in part  # most parts are long and have none
         )
 
 

@@ -119,11 +119,9 @@ class _Loopback:
             )
         self._good_host = host  # the same in nearly every request
         origin = headers.get(_FROM)
-        if origin is None:  # an image or a link of another site tells no origin
-            foreign = headers.get(_SITE) in ("cross-site", "same-site")
-        else:
-            foreign = not is_local_origin(origin)
-        if foreign:
+        # An image or a link of another site tells no origin.
+        site = headers.get(_SITE) if origin is None else None
+        if site in ("cross-site", "same-site") or (origin is not None and not is_local_origin(origin)):
             raise Forbidden(
                 "Without keys no request from another origin is answered; call from a program, not from a "
                 "web page, or configure keys.",

@@ -118,14 +118,23 @@ class Lines:
         self._families: OrderedDict[Key, _Family] = OrderedDict()
 
     async def take(
-        self, key: Key, format: Format, messages: Sequence[bytes], *, mode: Mode = "auto", aside: bool = False
+        self,
+        key: Key,
+        format: Format,
+        messages: Sequence[bytes],
+        *,
+        mode: Mode = "auto",
+        aside: bool = False,
+        head: Session | None = None,
     ) -> Taken:
         """Store what is new of `messages`, the client's list without a leading system message; durable when it
-        returns. `aside`: they came with another system prompt than the session's, as an agent's side calls do. Raises
-        InvalidRequest, and Conflict where others write to the session all the time."""
+        returns. `aside`: they came with another system prompt than the session's, as an agent's side calls do. `head`:
+        the session's header, for whoever has just read it. Raises InvalidRequest, and Conflict where others write to
+        the session all the time."""
         prints = await self._known.fingerprints(key, format, messages)
         asked = Asked(key, format, messages, prints, mode, aside=aside, order=next(self._orders))
-        return await self._alone(key, lambda: self._take(asked))
+        heads = [] if head is None or key in self._locks else [head]  # who has to wait looks again, and who failed
+        return await self._alone(key, lambda: self._take(asked, heads.pop() if heads else None))
 
     async def reply(
         self, taken: Taken, format: Format, messages: Sequence[bytes], usage: UsageRequest | None = None
@@ -167,8 +176,8 @@ class Lines:
                         raise
             return await attempt()
 
-    async def _take(self, asked: Asked) -> Taken:
-        main = await self._known.get(asked.key)
+    async def _take(self, asked: Asked, head: Session | None) -> Taken:
+        main = await self._known.get(asked.key, head)
         choice = await self._choose(main, asked)
         line, found = choice.line, choice.plan
         if found.truncate is None or main.session is None or not self._to_be_spared(choice, asked):

@@ -9,6 +9,8 @@ from typing import Literal
 from msgspec import Struct
 
 from memsvc.core.model import Format, Session
+from memsvc.core.money import Sent
+from memsvc.core.usage import Report
 
 Marks = Literal["auto", "none"]
 """`auto` = the cache marks the format can carry; `none` = the plain lists."""
@@ -28,7 +30,8 @@ class PutRequest(Struct, frozen=True):
     system_role: Literal["system", "developer"] = "system"
 
 
-class UsageRequest(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class UsageRequest:
     """A report of a model call that the caller made.
 
     Attributes:
@@ -40,6 +43,8 @@ class UsageRequest(Struct, frozen=True):
         at: when it was made; None = now.
         held: id under which the call's worst case was held; it is settled with this. None = nothing was held.
         where: path of `usage` in the caller's request, for errors.
+        read: what the report says, where somebody has read it already.
+        sent: the context of that revision, where it is at hand.
     """
 
     usage: Mapping[str, object]
@@ -51,6 +56,8 @@ class UsageRequest(Struct, frozen=True):
     at: float | None = None
     held: str | None = None
     where: str = "usage"
+    read: Report | None = field(default=None, repr=False, compare=False)
+    sent: Sent | None = field(default=None, repr=False, compare=False)
 
 
 class AppendRequest(Struct, frozen=True):

@@ -31,6 +31,9 @@ PAGE = 500
 Slot = tuple[Key, Format, Marks]
 
 
+NOTHING = Known(0, 0, 0)
+
+
 class Held(Struct):
     """A view in memory, and what was derived from its present revision.
 
@@ -39,6 +42,7 @@ class Held(Struct):
         mark: the store's, of the window that this was last brought up to date with.
         body: the finished document of revision `body_revision`.
         answer: the last reply, for (revision, max_tokens) `answered`.
+        known: what the store is told of it at the next look.
     """
 
     view: View
@@ -50,7 +54,7 @@ class Held(Struct):
     answered: tuple[int, int | None] = (-1, None)
     soft_checked: int = -1
     size: int = field(default=0)
-    known: Known | None = None
+    known: Known = NOTHING
 
     def __post_init__(self) -> None:
         self.now()

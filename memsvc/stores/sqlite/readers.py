@@ -33,11 +33,20 @@ class NotHere(Exception):
 
 
 class Readers:
-    """Connections that read one file. Blocks while it connects: construct it in a thread."""
+    """Connections that read one file. Blocks while it connects: construct it in a thread.
 
-    def __init__(self, path: str) -> None:
+    Args:
+        own_loop: all that one turn of the event loop reads sees one state: to lock and to let go of the log for each
+            read would take longer than most reads. It is not old: who runs in this turn was put in the loop's queue
+            before the first of its reads, so that whatever he knows of had happened by then; who learns of something
+            later is behind `_let_go` in that queue, which is first in, first out. That holds only where nobody learns
+            of anything while he holds the loop up.
+    """
+
+    def __init__(self, path: str, *, own_loop: bool) -> None:
         self._connections = [open_reader(path, busy_ms=BUSY_MS) for _ in range(THREADS)]
         self._near = open_reader(path, busy_ms=0)
+        self._own_loop = own_loop
         self._looking = False
         self._idle: queue.SimpleQueue[apsw.Connection] = queue.SimpleQueue()
         for connection in self._connections:
@@ -45,13 +54,10 @@ class Readers:
         self._pool = ThreadPoolExecutor(THREADS, "memsvc-sqlite-reader")
 
     def one(self, work: Work[T]) -> T:
-        """The result of a few small statements that see one state, at once. Raises NotHere.
-
-        All that one turn of the event loop reads sees one state: to lock and to let go of the log for each would take
-        longer than most reads. It is not old: who runs in this turn was put in the loop's queue before the first of
-        its reads, so that whatever he knows of had happened by then; who learns of something later is behind
-        `_let_go` in that queue, which is first in, first out."""
+        """The result of a few small statements that see one state, at once. Raises NotHere."""
         try:
+            if not self._own_loop:
+                return _in_snapshot(self._near, work)
             if not self._looking:
                 self._near.execute("BEGIN")
                 self._looking = True

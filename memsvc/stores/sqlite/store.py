@@ -47,20 +47,22 @@ NEAR_BYTES = 64_000
 
 
 class SQLiteStore(AccessKeys, FigureRows):
-    """Implements `ports.Store`. `path` is a file, or `:memory:` for a private one that ends with it.
+    """Implements `ports.Store`. `path` is a file, or `:memory:` for a private one that ends with it. `own_loop`: see
+    `Readers`.
 
     Writes go through one thread. Small reads run right on the event loop, those that may be
     large in reader threads. In memory, everything goes through the writer.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, own_loop: bool = False) -> None:
         self._path = path
+        self._own_loop = own_loop
         self._writer: Writer | None = None
         self._readers: Readers | None = None
 
     async def open(self) -> None:
         """Open or create the file and bring its schema up to date. Raises Unavailable."""
-        connection, self._readers = await asyncio.to_thread(_opened, self._path)
+        connection, self._readers = await asyncio.to_thread(_opened, self._path, self._own_loop)
         self._writer = Writer(connection)
 
     async def close(self) -> None:
@@ -331,11 +333,11 @@ class SQLiteStore(AccessKeys, FigureRows):
         return await self._readers.far(work)
 
 
-def _opened(path: str) -> tuple[apsw.Connection, Readers | None]:
+def _opened(path: str, own_loop: bool) -> tuple[apsw.Connection, Readers | None]:
     connection = open_writer(path)
     try:
         staging.tidy(connection)
-        return connection, None if path == MEMORY else Readers(path)
+        return connection, None if path == MEMORY else Readers(path, own_loop=own_loop)
     except BaseException:
         connection.close()
         raise

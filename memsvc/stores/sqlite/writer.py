@@ -1,7 +1,8 @@
 """The one writer: a thread that puts many writes into one durable transaction.
 
 Each write runs inside its own savepoint, so one that fails rolls back alone; all of a group
-are acknowledged together, after the commit that made them durable.
+are acknowledged together, after the commit that made them durable. All writes of one turn of the
+event loop are in one group: the thread is woken once for them, and not in the middle of them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Item = tuple[Work, asyncio.Future[Any], bool]
 MAX_WAITING = 10_000
 """Writes that may wait; beyond it callers are told to come back rather than memory growing."""
 MAX_GROUP = 256
-"""Writes in one transaction: more would make the first of them wait for the last."""
+"""Writes in one transaction, about: more would make the first of them wait for the last."""
 
 
 class Writer:
@@ -34,9 +35,8 @@ class Writer:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._queue: queue.SimpleQueue[list[Item] | None] = queue.SimpleQueue()
-        self._asked: list[Item] = []
-        self._waiting = 0
-        self._left: list[Item] = []
+        self._turn: list[Item] = []
+        self._accepted, self._begun = 0, 0  # the one is counted on the event loop, the other in the thread
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="memsvc-sqlite-writer", daemon=True)
@@ -47,19 +47,20 @@ class Writer:
         if readers let it. A cancelled caller's write may still happen."""
         if self._closed:
             raise Unavailable("the store is closed", retry_after=1)
-        if self._waiting >= MAX_WAITING:
+        if self._accepted - self._begun >= MAX_WAITING:
             raise Unavailable("too many writes are waiting; come back in a second", retry_after=1)
         future: asyncio.Future[T] = self._loop.create_future()
-        if not self._asked:  # the thread is woken once for all that this turn of the event loop asks for
-            self._loop.call_soon(self._hand_over)
-        self._waiting += 1
-        self._asked.append((work, future, erases))
+        self._accepted += 1
+        self._turn.append((work, future, erases))
+        if len(self._turn) == 1:
+            self._loop.call_soon(self._loop.call_soon, self._hand_over)  # tasks that this turn begins come along
         return await future
 
     def _hand_over(self) -> None:
-        asked, self._asked = self._asked, []
-        if asked:
-            self._queue.put(asked)
+        """Give the thread what this turn of the event loop has brought."""
+        turn, self._turn = self._turn, []
+        for start in range(0, len(turn), MAX_GROUP):
+            self._queue.put(turn[start : start + MAX_GROUP])
 
     async def close(self) -> None:
         """Do what was accepted, then end the thread and close the connection."""
@@ -71,26 +72,27 @@ class Writer:
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        while group := self._next_group():
-            self._commit(group)
+        more = True
+        while more:
+            group, more = self._next_group()
+            if group:
+                self._begun += len(group)
+                self._commit(group)
         with contextlib.suppress(apsw.Error):  # all that was acknowledged is in the file
             self._connection.close()
 
-    def _next_group(self) -> list[Item]:
-        """What to do together; nothing = it is over."""
-        group = self._left
-        while len(group) < MAX_GROUP:
+    def _next_group(self) -> tuple[list[Item], bool]:
+        group: list[Item] = []
+        turn = self._queue.get()
+        while turn is not None:
+            group += turn
+            if len(group) >= MAX_GROUP:
+                return group, True
             try:
-                asked = self._queue.get(block=not group)
+                turn = self._queue.get_nowait()
             except queue.Empty:
-                break
-            if asked is None:
-                if group:
-                    self._queue.put(None)  # for the next look
-                break
-            group += asked
-        self._left = group[MAX_GROUP:]
-        return group[:MAX_GROUP]
+                return group, True
+        return group, False
 
     def _commit(self, group: list[Item]) -> None:
         outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
@@ -107,17 +109,7 @@ class Writer:
                     self._connection.execute("ROLLBACK")
             outcomes = [(future, None, _each(failed)) for _, future, _ in group]
         with contextlib.suppress(RuntimeError):  # the loop is gone: nobody waits any more
-            self._loop.call_soon_threadsafe(self._tell, outcomes)
-
-    def _tell(self, outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
-        self._waiting -= len(outcomes)
-        for future, result, failed in outcomes:
-            if future.done():
-                continue  # its caller was cancelled
-            if failed is not None:
-                future.set_exception(failed)
-            else:
-                future.set_result(result)
+            self._loop.call_soon_threadsafe(_tell, outcomes)
 
     def _one(self, work: Work) -> tuple[Any, BaseException | None]:
         self._connection.execute("SAVEPOINT one")
@@ -141,3 +133,13 @@ def _each(failed: BaseException) -> BaseException:
     own = Unavailable(failed.detail, code=failed.code, **failed.extra)
     own.__cause__ = failed.__cause__
     return own
+
+
+def _tell(outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]]) -> None:
+    for future, result, failed in outcomes:
+        if future.done():
+            continue  # its caller was cancelled
+        if failed is not None:
+            future.set_exception(failed)
+        else:
+            future.set_result(result)
