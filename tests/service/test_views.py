@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -153,6 +155,21 @@ async def test_one_context_larger_than_the_memory_is_still_served() -> None:
             await w.append(*chat(2), key=key)
             await check_context(w, key)
         assert len(w.memory._views._held) == 1
+
+
+async def test_what_was_let_go_leaves_memory_without_a_collection() -> None:
+    async with world(cache_bytes=0) as w:
+        views = w.memory._views
+        gc.disable()
+        try:
+            for name in ("one", "two"):
+                await w.append(*chat(2), key=Key("t", name))
+                await w.context(Key("t", name))
+                if name == "one":
+                    gone = weakref.ref(next(iter(views._held.values())).view)
+            assert gone() is None
+        finally:
+            gc.enable()
 
 
 async def test_fetches_while_appending_are_consistent() -> None:

@@ -19,6 +19,7 @@ from msgspec import Struct
 from memsvc.core.model import Entry, Format, Session, Summary
 from memsvc.core.patterns import regex
 from memsvc.core.render import encoder
+from memsvc.core.render.blocks import Decoded
 from memsvc.core.render.clamp import shown
 from memsvc.core.render.fixed import system_blocks, system_message, system_string, text_block, tool_list
 from memsvc.core.render.out import Out
@@ -63,6 +64,20 @@ def needs_breakpoints(model: str | None) -> bool:
     return match is not None and (int(match[1]), int(match[2] or 0)) >= (5, 6)
 
 
+class _Shown:
+    """Takes a message apart as the session shows it. It does not know its view: a view in a circle would stay in memory
+    until a collection of everything."""
+
+    __slots__ = ("_decode", "clamps")
+
+    def __init__(self, decode: Decode, clamps: str | None) -> None:
+        self._decode = decode
+        self.clamps = clamps
+
+    def __call__(self, entry: Entry) -> Decoded:
+        return self._decode(shown(entry, self.clamps))
+
+
 class View:
     """One session rendered in one style; grows with its log, rebuilt when its prefix changes.
 
@@ -75,7 +90,7 @@ class View:
         self.style = chosen
         self.repeated = 0
         self._summary = summary
-        self._decode = lambda entry: decode(shown(entry, self.session.clamps))
+        self._decode = _Shown(decode, session.clamps)
         in_messages = summary is not None and not self._beside()
         encode = encoder(chosen.target, plain_strings=chosen.mark is None)
         self.tail = Tail(encode, self._decode, bound_revision=session.bound_revision, leading=not in_messages)
@@ -85,6 +100,7 @@ class View:
         """Take in what was appended since; `session` is the header they came with."""
         old, new = self.session.settings, session.settings
         self.session = session
+        self._decode.clamps = session.clamps
         if (old.system, old.tools) != (new.system, new.tools):
             self._write_front()  # while there are no messages this is no new prefix
         if self.tail.last_seq == 0 and session.bound_revision and not self.style.binds:
