@@ -29,6 +29,7 @@ class Drafts:
         self._inbox = inbox
         self._defaults = defaults
         self._limits = limits
+        self._fresh: dict[Format | None, Session] = {}
 
     async def batch(self, key: Key, request: AppendRequest, hint: Format | None, now: float) -> Batch:
         """The batch of a request. `hint` is the format they are in when neither the request nor they nor the
@@ -43,12 +44,18 @@ class Drafts:
         parsed = await self._inbox.parse(request, named or known or "openai", now, (clamps, first))
         if parsed.system is not None and head is None:
             head = await self._log.head(key)
-        return self._batch(head or Session(key, 0, now, now), request, named, parsed, now)
+        return self._batch(head or self._new(named), request, named, parsed, now)
+
+    def _new(self, format: Format | None) -> Session:
+        """A session that begins with an append, as far as its limits hang on it."""
+        found = self._fresh.get(format)
+        if found is None:
+            found = self._fresh[format] = _formatted(Session(Key("", ""), 0, 0.0, 0.0), format)
+        return found
 
     def _batch(self, fresh: Session, request: AppendRequest, named: Format | None, parsed: Parsed, now: float) -> Batch:
         if fresh.settings.format is None:
-            settings = replace(fresh.settings, format=named)
-            fresh = replace(fresh, settings=settings, factor=rules.factor_of(settings.model, named))
+            fresh = _formatted(fresh, named)
         soft = self._soft(fresh)
         return Batch(
             drafts=parsed.drafts,
@@ -74,6 +81,11 @@ class Drafts:
         if system_tokens:
             session = replace(session, settings=replace(session.settings, system_tokens=system_tokens))
         return rules.soft_mark(self._limits(session), session)
+
+
+def _formatted(session: Session, format: Format | None) -> Session:
+    settings = replace(session.settings, format=format)
+    return replace(session, settings=settings, factor=rules.factor_of(settings.model, format))
 
 
 def _long_output(request: AppendRequest, format: Format) -> bool:
