@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from memsvc.core.accept import MIN_GAIN_SHARE, MIN_GAIN_TOKENS
 from memsvc.core.limits import Policy
@@ -214,8 +216,7 @@ def document(policy: Policy, applied: Policy) -> dict[str, Any]:
     return {**asdict(policy), "effective": asdict(applied)}
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Struct, frozen=True):
     """Where to cut.
 
     Attributes:

@@ -5,10 +5,10 @@ conversation in it. Every byte that is not replaced stays as it came.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
+from msgspec import Struct
 
 from memsvc.core.model import Format
 from memsvc.core.render.splice import array, edit, items, members, obj, string
@@ -34,8 +34,7 @@ MARKS = frozenset({"cache_control", "prompt_cache_breakpoint"})
 _SYSTEM_ROLES = ("system", "developer")
 
 
-@dataclass(frozen=True, slots=True)
-class VendorCall:
+class VendorCall(Struct, frozen=True):
     """A model call as a vendor's client sends it.
 
     Attributes:

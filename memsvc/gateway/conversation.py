@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 import orjson
+from msgspec import Struct
 
 from memsvc.core import policy as rules
 from memsvc.core import vendor_calls
@@ -35,8 +35,7 @@ T = TypeVar("T")
 _DOCUMENT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(Struct, frozen=True):
     """The client changed what the provider had cached.
 
     Attributes:
@@ -48,8 +47,7 @@ class Break:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """A session as one call finds it.
 
     Attributes:
@@ -73,8 +71,7 @@ class Turn:
     long: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """Where a call finds its session.
 
     Attributes:

@@ -7,9 +7,11 @@ import math
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from memsvc.core import usage as reports
 from memsvc.core.model import Key
@@ -28,8 +30,7 @@ if TYPE_CHECKING:
     from memsvc.gateway.order import Order
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """What came of a call.
 
     Attributes:

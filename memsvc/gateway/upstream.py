@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
+from msgspec import Struct
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -41,8 +41,7 @@ another address with the key for this service."""
 _FORWARDED = re.compile(r"x-forwarded-|x-real-ip\Z|sec-fetch-|origin\Z|referer\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Upstream:
+class Upstream(Struct, frozen=True):
     """One provider.
 
     Attributes:

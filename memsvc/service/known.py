@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from msgspec import Struct, field
 
 from memsvc.core.alike import fingerprint
 from memsvc.core.model import Entry, Format, Key, Session, System
@@ -34,8 +34,7 @@ MOVES = 8
 """So many of a request's newest messages may look different in the next one: clients move their cache marks along."""
 
 
-@dataclass(frozen=True, slots=True)
-class Front:
+class Front(Struct, frozen=True):
     """The messages that a request began with, all but its newest: their fingerprints, and a digest of what was sent."""
 
     prints: Sequence[bytes] = ()
@@ -45,8 +44,7 @@ class Front:
 NO_FRONT = Front()
 
 
-@dataclass(slots=True)
-class Line:
+class Line(Struct):
     """A session's log as far as it is known here.
 
     Attributes:

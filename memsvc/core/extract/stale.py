@@ -13,7 +13,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from memsvc.core.extract.cues import HEADED, of_word
 from memsvc.core.extract.terms import Vocabulary, words
@@ -213,8 +215,7 @@ def _has_digit(text: str) -> bool:
     return any(c.isdigit() for c in text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pair:
+class _Pair(Struct, frozen=True):
     """An earlier statement and a later one, with their terms."""
 
     earlier: Unit

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from memsvc.core.extract.speakers import Spoken
 from memsvc.core.extract.times import dated, may_tell_a_day
@@ -54,8 +55,7 @@ Statement = tuple[str, str, str]
 """Text ("" where something was left out), what comes after it (see Unit), and its kind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True):
     """One statement.
 
     Attributes:
