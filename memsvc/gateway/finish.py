@@ -7,11 +7,11 @@ import math
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from memsvc.core import usage as reports
 from memsvc.core.model import Key
