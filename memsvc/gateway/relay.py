@@ -80,14 +80,15 @@ async def streamed(
     ended, whole = False, False
     watch = Watch(request, reply, idle_s)
     try:
-        await response.prepare(request)
+        writer = await response.prepare(request)
+        assert writer is not None, "a stream was not prepared before"
         while chunk := await watch.chunk():
             tap.feed(chunk)
             if tap.ended and not ended:
                 ended = True
                 await shielded(finish.heard(order, tap.heard()))
             if out := chunk if sieve is None else sieve.feed(chunk):
-                await response.write(out)
+                await writer.write(out)
         if sieve is not None and (rest := sieve.rest()):
             await response.write(rest)
         whole = True
