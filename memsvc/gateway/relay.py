@@ -15,6 +15,7 @@ from memsvc.gateway.wishes import REQUEST_ID
 if TYPE_CHECKING:
     import aiohttp
     from aiohttp import web
+    from multidict import CIMultiDict
 
     from memsvc.gateway.finish import Finish
     from memsvc.gateway.order import Order
@@ -71,10 +72,7 @@ async def streamed(
     once; and also when either side breaks it off. `idle_s`: as for `Connections`."""
     from aiohttp import web
 
-    headers = backward(reply.headers)
-    headers.update(await finish.headers(order, None))
-    if order.request_id:  # on a stream nobody can add it later
-        headers[REQUEST_ID] = order.request_id
+    headers = await _headers(order, reply, finish)
     response = web.StreamResponse(status=reply.status, reason=reply.reason, headers=headers)
     call = order.call
     tap = stream.tap(call.api)
@@ -82,14 +80,15 @@ async def streamed(
     ended, whole = False, False
     watch = Watch(request, reply, idle_s)
     try:
-        await response.prepare(request)
+        writer = await response.prepare(request)
+        assert writer is not None, "a stream was not prepared before"
         while chunk := await watch.chunk():
             tap.feed(chunk)
             if tap.ended and not ended:
                 ended = True
                 await shielded(finish.heard(order, tap.heard()))
             if out := chunk if sieve is None else sieve.feed(chunk):
-                await response.write(out)
+                await writer.write(out)
         if sieve is not None and (rest := sieve.rest()):
             await response.write(rest)
         whole = True
@@ -105,6 +104,15 @@ async def streamed(
     if not whole and request.transport is not None:
         request.transport.abort()  # as the provider's own connection broke: no end that looks like one
     return response
+
+
+async def _headers(order: Order, reply: aiohttp.ClientResponse, finish: Finish) -> CIMultiDict[str]:
+    """Those of a stream."""
+    headers = backward(reply.headers)
+    headers.update(await finish.headers(order, None))
+    if order.request_id:  # on a stream nobody can add it later
+        headers[REQUEST_ID] = order.request_id
+    return headers
 
 
 class Watch:

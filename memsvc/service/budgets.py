@@ -60,16 +60,15 @@ class Purse:
         counted = await self._counted(spending, await self._limits(line.key.tenant, line.feature))
         if counted.refused is not None:
             raise _exceeded(spending, counted)
-        back = replace(spending, micros=-spending.micros)
         try:
             booked = await self._store.hold(line, most_micros=most_micros, since=since)
         except NotFound:
-            await self._store.count(back)
+            await self._store.count(_back(spending))
             raise  # after any other failure it may have been booked: what was counted stays
         if booked:
             self._remember(line, spending)
         else:
-            await self._store.count(back)
+            await self._store.count(_back(spending))
         return booked
 
     async def settle(self, line: Line, *, held: str | None = None) -> bool:
@@ -169,6 +168,10 @@ class Purse:
 
 def _spending(line: Line, at: float) -> Spending:
     return Spending(line.key.tenant, line.feature, line.micros or 0, at)
+
+
+def _back(spending: Spending) -> Spending:
+    return replace(spending, micros=-spending.micros)
 
 
 def _exceeded(spending: Spending, counted: Counted) -> BudgetExceeded:

@@ -422,6 +422,24 @@ async def test_what_is_booked_survives_and_a_delete_leaves_no_name(path: str, st
     await again.close()
 
 
+async def test_writes_of_one_turn_of_the_event_loop_are_one_transaction(store: SQLiteStore) -> None:
+    commits: list[int] = []
+
+    def watch(db: apsw.Connection) -> None:
+        db.set_commit_hook(lambda: bool(commits.append(1)))
+
+    async def write_twice() -> None:
+        later = asyncio.create_task(run(store, lambda db: None))
+        await run(store, lambda db: db.execute("UPDATE sessions SET epoch = epoch"))
+        await later
+
+    await say(store)
+    await run(store, watch)
+    commits.clear()
+    await asyncio.gather(write_twice(), write_twice())
+    assert len(commits) == 1
+
+
 async def test_too_many_waiting_writes_are_turned_away(store: SQLiteStore) -> None:
     started, go = threading.Event(), threading.Event()
     blocker = asyncio.create_task(run(store, lambda db: (started.set(), go.wait())))

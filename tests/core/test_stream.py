@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from memsvc.core.render import decode
 from memsvc.core.stream import Heard, WithoutUsage, tap, whole
+from memsvc.core.stream.sse import fields
 from memsvc.testing import violations
 from tests.core.streams import (
     CHAT,
@@ -551,3 +552,12 @@ def test_what_is_taken_out_of_an_event(event: bytes, wanted: bytes | None) -> No
 @given(st.lists(st.binary(max_size=30) | st.sampled_from([b"data:", b"\n\n", b"\r", b"{}", b"\n", b"[DONE]"])))
 def test_all_other_bytes_pass(data: list[bytes]) -> None:
     assert passed(*data) == b"".join(data)
+
+
+@given(
+    st.binary(max_size=9).map(lambda b: b.translate(None, b"\r\n")),
+    st.binary(max_size=9).map(lambda b: b.translate(None, b"\r\n")),
+)
+def test_a_field_is_read_alike_however_its_lines_end(name: bytes, data: bytes) -> None:
+    for block in (b"event: %b\ndata: %b\n\n" % (name, data), b"data: %b\n\n" % data):
+        assert fields(block) == fields(block.replace(b"\n", b"\r\n"))
