@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from functools import lru_cache
 
-from memsvc.core.extract.wording import UNSPACED
+from memsvc.core.extract.wording import unspaced
 from memsvc.core.patterns import regex
 
 _WORDS = {
@@ -49,11 +49,6 @@ _WORDS = {
         vegetariana""",
     "vague": "that that's it it's this they those these",
 }
-_CUES: dict[str, frozenset[str]] = {}
-for _cue, _listed in _WORDS.items():
-    for _word in _listed.split():
-        _CUES[_word] = _CUES.get(_word, frozenset()) | {_cue}
-_FIRST_ONLY = frozenset({"opens", "vague"})
 
 _WEIGHTS = {
     **{"time": 0.9, "self": 0.75, "past": 0.6, "number": 0.45, "people": 0.45, "named": 1.0, "other": -0.65},
@@ -73,6 +68,15 @@ _WEIGHTS = {
     **{"question": -0.8, "exclaims": -0.1, "opens": -0.9, "vague": -0.2, "short": -1.1},
 }
 _DAMPED = 0.55
+_BIT = {sign: 1 << place for place, sign in enumerate(sorted(_WEIGHTS))}
+"""Signs are kept as bits of a number, since there are several for each of the many words of a conversation."""
+PEOPLE = _BIT["people"]
+BEYOND_FIRST = ~(_BIT["opens"] | _BIT["vague"])
+"""The signs that a word gives behind the first word of a statement, too."""
+_CUES: dict[str, int] = {}
+for _cue, _listed in _WORDS.items():
+    for _word in _listed.split():
+        _CUES[_word] = _CUES.get(_word, 0) | _BIT[_cue]
 _WEIGHTS_CJK = {
     **{"digit": 0.8, "list": 1.5, "quote": 0.6, "latin": 0.5, "question": -0.8, "polite": -0.5, "negative": -0.3},
     **{"self": -0.2, "short": -1.2, "corrects": 1.0},
@@ -98,6 +102,23 @@ _ABOUT = regex(
 )
 _NAME = regex(r"(?<=[\w,;] )[A-Z][a-z]")
 _ASKS = ("?", "\uff1f")
+_TELLERS = frozenset("my our his her their i".split())
+_MAY_TELL, _MAY_DECIDE = (1 << len(_BIT) + n for n in range(2))
+"""No signs of their own: bits of words that such a statement cannot do without."""
+_DECISION = regex(
+    r"\b(?:decid\w*|agreed?|chose\w*|choos\w+|settled on|go(?:ing)? with|we(?:'ll| will)|let'?s|instead|"
+    r"root cause|fix(?:ed)?|because|prefer\w*|must|need(?:s|ed)? to|plan\w*|deadline|confirm\w*|goal|"
+    r"requirement\w*|remember|important|actually|no longer|changed?|updated?|correction)\b"
+    r"|决定|确认|改为|改成|计划|因为|需要|必须|記住|记住|喜欢|不再|決め|変更",
+    re.IGNORECASE,
+)
+_DECIDERS = tuple(
+    """decid agree chose choos settled go we let instead root fix because prefer must need plan deadline confirm goal
+    requirement remember important actually no chang updat correction""".split()
+)
+"""How the words begin that the Latin part of it begins with."""
+_DECIDES_CJK = regex("决定|确认|改为|改成|计划|因为|需要|必须|記住|记住|喜欢|不再|決め|変更")
+_QUOTES = ('"', "\u201c", "\u201d")
 _CJK = {
     "digit": _DIGIT,
     "list": regex("、|, |・"),
@@ -105,49 +126,61 @@ _CJK = {
     "latin": regex("[A-Za-z]"),
     "question": regex("[吗呢吧啊呀嗎か]$|[？?]$|什么|什麼|哪|多少|怎么|怎麼|几|ですか|ますか"),
     "polite": regex("谢谢|謝謝|你好|您好|好的|嗯|不客气|再见|麻烦|请问|抱歉|不好意思|ありがとう|すみません"),
-    "negative": regex("不|没|沒"),
-    "self": regex("我|私"),
+    "negative": regex("[不没沒]"),
+    "self": regex("[我私]"),
     "corrects": regex(
         "其实|其實|更正|改成|改为|改為|改到|不对|不對|应该是|應該是|訂正|実は|やっぱり|じゃなく|ではなく|変更"
     ),
 }
 
 
-def of_word(word: str) -> frozenset[str]:
-    """The signs that one word gives."""
+def of_word(word: str) -> int:
+    """The signs that one word gives, as bits."""
     low = word.lower().replace("\u2019", "'")
     found = _CUES.get(low)
-    if found is None and len(low) > 4 and low.endswith("ed") and low.isascii():
-        return _CUES["went"]
-    return found or frozenset()
+    if found is None:
+        found = _CUES["went"] if len(low) > 4 and low.endswith("ed") and low.isascii() else 0
+    if not (low.isascii() and low.isalpha()):
+        return found | _MAY_TELL | _MAY_DECIDE  # of several parts, or of letters that fold to others
+    if low in _TELLERS:
+        found |= _MAY_TELL
+    return found | _MAY_DECIDE if low.startswith(_DECIDERS) else found
 
 
-def likelihood(text: str, words: list[str], cues: Iterable[frozenset[str]]) -> float:
-    """A factor for the weight of a statement (1 = as likely as any). `cues` are those of its words, in order."""
-    if UNSPACED.search(text):
+def decides(text: str, signs: int) -> bool:
+    """Whether a statement tells of a decision, a reason or a need; `signs` are those of its words."""
+    if signs & _MAY_DECIDE:
+        return _DECISION.search(text) is not None
+    return not text.isascii() and _DECIDES_CJK.search(text) is not None
+
+
+def likelihood(text: str, words: int, signs: int) -> float:
+    """A factor for the weight of a statement of so many words (1 = as likely as any)."""
+    if unspaced(text):
         return _factor_cjk(text)
-    found: set[str] = set()
-    for position, signs in enumerate(cues):
-        found |= signs - _FIRST_ONLY if position else signs
-    if len(words) < _SHORT_WORDS:
-        found.add("short")
+    if words < _SHORT_WORDS:
+        signs |= _BIT["short"]
     if text.endswith(_ASKS):
-        found.add("question")
+        signs |= _BIT["question"]
     elif text.endswith("!"):
-        found.add("exclaims")
-    for sign, pattern in (
-        ("quote", _QUOTE),
-        ("list", _LIST),
-        ("digit", _DIGIT),
-        ("name", _NAME),
-        ("tells", _TELLS),
-        ("about", _ABOUT),
-    ):
+        signs |= _BIT["exclaims"]
+    if signs & _MAY_TELL and _TELLS.search(text):
+        signs |= _BIT["tells"]
+    for sign, pattern in (("digit", _DIGIT), ("name", _NAME), ("about", _ABOUT)):
         if pattern.search(text):
-            found.add(sign)
+            signs |= _BIT[sign]
+    if any(mark in text for mark in _QUOTES) and _QUOTE.search(text):
+        signs |= _BIT["quote"]
+    if ", " in text and _LIST.search(text):
+        signs |= _BIT["list"]
     if HEADED.match(text):
-        found.add("headed")
-    return math.exp(_DAMPED * sum(_WEIGHTS[s] for s in sorted(found)))
+        signs |= _BIT["headed"]
+    return _factor(signs & (_MAY_TELL - 1))
+
+
+@lru_cache(maxsize=4096)
+def _factor(signs: int) -> float:
+    return math.exp(_DAMPED * sum(weight for sign, weight in sorted(_WEIGHTS.items()) if signs & _BIT[sign]))
 
 
 def _factor_cjk(text: str) -> float:

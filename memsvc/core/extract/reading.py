@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from memsvc.core.extract.cues import decides
 from memsvc.core.extract.speakers import Spoken, spoken
 from memsvc.core.extract.stale import superseded
 from memsvc.core.extract.terms import Vocabulary
@@ -29,6 +30,7 @@ class Reading:
         sources: the messages, each with its speaker and day.
         terms: of each statement, in order.
         likely: how likely each holds what is asked for later (1 = as likely as any).
+        decides: whether each tells of a decision, a reason or a need.
         stale: indices of those that a later one repeats or revises.
     """
 
@@ -36,6 +38,7 @@ class Reading:
     units: Sequence[Unit]
     terms: Sequence[tuple[str, ...]]
     likely: Sequence[float]
+    decides: Sequence[bool]
     stale: frozenset[int]
     vocabulary: Vocabulary
 
@@ -78,10 +81,12 @@ def read(entries: Sequence[Entry], previous: str | None = None) -> Reading:
     units = [u for i, u in enumerate(found) if latest[u.label, u.text] == i]
     vocabulary = Vocabulary()
     both = [vocabulary.read(u.text) for u in units]
-    terms = [t for t, _ in both]
+    terms = [t for t, _, _ in both]
     vocabulary.weigh(terms)
-    likely = [likelihood if u.speech else 1.0 for u, (_, likelihood) in zip(units, both, strict=True)]
-    return Reading(sources, units, terms, likely, frozenset(superseded(units, terms, vocabulary)), vocabulary)
+    likely = [likelihood if u.speech else 1.0 for u, (_, likelihood, _) in zip(units, both, strict=True)]
+    decided = [decides(u.text, signs) for u, (_, _, signs) in zip(units, both, strict=True)]
+    stale = frozenset(superseded(units, terms, vocabulary))
+    return Reading(sources, units, terms, likely, decided, stale, vocabulary)
 
 
 def _previous(body: str, before: int) -> Iterable[Unit]:

@@ -11,14 +11,13 @@ than one lost.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
-from memsvc.core.extract.cues import HEADED, of_word
+from memsvc.core.extract.cues import HEADED, PEOPLE, of_word
 from memsvc.core.extract.terms import Vocabulary, words
 from memsvc.core.extract.units import Unit
-from memsvc.core.extract.wording import UNSPACED
+from memsvc.core.extract.wording import unspaced
 from memsvc.core.patterns import regex
 
 _RESTATED = 0.6  # share of a statement's information that a later one must repeat
@@ -76,7 +75,8 @@ def superseded(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabula
 def _echoes(stale: set[int], units: Sequence[Unit], terms: Sequence[tuple[str, ...]]) -> set[int]:
     """What another answered to a statement that is out of date with its numbers and no others, where nobody names
     them later."""
-    numbers = [{t for t in own if _has_digit(t)} for own in terms]
+    counted = {t for own in terms for t in own if not t.isalpha() and _has_digit(t)}
+    numbers = [counted.intersection(own) for own in terms]
     last = {t: unit.message for unit, own in zip(units, numbers, strict=True) for t in own}
     old: dict[int, list[int]] = {}
     for i in stale:
@@ -108,11 +108,16 @@ def _with_wholes(
         if 1 < len(own) <= _MOST_SENTENCES and all(units[p].speech for p in own):
             together = tuple(dict.fromkeys(t for p in own for t in terms[p]))
             if len(together) <= _MOST_TERMS:
-                text, source = (" ".join(getattr(units[p], part) for p in own) for part in ("text", "source"))
-                said.append(replace(unit, text=text, source=source))
+                said.append(_together([units[p] for p in own]))
                 said_terms.append(together)
                 parts.append(list(own))
     return said, said_terms, parts
+
+
+def _together(parts: Sequence[Unit]) -> Unit:
+    """The statements of a message as one."""
+    text, source = " ".join([u.text for u in parts]), " ".join([u.source for u in parts])
+    return parts[-1]._replace(text=text, source=source)
 
 
 def _replaced(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabulary: Vocabulary) -> dict[int, int]:
@@ -122,20 +127,26 @@ def _replaced(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabular
     own: dict[str, int] = {}  # terms of the message itself, which replaces nothing of its own
     found: dict[int, int] = {}
     weight = vocabulary.weights
+    rarest = {t: place for place, t in enumerate(sorted(weight, key=lambda t: (-weight[t], t)))}
+    compared = _Compared(units, terms, vocabulary)
     for i in range(len(units) - 1, -1, -1):
-        mine, unit = terms[i], units[i]
-        if i + 1 < len(units) and units[i + 1].message != unit.message:
+        mine = terms[i]
+        if i + 1 < len(units) and units[i + 1].message != units[i].message:
             latest.update(own)
             own = {}
-        shared = sorted((t for t in mine if t in latest), key=lambda t: (-weight[t], t))[:_LINKS]
+        shared = sorted([t for t in mine if t in latest], key=rarest.__getitem__)[:_LINKS]
         if len(mine) > 1 and (len(shared) > 1 or (shared and len(mine) <= _FEW)):
-            for j, _ in Counter(latest[t] for t in shared).most_common(_NEAREST):
-                if _Pair(unit, units[j], mine, frozenset(terms[j])).replaced(vocabulary):
-                    found[i] = j
-                    break
-        for term in mine:
-            own[term] = i
+            j = next((j for j in _nearest([latest[t] for t in shared]) if compared.replaced(i, j)), None)
+            if j is not None:
+                found[i] = j
+        own.update(dict.fromkeys(mine, i))
     return found
+
+
+def _nearest(linked: Sequence[int]) -> list[int]:
+    """What is linked most often; of equals, what was linked first."""
+    times = {j: linked.count(j) for j in dict.fromkeys(linked)}
+    return sorted(times, key=times.__getitem__, reverse=True)[:_NEAREST]
 
 
 def _of_subjects(units: Sequence[Unit], vocabulary: Vocabulary) -> dict[int, int]:
@@ -180,7 +191,7 @@ def _subject(unit: Unit, vocabulary: Vocabulary) -> str:
     if not any(not vocabulary.is_value(t) for t in terms):
         return ""
     own = _OWN.search(before) is not None
-    enough = _SUBJECT_TERMS * (2 if UNSPACED.search(before) else 1)
+    enough = _SUBJECT_TERMS * (2 if unspaced(before) else 1)
     return " ".join(sorted(terms)) if own or len(terms) >= enough else ""
 
 
@@ -190,7 +201,7 @@ def _said_anew(earlier: Unit, later: Unit, subject: str, vocabulary: Vocabulary)
     old, new = _complement(earlier.text), _complement(later.text)
     if _UNSURE.search(later.text) or bool(_DENIES.search(old)) != bool(_DENIES.search(new)):
         return False
-    if UNSPACED.search(earlier.text):
+    if unspaced(earlier.text):
         return _has_digit(old) == _has_digit(new) and max(len(old), len(new)) <= _QUALITY_CHARS
     before, after = frozenset(vocabulary.terms(old)), frozenset(vocabulary.terms(new))
     values = [{t for t in terms if vocabulary.is_value(t)} for terms in (before, after)]
@@ -199,7 +210,7 @@ def _said_anew(earlier: Unit, later: Unit, subject: str, vocabulary: Vocabulary)
         one = len(_runs(old, before, vocabulary)) == len(_runs(new, after, vocabulary)) == 1
         return same_kind and one and before - values[0] <= after - values[1]
     few = max(len(words(old)), len(words(new))) <= _QUALITY_WORDS and not (_PLACE.match(old) or _PLACE.match(new))
-    of_people = any("people" in of_word(word) for word in words(earlier.text))
+    of_people = any(of_word(word) & PEOPLE for word in words(earlier.text))
     return not (values[0] or values[1]) and few and " " in subject and not of_people
 
 
@@ -213,53 +224,87 @@ def _has_digit(text: str) -> bool:
     return any(c.isdigit() for c in text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    """An earlier statement and a later one, with their terms."""
+@dataclass(slots=True)
+class _Worth:
+    """The terms of an earlier statement that is compared with later ones, those of its topic, and what both are worth."""
 
-    earlier: Unit
-    later: Unit
-    old: tuple[str, ...]
-    new: frozenset[str]
+    terms: frozenset[str]
+    topic: frozenset[str]
+    all: float
+    of_topic: float
 
-    def replaced(self, vocabulary: Vocabulary) -> bool:
-        """Whether the later one says what the earlier one said, or that it changed."""
-        common = [t for t in self.old if t in self.new]
-        if vocabulary.value(common) >= _RESTATED * vocabulary.value(self.old):
-            return self._kept_values(vocabulary)
-        topic = [t for t in self.old if not vocabulary.is_value(t)]
-        kept = [t for t in topic if t in self.new]
-        share = vocabulary.value(kept) / max(vocabulary.value(topic), 1e-9)
-        if _UNSURE.search(self.later.text):
+
+@dataclass(slots=True)
+class _Compared:
+    """Statements with their terms, and what is found out about them once, however many they are compared with."""
+
+    units: Sequence[Unit]
+    terms: Sequence[tuple[str, ...]]
+    vocabulary: Vocabulary
+    values: frozenset[str] = field(init=False)
+    _worth: dict[int, _Worth] = field(default_factory=dict)
+    _unsure: dict[int, bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.values = frozenset(filter(self.vocabulary.is_value, self.vocabulary.weights))
+
+    def worth(self, i: int) -> _Worth:
+        """Of one statement."""
+        found = self._worth.get(i)
+        if found is None:
+            terms, value = frozenset(self.terms[i]), self.vocabulary.value
+            topic = terms - self.values
+            found = self._worth[i] = _Worth(terms, topic, value(terms), value(topic))
+        return found
+
+    def replaced(self, i: int, j: int) -> bool:
+        """Whether a later one says what the earlier one said, or that it changed."""
+        old, new = self.worth(i), self.worth(j).terms
+        if self.vocabulary.value(old.terms & new) >= _RESTATED * old.all:
+            return self._kept_values(i, j)
+        kept = old.topic & new
+        if len(kept) < _ONE_VALUE_TERMS:
             return False
-        if len(kept) >= _TOPIC_TERMS and share >= _SAME_TOPIC and _CHANGE.search(self.later.text):
+        share = self.vocabulary.value(kept) / max(old.of_topic, 1e-9)
+        if share < _ONE_VALUE_TOPIC or self._is_unsure(j):
+            return False
+        if len(kept) >= _TOPIC_TERMS and share >= _SAME_TOPIC and _CHANGE.search(self.units[j].text):
             return True
-        return len(kept) >= _ONE_VALUE_TERMS and share >= _ONE_VALUE_TOPIC and self._other_value(vocabulary)
+        return self._other_value(i, j)
 
-    def _kept_values(self, vocabulary: Vocabulary) -> bool:
+    def _is_unsure(self, j: int) -> bool:
+        found = self._unsure.get(j)
+        if found is None:
+            found = self._unsure[j] = _UNSURE.search(self.units[j].text) is not None
+        return found
+
+    def _kept_values(self, i: int, j: int) -> bool:
         """A repetition with another number in it is one only where that number is what is said, and no guess."""
-        lost = any(t not in self.new and vocabulary.is_value(t) for t in self.old)
-        return not lost or (not _UNSURE.search(self.later.text) and self._one_slot(vocabulary))
+        lost = (self.worth(i).terms - self.worth(j).terms) & self.values
+        return not lost or (not self._is_unsure(j) and self._one_slot(i, j))
 
-    def _other_value(self, vocabulary: Vocabulary) -> bool:
-        if not (self.earlier.speech and self.later.speech) or self.earlier.label != self.later.label:
+    def _other_value(self, i: int, j: int) -> bool:
+        earlier, later = self.units[i], self.units[j]
+        if not (earlier.speech and later.speech) or earlier.label != later.label:
             return False
-        if bool(_DENIES.search(self.earlier.text)) != bool(_DENIES.search(self.later.text)):
+        if bool(_DENIES.search(earlier.text)) != bool(_DENIES.search(later.text)):
             return False
-        if len(self.old) > _MOST_TERMS or _HAPPENED.search(self.earlier.text) or _HAPPENED.search(self.later.text):
+        if len(self.terms[i]) > _MOST_TERMS or _HAPPENED.search(earlier.text) or _HAPPENED.search(later.text):
             return False
-        return self._one_slot(vocabulary)
+        return self._one_slot(i, j)
 
-    def _one_slot(self, vocabulary: Vocabulary) -> bool:
+    def _one_slot(self, i: int, j: int) -> bool:
         """Whether the earlier one has one value that the later has not, a number or a name, the later one other of that
         kind, and one of the two comes after what it is the value of."""
-        old = frozenset(self.old)
-        earlier, later = (unit.source or unit.text for unit in (self.earlier, self.later))
-        gone = _runs(earlier, old - self.new, vocabulary)
-        come = [r for r in _runs(later, self.new - old, vocabulary) if gone and r[1] == gone[0][1]]
-        if len(gone) != 1 or len(come) != 1:
+        old, new, vocabulary = self.worth(i).terms, self.worth(j).terms, self.vocabulary
+        earlier, later = (unit.source or unit.text for unit in (self.units[i], self.units[j]))
+        gone = _runs(earlier, old - new, vocabulary)
+        if len(gone) != 1:
             return False
-        common = old & self.new
+        come = [r for r in _runs(later, new - old, vocabulary) if r[1] == gone[0][1]]
+        if len(come) != 1:
+            return False
+        common = old & new
         texts = ((earlier, gone[0][0]), (later, come[0][0]))
         # a sum or a date is said of something; a bare number may be the name of what something is said of
         least = 1 if all(_QUANTITY.search(text) for text, _ in texts) else _ONE_VALUE_TERMS

@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from memsvc.core.extract.cues import likelihood, of_word
+from memsvc.core.extract.cues import BEYOND_FIRST, likelihood, of_word
 from memsvc.core.patterns import regex
 
 _UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3005\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -87,7 +87,7 @@ class Vocabulary:
     """Turns texts into terms and weighs terms by how rare they are. One per extraction."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {}
+        self._known: dict[str, tuple[tuple[str, ...], int, bool]] = {}  # terms, signs, capitalised
         self._names: set[str] = set()
         self._changing: set[str] = set()  # without abbreviations: an API stays one
         self.weights: dict[str, float] = {}
@@ -97,26 +97,48 @@ class Vocabulary:
         """The informative terms of one text, each once, in order. Call for all texts before `weigh`."""
         return self._terms(words(text), text)
 
-    def read(self, text: str) -> tuple[tuple[str, ...], float]:
-        """The same, and how likely a statement of these words holds what is asked for later."""
+    def read(self, text: str) -> tuple[tuple[str, ...], float, int]:
+        """The same; how likely a statement of these words holds what is asked for later; the signs of its words."""
         found = words(text)
         terms = self._terms(found, text)
-        return terms, likelihood(text, found, [self._known[w][1] for w in found])
+        known = self._known
+        signs = 0
+        for word in found[1:]:
+            signs |= known[word][1]
+        signs &= BEYOND_FIRST
+        if found:
+            signs |= known[found[0]][1]
+        return terms, likelihood(text, len(found), signs), signs
 
     def _terms(self, found: Sequence[str], text: str) -> tuple[str, ...]:
         out: dict[str, None] = {}
-        initial = frozenset(_INITIAL.findall(text))
-        for position, word in enumerate(found):
-            known = self._known.get(word)
-            if known is None:
-                known = self._known[word] = (tuple(_split(word)), of_word(word))
-            for term in known[0]:
+        known = self._known
+        capitals: list[str] = []
+        for word in found:
+            if word not in known:
+                known[word] = self._looked_up(word)
+            terms, _, capital = known[word]
+            for term in terms:
                 out[term] = None
-            if position and known[0] and word[0].isupper() and word not in initial:
-                self._names.update(known[0])
-                if not word.isupper():
-                    self._changing.update(known[0])
+            if capital:
+                capitals.append(word)
+        if capitals:
+            self._learn(capitals, found, text)
         return tuple(out)
+
+    def _looked_up(self, word: str) -> tuple[tuple[str, ...], int, bool]:
+        terms = tuple(_split(word))
+        return terms, 0 if is_unspaced(word) else of_word(word), bool(terms) and word[0].isupper()
+
+    def _learn(self, capitals: Sequence[str], found: Sequence[str], text: str) -> None:
+        """Take words in capitals for names, but those that begin a sentence."""
+        initial = frozenset(_INITIAL.findall(text))
+        for word in capitals[capitals[0] == found[0] :]:
+            if word not in initial:
+                terms = self._known[word][0]
+                self._names.update(terms)
+                if not word.isupper():
+                    self._changing.update(terms)
 
     def weigh(self, texts: Sequence[tuple[str, ...]]) -> None:
         """Learn the weights from all statements."""
@@ -140,7 +162,7 @@ class Vocabulary:
     def value(self, terms: Iterable[str]) -> float:
         """What terms are worth, each seen for the first time; the same in whatever order they come."""
         weights = self.weights
-        return math.fsum(weights[t] for t in terms if t in weights)
+        return math.fsum([weights[t] for t in terms if t in weights])
 
 
 def _split(word: str) -> list[str]:
