@@ -12,6 +12,7 @@ from memsvc.core.extract.stale import superseded
 from memsvc.core.extract.terms import Vocabulary
 from memsvc.core.extract.times import is_title
 from memsvc.core.extract.units import MAX_CHARS, Unit, clip, statements
+from memsvc.core.flatten import Said, said
 from memsvc.core.model import Entry
 from memsvc.core.patterns import regex
 
@@ -27,13 +28,14 @@ class Reading:
     """What may be chosen from.
 
     Attributes:
-        sources: the messages, each with its speaker and day.
+        messages: as they stand; sources: the same, each with its speaker and day.
         terms: of each statement, in order.
         likely: how likely each holds what is asked for later (1 = as likely as any).
         decides: whether each tells of a decision, a reason or a need.
         stale: indices of those that a later one repeats or revises.
     """
 
+    messages: Sequence[Said]
     sources: Sequence[Spoken]
     units: Sequence[Unit]
     terms: Sequence[tuple[str, ...]]
@@ -74,7 +76,8 @@ def read(entries: Sequence[Entry], previous: str | None = None) -> Reading:
     first = entries[0].seq if entries else 1
     found = list(_previous(previous, before=first)) if previous and first > 1 else []
     start = len(found)
-    sources = spoken(entries)
+    messages = [said(e) for e in entries]
+    sources = spoken(entries, messages)
     for i, source in enumerate(sources):
         found.extend(statements(start + i, source))
     latest = {(u.label, u.text): i for i, u in enumerate(found)}
@@ -86,7 +89,7 @@ def read(entries: Sequence[Entry], previous: str | None = None) -> Reading:
     likely = [likelihood if u.speech else 1.0 for u, (_, likelihood, _) in zip(units, both, strict=True)]
     decided = [decides(u.text, signs) for u, (_, _, signs) in zip(units, both, strict=True)]
     stale = frozenset(superseded(units, terms, vocabulary))
-    return Reading(sources, units, terms, likely, decided, stale, vocabulary)
+    return Reading(messages, sources, units, terms, likely, decided, stale, vocabulary)
 
 
 def _previous(body: str, before: int) -> Iterable[Unit]:
