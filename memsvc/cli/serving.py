@@ -22,6 +22,10 @@ _NO_KEYS = (
     " `memsvc keys create --tenant NAME`, set MEMSVC_API_KEYS, or bind 127.0.0.1."
 )
 
+SWITCH_S = 0.0001
+"""How long a thread that computes is let go on while requests wait for the interpreter. At Python's own 5 ms each of the
+several waits of a request, one for every call that lets go of it, may take that long while a summary is written."""
+
 
 def wrong(text: str) -> int:
     """Say what is wrong with the settings or the call; gives the status for that."""
@@ -75,6 +79,7 @@ async def _opened(app: Any, config: Config) -> int:
 async def _serve_until_stopped(config: Config, *, child: bool) -> int:
     from aiohttp import web
 
+    sys.setswitchinterval(SWITCH_S)
     stopped = stop_signal(child=child)
     since = None
     try:

@@ -25,14 +25,12 @@ _URL = regex(rf"\b(?:https?|ftp|wss?|s3|file|postgres(?:ql)?|redis|mongodb)://[^
 _TOKEN = regex(rf"[^\s\"'`<>(){{}}\[\],;|=&\u2018\u2019\u201c\u201d*{_CJK}]+")
 _TRIM = ".,:;!?)]}>\"'-"
 _DIGIT = regex(r"\d")
-_MONTHS = (
-    "Jan(?:uary)? Feb(?:ruary)? Mar(?:ch)? Apr(?:il)? May June? July? Aug(?:ust)? Sept?(?:ember)? "
-    "Oct(?:ober)? Nov(?:ember)? Dec(?:ember)?"
-).split()
+_MONTHS = ("Jan(?:uary)?", "Feb(?:ruary)?", "Mar(?:ch)?", "Apr(?:il)?", "May", "June?", "July?", "Aug(?:ust)?")
+_MONTHS += ("Sept?(?:ember)?", "Oct(?:ober)?", "Nov(?:ember)?", "Dec(?:ember)?")
 _MONTH = "(?:" + "|".join(_MONTHS) + ")"
 _BEGUN = "(?:" + "|".join(f"(?<={month[0]}){month[1:]}" for month in _MONTHS) + ")"
-"""A month behind its first letter. Dates and amounts begin with one class of characters, so that a search leaps from one
-of them to the next; what must not stand before them is asked behind it."""
+"""A month behind its first letter. Dates and amounts begin with one class of characters, so that a search leaps from
+one of them to the next; what must not stand before them is asked behind it."""
 _DATE = regex(
     r"[\dJFMASOND](?:(?<![\w./-].)(?:(?<=\d)(?:\d{3}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?|\d?[./]\d{1,2}[./]\d{4}"
     rf"|\d?(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:,? \d{{4}})?)"

@@ -69,8 +69,6 @@ _TABLE_KO: tuple[tuple[str, Say], ...] = (
     ("내년", fixed("year", 1, True)),
 )
 """Days before or after something that was named ("三天后" after an operation) have no date: it is not told from now."""
-CHINESE, JAPANESE, KOREAN = (
-    tuple((regex(p), say) for p, say in table) for table in (_TABLE_ZH, _TABLE_JA, _TABLE_KO)
-)
+CHINESE, JAPANESE, KOREAN = (tuple((regex(p), say) for p, say in table) for table in (_TABLE_ZH, _TABLE_JA, _TABLE_KO))
 MAY_TELL = regex("[天日晚晩周週期拜月年께피제일주달년]")
 """One of these is in all that the tables look for."""

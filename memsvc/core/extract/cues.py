@@ -89,22 +89,22 @@ _LIST = regex(r"\w, [\w ]{1,40},? (?:and|or|und|oder|et|y|e) \w")
 HEADED = regex(r"[A-Z][A-Z_/-]{2,30}(?: [A-Z_/-]{2,30}){0,3}: ")
 """A heading in capitals before a statement, which says of what kind it is and not what it is about."""
 _DIGIT = regex(r"\d")
-_TELLS = regex(
-    r"\b(?:my|our|his|her|their)(?: [\w'\u2019-]+){1,5} (?:is|are|was|were|has|have)\b"
-    r"|\bI(?:['\u2019]m| am) (?:an?|the|in|from|\d)\b"
-    r"|\bI (?:use|take|drink|eat|play|work|live|run|keep|teach|study|drive|own|manage|host|collect|volunteer|aim"
-    r"|plan)\b",
-    re.IGNORECASE,
+_TELLS_OF_OWN = regex(
+    r"\b(?:my|our|his|her|their)(?: [\w'\u2019-]+){1,5} (?:is|are|was|were|has|have)\b", re.IGNORECASE
 )
+_TELLS_OF_SELF = regex(
+    r"[Ii\u0130\u0131](?<!\w.)(?i:(?:['\u2019]m| am) (?:an?|the|in|from|\d)\b"
+    r"| (?:use|take|drink|eat|play|work|live|run|keep|teach|study|drive|own|manage|host|collect|volunteer|aim|plan)\b)"
+)
+_VERBS = "is was has had likes loves works lives needs wants hates prefers can't cannot got keeps leads owns"
 _ABOUT = regex(
     r"\b(?!This|That|There|What|Here|Which|Who|How|Where|When|The|It|She|He|They|You|We|Everything|Nothing)[A-Z][a-z]{2,20}"
-    r" (?:is|was|has|had|likes|loves|works|lives|needs|wants|hates|prefers|can't|cannot|got|keeps|leads|owns)\b"
+    rf" (?:{_VERBS.replace(' ', '|')})\b"
 )
 _NAME = regex(r"(?<=[\w,;] )[A-Z][a-z]")
 _ASKS = ("?", "\uff1f")
-_TELLERS = frozenset("my our his her their i".split())
-_MAY_TELL, _MAY_DECIDE = (1 << len(_BIT) + n for n in range(2))
-"""No signs of their own: bits of words that such a statement cannot do without."""
+_MAY_TELL_OF_OWN, _MAY_TELL_OF_SELF, _MAY_TELL_ABOUT, _MAY_DECIDE = (1 << len(_BIT) + n for n in range(4))
+"""No signs of their own: bits of words of which such a statement cannot do without one."""
 _DECISION = regex(
     r"\b(?:decid\w*|agreed?|chose\w*|choos\w+|settled on|go(?:ing)? with|we(?:'ll| will)|let'?s|instead|"
     r"root cause|fix(?:ed)?|because|prefer\w*|must|need(?:s|ed)? to|plan\w*|deadline|confirm\w*|goal|"
@@ -112,13 +112,24 @@ _DECISION = regex(
     r"|决定|确认|改为|改成|计划|因为|需要|必须|記住|记住|喜欢|不再|決め|変更",
     re.IGNORECASE,
 )
-_DECIDERS = tuple(
-    """decid agree chose choos settled go we let instead root fix because prefer must need plan deadline confirm goal
-    requirement remember important actually no chang updat correction""".split()
-)
-"""How the words begin that the Latin part of it begins with."""
+_DECIDERS = """
+    agree agreed settled go going we let lets instead root fix fixed because must need needs needed deadline goal
+    remember important actually no change changed update updated correction
+"""
+_DECIDERS_BEGIN = ("decid", "chose", "choos", "prefer", "plan", "confirm", "requirement")
+"""The words that the Latin part of it begins with, and how those begin that may go on."""
+_MAY: dict[str, int] = {}
+for _bit, _listed in (
+    (_MAY_TELL_OF_OWN, "my our his her their"),
+    (_MAY_TELL_OF_SELF, "i"),
+    (_MAY_TELL_ABOUT, _VERBS.replace("'t", "")),
+    (_MAY_DECIDE, _DECIDERS),
+):
+    for _word in _listed.split():
+        _MAY[_word] = _MAY.get(_word, 0) | _bit
+_MAY_BE_ANY = _MAY_TELL_OF_OWN | _MAY_TELL_OF_SELF | _MAY_TELL_ABOUT | _MAY_DECIDE
+_PARTS = regex(r"\w+")
 _DECIDES_CJK = regex("决定|确认|改为|改成|计划|因为|需要|必须|記住|记住|喜欢|不再|決め|変更")
-_QUOTES = ('"', "\u201c", "\u201d")
 _CJK = {
     "digit": _DIGIT,
     "list": regex("、|, |・"),
@@ -140,11 +151,11 @@ def of_word(word: str) -> int:
     found = _CUES.get(low)
     if found is None:
         found = _CUES["went"] if len(low) > 4 and low.endswith("ed") and low.isascii() else 0
-    if not (low.isascii() and low.isalpha()):
-        return found | _MAY_TELL | _MAY_DECIDE  # of several parts, or of letters that fold to others
-    if low in _TELLERS:
-        found |= _MAY_TELL
-    return found | _MAY_DECIDE if low.startswith(_DECIDERS) else found
+    if not low.isascii():
+        return found | _MAY_BE_ANY  # letters may fold to others
+    for part in (low,) if low.isalpha() else _PARTS.findall(low):
+        found |= _MAY.get(part, 0) | (_MAY_DECIDE if part.startswith(_DECIDERS_BEGIN) else 0)
+    return found
 
 
 def decides(text: str, signs: int) -> bool:
@@ -164,18 +175,27 @@ def likelihood(text: str, words: int, signs: int) -> float:
         signs |= _BIT["question"]
     elif text.endswith("!"):
         signs |= _BIT["exclaims"]
-    if signs & _MAY_TELL and _TELLS.search(text):
-        signs |= _BIT["tells"]
-    for sign, pattern in (("digit", _DIGIT), ("name", _NAME), ("about", _ABOUT)):
-        if pattern.search(text):
-            signs |= _BIT[sign]
-    if any(mark in text for mark in _QUOTES) and _QUOTE.search(text):
-        signs |= _BIT["quote"]
+    return _factor(signs & (_MAY_TELL_OF_OWN - 1) | _signs_of_form(text, signs))
+
+
+def _signs_of_form(text: str, signs: int) -> int:
+    """Signs that no single word gives; `signs` are those of its words."""
+    found = 0
+    if (signs & _MAY_TELL_OF_OWN and _TELLS_OF_OWN.search(text)) or (
+        signs & _MAY_TELL_OF_SELF and _TELLS_OF_SELF.search(text)
+    ):
+        found |= _BIT["tells"]
+    if signs & _MAY_TELL_ABOUT and _ABOUT.search(text):
+        found |= _BIT["about"]
+    if _DIGIT.search(text):
+        found |= _BIT["digit"]
+    if _NAME.search(text):
+        found |= _BIT["name"]
+    if ('"' in text or not text.isascii()) and _QUOTE.search(text):
+        found |= _BIT["quote"]
     if ", " in text and _LIST.search(text):
-        signs |= _BIT["list"]
-    if HEADED.match(text):
-        signs |= _BIT["headed"]
-    return _factor(signs & (_MAY_TELL - 1))
+        found |= _BIT["list"]
+    return found | _BIT["headed"] if HEADED.match(text) else found
 
 
 @lru_cache(maxsize=4096)

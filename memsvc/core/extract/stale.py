@@ -38,7 +38,7 @@ _HAPPENED = regex(
     r"\b(?:went|visited|bought|saw|met|watched|read|made|took|got|had|played|found|gave|won|lost|ate|came|was|were|did)\b",
     re.IGNORECASE,
 )
-_IS = regex(r"\s(?:is|are|will be|costs?)\s|\s?[:=]\s|是")
+_IS = regex(r"[\s:=是](?:(?<=\s)(?:is|are|will be|costs?|[:=])\s|(?<=[:=])\s|(?<=是))")
 _OWN = regex(r"\b(?:my|our|mein\w?|unser\w?|mon|ma|mes|notre|mi|mis|nuestr\w{1,2})\b|我的|我们的|私の", re.IGNORECASE)
 _QUANTITY = regex(r"[$€£¥]\s?\d|\d\s?(?:%|[$€£¥]|(?:EUR|USD|GBP|CHF|euros?|dollars?)\b)|\d{4}-\d\d-\d\d")
 _ONE_ONLY = regex(r"\b(?:only|nobody else|no one else|solely|exclusively)\b", re.IGNORECASE)
@@ -136,7 +136,7 @@ def _replaced(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabular
             own = {}
         shared = sorted([t for t in mine if t in latest], key=rarest.__getitem__)[:_LINKS]
         if len(mine) > 1 and (len(shared) > 1 or (shared and len(mine) <= _FEW)):
-            j = next((j for j in _nearest([latest[t] for t in shared]) if compared.replaced(i, j)), None)
+            j = compared.first(i, _nearest([latest[t] for t in shared]))
             if j is not None:
                 found[i] = j
         own.update(dict.fromkeys(mine, i))
@@ -145,8 +145,8 @@ def _replaced(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabular
 
 def _nearest(linked: Sequence[int]) -> list[int]:
     """What is linked most often; of equals, what was linked first."""
-    times = {j: linked.count(j) for j in dict.fromkeys(linked)}
-    return sorted(times, key=times.__getitem__, reverse=True)[:_NEAREST]
+    once = list(dict.fromkeys(linked))
+    return once if len(once) == 1 else sorted(once, key=linked.count, reverse=True)[:_NEAREST]
 
 
 def _of_subjects(units: Sequence[Unit], vocabulary: Vocabulary) -> dict[int, int]:
@@ -225,16 +225,6 @@ def _has_digit(text: str) -> bool:
 
 
 @dataclass(slots=True)
-class _Worth:
-    """The terms of an earlier statement that is compared with later ones, those of its topic, and what both are worth."""
-
-    terms: frozenset[str]
-    topic: frozenset[str]
-    all: float
-    of_topic: float
-
-
-@dataclass(slots=True)
 class _Compared:
     """Statements with their terms, and what is found out about them once, however many they are compared with."""
 
@@ -242,61 +232,77 @@ class _Compared:
     terms: Sequence[tuple[str, ...]]
     vocabulary: Vocabulary
     values: frozenset[str] = field(init=False)
-    _worth: dict[int, _Worth] = field(default_factory=dict)
-    _unsure: dict[int, bool] = field(default_factory=dict)
+    _sets: dict[int, frozenset[str]] = field(default_factory=dict)
+    _searched: dict[tuple[int, str], bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.values = frozenset(filter(self.vocabulary.is_value, self.vocabulary.weights))
 
-    def worth(self, i: int) -> _Worth:
-        """Of one statement."""
-        found = self._worth.get(i)
+    def of(self, i: int) -> frozenset[str]:
+        """The terms of one statement."""
+        found = self._sets.get(i)
         if found is None:
-            terms, value = frozenset(self.terms[i]), self.vocabulary.value
-            topic = terms - self.values
-            found = self._worth[i] = _Worth(terms, topic, value(terms), value(topic))
+            found = self._sets[i] = frozenset(self.terms[i])
         return found
 
-    def replaced(self, i: int, j: int) -> bool:
-        """Whether a later one says what the earlier one said, or that it changed."""
-        old, new = self.worth(i), self.worth(j).terms
-        if self.vocabulary.value(old.terms & new) >= _RESTATED * old.all:
-            return self._kept_values(i, j)
-        kept = old.topic & new
-        if len(kept) < _ONE_VALUE_TERMS:
+    def first(self, i: int, later: Sequence[int]) -> int | None:
+        """The first of some later statements that says what an earlier one said, or that it changed."""
+        old, value = self.of(i), self.vocabulary.value
+        topic = old - self.values
+        repeated, about = _RESTATED * value(old), max(value(topic), 1e-9)
+        for j in later:
+            new = self.of(j)
+            if value(old & new) >= repeated:
+                if self._kept_values(i, j):
+                    return j
+                continue
+            kept = topic & new
+            if len(kept) >= _ONE_VALUE_TERMS and self._revised(i, j, len(kept), value(kept) / about):
+                return j
+        return None
+
+    def _revised(self, i: int, j: int, kept: int, share: float) -> bool:
+        """Whether a later statement that keeps so much of the topic says that it changed."""
+        if share < _ONE_VALUE_TOPIC or self._has(j, _UNSURE):
             return False
-        share = self.vocabulary.value(kept) / max(old.of_topic, 1e-9)
-        if share < _ONE_VALUE_TOPIC or self._is_unsure(j):
-            return False
-        if len(kept) >= _TOPIC_TERMS and share >= _SAME_TOPIC and _CHANGE.search(self.units[j].text):
+        if kept >= _TOPIC_TERMS and share >= _SAME_TOPIC and self._has(j, _CHANGE):
             return True
         return self._other_value(i, j)
 
-    def _is_unsure(self, j: int) -> bool:
-        found = self._unsure.get(j)
+    def _has(self, i: int, pattern: re.Pattern[str]) -> bool:
+        found = self._searched.get((i, pattern.pattern))
         if found is None:
-            found = self._unsure[j] = _UNSURE.search(self.units[j].text) is not None
+            found = self._searched[i, pattern.pattern] = pattern.search(self.units[i].text) is not None
         return found
 
     def _kept_values(self, i: int, j: int) -> bool:
         """A repetition with another number in it is one only where that number is what is said, and no guess."""
-        lost = (self.worth(i).terms - self.worth(j).terms) & self.values
-        return not lost or (not self._is_unsure(j) and self._one_slot(i, j))
+        lost = (self.of(i) - self.of(j)) & self.values
+        return not lost or (not self._has(j, _UNSURE) and self._one_slot(i, j))
 
     def _other_value(self, i: int, j: int) -> bool:
         earlier, later = self.units[i], self.units[j]
+        if not self._other_values(i, j):
+            return False
         if not (earlier.speech and later.speech) or earlier.label != later.label:
             return False
-        if bool(_DENIES.search(earlier.text)) != bool(_DENIES.search(later.text)):
+        if self._has(i, _DENIES) != self._has(j, _DENIES):
             return False
-        if len(self.terms[i]) > _MOST_TERMS or _HAPPENED.search(earlier.text) or _HAPPENED.search(later.text):
+        if len(self.terms[i]) > _MOST_TERMS or self._has(i, _HAPPENED) or self._has(j, _HAPPENED):
             return False
         return self._one_slot(i, j)
+
+    def _other_values(self, i: int, j: int) -> bool:
+        """Whether each has a value that the other has not."""
+        old, new = self.of(i), self.of(j)
+        return not self.values.isdisjoint(old - new) and not self.values.isdisjoint(new - old)
 
     def _one_slot(self, i: int, j: int) -> bool:
         """Whether the earlier one has one value that the later has not, a number or a name, the later one other of that
         kind, and one of the two comes after what it is the value of."""
-        old, new, vocabulary = self.worth(i).terms, self.worth(j).terms, self.vocabulary
+        if not self._other_values(i, j):
+            return False
+        old, new, vocabulary = self.of(i), self.of(j), self.vocabulary
         earlier, later = (unit.source or unit.text for unit in (self.units[i], self.units[j]))
         gone = _runs(earlier, old - new, vocabulary)
         if len(gone) != 1:

@@ -10,6 +10,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import reduce
+from itertools import chain
+from operator import or_
 
 from memsvc.core.extract.cues import BEYOND_FIRST, likelihood, of_word
 from memsvc.core.patterns import regex
@@ -83,11 +86,26 @@ def stem(word: str) -> str:
     return low[:-1] if low.endswith("e") else low
 
 
+class _Known(dict[str, tuple[str, ...]]):
+    """The terms of each word, looked up once; its signs, and which words with terms are in capitals."""
+
+    def __init__(self) -> None:
+        self.signs: dict[str, int] = {}
+        self.capitals: set[str] = set()
+
+    def __missing__(self, word: str) -> tuple[str, ...]:
+        self.signs[word] = 0 if is_unspaced(word) else of_word(word)
+        terms = self[word] = tuple(_split(word))
+        if terms and word[0].isupper():
+            self.capitals.add(word)
+        return terms
+
+
 class Vocabulary:
     """Turns texts into terms and weighs terms by how rare they are. One per extraction."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[tuple[str, ...], int, bool]] = {}  # terms, signs, capitalised
+        self._known = _Known()
         self._names: set[str] = set()
         self._changing: set[str] = set()  # without abbreviations: an API stays one
         self.weights: dict[str, float] = {}
@@ -101,44 +119,25 @@ class Vocabulary:
         """The same; how likely a statement of these words holds what is asked for later; the signs of its words."""
         found = words(text)
         terms = self._terms(found, text)
-        known = self._known
-        signs = 0
-        for word in found[1:]:
-            signs |= known[word][1]
-        signs &= BEYOND_FIRST
+        signs = reduce(or_, map(self._known.signs.__getitem__, found[1:]), 0) & BEYOND_FIRST
         if found:
-            signs |= known[found[0]][1]
+            signs |= self._known.signs[found[0]]
         return terms, likelihood(text, len(found), signs), signs
 
     def _terms(self, found: Sequence[str], text: str) -> tuple[str, ...]:
-        out: dict[str, None] = {}
-        known = self._known
-        capitals: list[str] = []
-        for word in found:
-            if word not in known:
-                known[word] = self._looked_up(word)
-            terms, _, capital = known[word]
-            for term in terms:
-                out[term] = None
-            if capital:
-                capitals.append(word)
-        if capitals:
-            self._learn(capitals, found, text)
-        return tuple(out)
+        terms = tuple(dict.fromkeys(chain.from_iterable(map(self._known.__getitem__, found))))
+        if not self._known.capitals.isdisjoint(found):
+            self._learn(found, text)
+        return terms
 
-    def _looked_up(self, word: str) -> tuple[tuple[str, ...], int, bool]:
-        terms = tuple(_split(word))
-        return terms, 0 if is_unspaced(word) else of_word(word), bool(terms) and word[0].isupper()
-
-    def _learn(self, capitals: Sequence[str], found: Sequence[str], text: str) -> None:
+    def _learn(self, found: Sequence[str], text: str) -> None:
         """Take words in capitals for names, but those that begin a sentence."""
         initial = frozenset(_INITIAL.findall(text))
-        for word in capitals[capitals[0] == found[0] :]:
-            if word not in initial:
-                terms = self._known[word][0]
-                self._names.update(terms)
-                if not word.isupper():
-                    self._changing.update(terms)
+        for word in self._known.capitals.intersection(found[1:]) - initial:
+            terms = self._known[word]
+            self._names.update(terms)
+            if not word.isupper():
+                self._changing.update(terms)
 
     def weigh(self, texts: Sequence[tuple[str, ...]]) -> None:
         """Learn the weights from all statements."""

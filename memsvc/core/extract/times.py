@@ -112,7 +112,7 @@ _SIGNS = """
     last_year letztes_j
     next_year
 """
-"""Of each line of the table, words of which one is in all ASCII texts that it matches, in small letters; `_` is a space."""
+"""Of each line of the table, what any ASCII text that it matches has one of, in small letters; `_` is a space."""
 _SPACED = tuple(
     (tuple(sign.replace("_", " ") for sign in signs.split()), regex(pattern, re.IGNORECASE), say)
     for signs, (pattern, say) in zip(_SIGNS.strip().splitlines(), _TABLE, strict=True)
@@ -136,13 +136,14 @@ _MOST = 2  # dates written into one statement
 def may_tell_a_day(text: str) -> bool:
     """Whether a text has any of the words that `dated` looks for, at a glance."""
     low = text.lower()
-    return any(word in low for word in _MAYBE) or (not text.isascii() and MAY_TELL.search(text) is not None)
+    for word in _MAYBE:  # no generator: it would take longer than looking
+        if word in low:
+            return True
+    return not text.isascii() and MAY_TELL.search(text) is not None
 
 
 def dated(text: str, day: int) -> str:
     """A statement with the dates behind the words that tell them by the day it was said on."""
-    if not may_tell_a_day(text):
-        return text
     table, cjk = _table(text)
     found: list[tuple[int, str]] = []
     taken: list[tuple[int, int]] = []
@@ -160,11 +161,22 @@ def dated(text: str, day: int) -> str:
     return text
 
 
+def _ascii_table(low: str) -> list[tuple[re.Pattern[str], Say]]:
+    found = []
+    for signs, pattern, say in _SPACED:
+        for sign in signs:
+            if sign in low:
+                found.append((pattern, say))
+                break
+    return found
+
+
 def _table(text: str) -> tuple[Iterable[tuple[re.Pattern[str], Say]], bool]:
     """What to look for in a text of its language, and whether its dates are written as in China and Japan."""
     if text.isascii():
-        low = text.lower()
-        return [(p, say) for signs, p, say in _SPACED if any(sign in low for sign in signs)], False
+        return _ascii_table(text.lower()), False
+    if not may_tell_a_day(text):
+        return (), False
     for letters, table in ((_KANA, JAPANESE), (_HANGUL, KOREAN), (_HAN, CHINESE)):
         if letters.search(text):
             return table, True

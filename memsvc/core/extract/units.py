@@ -32,11 +32,11 @@ _SENTENCE = regex(
     r"[.!?…。\uff01\uff1f\uff1b,;}\]](?:(?<=[.!?…])[\"'\u201d\u2019)\]]{0,3}\s+|(?<=[。\uff01\uff1f\uff1b])\s*"
     r"|(?<=[,;}\]]) (?=[\[{\"]))"
 )
-"""Ends where a sentence does. One class of characters comes first, so that a search leaps from one of them to the next."""
+"""Ends where a sentence does. One class of characters comes first: a search leaps from one of them to the next."""
 _ENUMERATOR = regex(r"^\W{0,4}\w{1,3}[.)]$")
-_BEFORE_NUMBER = r"no nr str \w{2,12}str tel art abs fig vol approx ca".split()
-_BEFORE_NAME = "dr mr mrs ms prof hr fr sr sra".split()
-_BEFORE_ANY = r"e\.g i\.e z\.\s?b d\.\s?h u\.\s?a bzw vs".split()
+_BEFORE_NUMBER = [r"no", r"nr", r"str", r"\w{2,12}str", r"tel", r"art", r"abs", r"fig", r"vol", r"approx", r"ca"]
+_BEFORE_NAME = ["dr", "mr", "mrs", "ms", "prof", "hr", "fr", "sr", "sra"]
+_BEFORE_ANY = [r"e\.g", r"i\.e", r"z\.\s?b", r"d\.\s?h", r"u\.\s?a", r"bzw", r"vs"]
 _GOES_ON = regex(
     rf"\b(?:{'|'.join(_BEFORE_NUMBER)})\.\s+\0(?:\d|[A-Z]{{1,6}}-?\d)"
     rf"|\b(?:{'|'.join(_BEFORE_NAME)})\.\s+\0[A-Z]|\b(?:{'|'.join(_BEFORE_ANY)})\.\s+\0"

@@ -31,7 +31,7 @@ _OPENING = regex(
     r"(?:\s?[,!.:\u2013\u2014-]{1,3}\s{1,2}|(?<=and) |(?<=but) |(?<=also) )){1,4}",
     re.IGNORECASE,
 )
-_PLAIN = frozenset("the and with this that you of i'm i've my it's".split())
+_PLAIN = frozenset(["the", "and", "with", "this", "that", "you", "of", "i'm", "i've", "my", "it's"])
 _ENGLISH = regex(rf"\b(?:{'|'.join(sorted(_PLAIN))})\b", re.IGNORECASE)
 _ARTICLE = regex(
     r"\b(?:[Aa]n?|[Tt]he) (?=[a-z])(?!(?:few|little|bit|lot|couple|dozen|hundred|thousand|million|billion|third|quarter"
@@ -39,7 +39,7 @@ _ARTICLE = regex(
     r"|is|are|was|were|has|have|will|can|costs?|and|or|to|vs|versus|in|on|at|of|for|from|with|by|as|if|than|then|but"
     r"|because|instead|please|not|seems?|looks?|would|should|could|must)\b)"
 )
-_EMPHATIC = "really very totally actually definitely basically literally".split()
+_EMPHATIC = ["really", "very", "totally", "actually", "definitely", "basically", "literally"]
 _EMPHASIS = regex(rf"\b(?:{'|'.join(_EMPHATIC)}) (?=[a-z])")
 _DENIES = regex(
     r"\b(?:no|not|never|nor|neither|hardly|barely|scarcely|without|cannot|nobody|nothing|none)\b|n['\u2019]t\b",
