@@ -23,8 +23,8 @@ _NO_KEYS = (
 )
 
 SWITCH_S = 0.0001
-"""How long a thread that computes is let go on while requests wait for the interpreter. At Python's own 5 ms each of the
-several waits of a request, one for every call that lets go of it, may take that long while a summary is written."""
+"""How long a thread that computes is let go on while requests wait for the interpreter (seconds). At Python's own 5 ms
+each of a request's several waits, one for every call that lets go of it, takes that long while a summary is written."""
 
 
 def wrong(text: str) -> int:

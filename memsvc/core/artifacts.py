@@ -25,8 +25,10 @@ _URL = regex(rf"\b(?:https?|ftp|wss?|s3|file|postgres(?:ql)?|redis|mongodb)://[^
 _TOKEN = regex(rf"[^\s\"'`<>(){{}}\[\],;|=&\u2018\u2019\u201c\u201d*{_CJK}]+")
 _TRIM = ".,:;!?)]}>\"'-"
 _DIGIT = regex(r"\d")
-_MONTHS = ("Jan(?:uary)?", "Feb(?:ruary)?", "Mar(?:ch)?", "Apr(?:il)?", "May", "June?", "July?", "Aug(?:ust)?")
-_MONTHS += ("Sept?(?:ember)?", "Oct(?:ober)?", "Nov(?:ember)?", "Dec(?:ember)?")
+_MONTHS = (
+    *("Jan(?:uary)?", "Feb(?:ruary)?", "Mar(?:ch)?", "Apr(?:il)?", "May", "June?", "July?", "Aug(?:ust)?"),
+    *("Sept?(?:ember)?", "Oct(?:ober)?", "Nov(?:ember)?", "Dec(?:ember)?"),
+)
 _MONTH = "(?:" + "|".join(_MONTHS) + ")"
 _BEGUN = "(?:" + "|".join(f"(?<={month[0]}){month[1:]}" for month in _MONTHS) + ")"
 """A month behind its first letter. Dates and amounts begin with one class of characters, so that a search leaps from

@@ -61,6 +61,7 @@ def _away(day: int, unit: str, n: int, cjk: bool) -> str:
 
 
 def fixed(unit: str, n: int, cjk: bool = False) -> Say:
+    """So many units from the day."""
     return lambda match, day: _away(day, unit, n, cjk)
 
 
@@ -78,6 +79,7 @@ def counted(sign: int, cjk: bool = False) -> Say:
 
 
 def last_weekday(match: re.Match[str], day: int) -> str:
+    """The one before the day; a week before on the same weekday."""
     back = (weekday(day) - _named(match[1])) % 7 or 7
     return _day(day - back, False)
 
@@ -108,6 +110,8 @@ def week_of(weeks: int) -> Say:
 
 
 def weekend(weeks: int) -> Say:
+    """The one so many weeks from that of the day."""
+
     def say(match: re.Match[str], day: int) -> str:
         saturday = day - weekday(day) + 5 + 7 * weeks
         if weeks < 0 and weekday(day) == 6:
