@@ -144,6 +144,9 @@ class _Body:
         left, self._left = self._left, b""
         return left
 
+    def is_eof(self) -> bool:
+        return True
+
 
 class _Inside:
     """A request as border and handlers look at it."""

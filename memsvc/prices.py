@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from memsvc.core.economy import Rates
 from memsvc.core.money import Usage
@@ -149,8 +150,7 @@ class ListedPrices:
         return next(fits, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """Prices of models, in dollars per million tokens.
 
     Attributes:
@@ -177,7 +177,7 @@ def read_prices(text: str) -> list[Entry]:
 
 def _read(number: int, given: dict[str, object]) -> Entry:
     where = f"[[price]] number {number}"
-    names = {f.name for f in fields(Entry)}
+    names = set(Entry.__struct_fields__)
     if unknown := sorted(set(given) - names):
         raise ValueError(f"{where} has {unknown[0]!r}; known are {', '.join(sorted(names))}")
     texts = {}

@@ -6,10 +6,10 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 
 import aiohttp
 import orjson
+from msgspec.structs import asdict
 
 from memsvc.observe import BudgetReached, Event
 

@@ -52,7 +52,7 @@ __all__ = [
 
 class App:
     """Everything that serves: built from a Config, opened once, closed once. ConfigError for a store URL
-    that makes no sense. Events go to `log`, None = the process's log, and to `counted`.
+    that makes no sense. Events go to `log`, None = the process's log, and to `counted`. `own_loop`: see `open_store`.
 
     Attributes:
         memory: what the faces call; set by `open`.
@@ -76,6 +76,7 @@ class App:
         counted: Sink | None = None,
         spans: Spans = NO_SPANS,
         pace: Pace = REAL,
+        own_loop: bool = False,
     ) -> None:
         self.config = config
         self._clock = clock
@@ -83,7 +84,7 @@ class App:
         self._spans = spans
         log = log or log_sink()
         told, self._webhook = sink_of(config, clock, log if counted is None else both(log, counted))
-        self.store = store_of(config, told)
+        self.store = store_of(config, told, own_loop=own_loop)
         self._recorder = Recorder(self.store, clock=clock)
         self.sink = both(told, self._recorder)
         self.holders = Holders(self.store, clock=clock, monotonic=time.monotonic)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from pydantic import SecretStr
 
 from memsvc.config import Config, ConfigError, own_server
@@ -33,8 +33,7 @@ DEFAULT_ANTHROPIC, DEFAULT_OPENAI = "claude-haiku-5-5", "gpt-6-luna"
 """The vendors' cheapest models at the time of this release, neither of them announced to end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """How a summarizer waits between its calls, and by what it measures that (seconds that never go back)."""
 
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
@@ -71,8 +70,8 @@ def prices_of(config: Config) -> Prices:
         raise ConfigError(f"prices_file (MEMSVC_PRICES_FILE), {config.prices_file}: {wrong}.") from None
 
 
-def store_of(config: Config, sink: Sink) -> Store:
-    """The store that the settings name, not open yet. Raises ConfigError."""
+def store_of(config: Config, sink: Sink, *, own_loop: bool = False) -> Store:
+    """The store that the settings name, not open yet. Raises ConfigError. `own_loop`: see `open_store`."""
     try:
         return open_store(
             config.store,
@@ -80,6 +79,7 @@ def store_of(config: Config, sink: Sink) -> Store:
             wait_replicas=config.redis_wait_replicas,
             wait_ms=config.redis_wait_ms,
             warn=lambda text: sink(StoreNotice(text)),
+            own_loop=own_loop,
         )
     except ValueError as wrong:  # its words repeat nothing of the URL that may be secret
         raise ConfigError(f"store (MEMSVC_STORE): {wrong}.") from None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from memsvc import __version__
 from memsvc.cli import moving, serving
@@ -19,7 +20,9 @@ from memsvc.cli.replay import add_replay_command, run_replay
 from memsvc.cli.route import add_route_command, run_route
 from memsvc.cli.show import add_show_command, run_show
 from memsvc.cli.spend import add_spend_command, run_spend
-from memsvc.config import Config, ConfigError, load_config
+
+if TYPE_CHECKING:
+    from memsvc.config import Config
 
 _OVERRIDES = ("store", "host", "port", "metrics_port")
 _ON_STORE: Mapping[str, Callable[[Config, argparse.Namespace], Coroutine[Any, Any, int]]] = {
@@ -35,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; gives the exit status: 0 done, 1 it failed, 2 wrong usage or settings."""
     args = main_parser().parse_args(argv)
     try:
-        return _run(args)
+        with serving.starting() if args.command in ("serve", "worker") else contextlib.nullcontext():
+            return _run(args)
     except BrokenPipeError:  # who reads has had enough; what is left in the buffer must not be tried again at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -45,6 +49,8 @@ def _run(args: argparse.Namespace) -> int:
     overrides = {k: v for k, v in vars(args).items() if k in _OVERRIDES and v is not None}
     if args.command == "doctor":  # before the settings are read: that they are wrong is something to tell
         return run_doctor(overrides, args)
+    from memsvc.config import ConfigError, load_config
+
     # A server is warned of MEMSVC_API_KEY: it is not MEMSVC_API_KEYS. To a client it is no setting.
     env = None if args.command != "mcp" else {k: v for k, v in os.environ.items() if k not in CLIENT_VARIABLES}
     try:

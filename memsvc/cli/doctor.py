@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memsvc.cli.terminal import json_printable, labelled, show
-from memsvc.config import CONFIG_FILE, Config, ConfigError, load_config
 
 if TYPE_CHECKING:
+    from memsvc.config import Config
     from memsvc.doctor.findings import Finding
     from memsvc.doctor.models import Named
     from memsvc.doctor.run import Tools
@@ -51,6 +51,7 @@ def run_doctor(overrides: Mapping[str, Any], args: argparse.Namespace) -> int:
 
 
 async def _found(overrides: Mapping[str, Any], args: argparse.Namespace) -> list[Finding]:
+    from memsvc.config import Config, ConfigError, load_config
     from memsvc.doctor.findings import Finding
     from memsvc.doctor.run import examine, examine_machine
 
@@ -64,6 +65,7 @@ async def _found(overrides: Mapping[str, Any], args: argparse.Namespace) -> list
 
 def _tools(config: Config) -> Tools:
     from memsvc.app import terms_of
+    from memsvc.config import CONFIG_FILE
     from memsvc.doctor.run import Tools
     from memsvc.stores import inspect_store
     from memsvc.tokens import build_counter
@@ -81,6 +83,7 @@ def _tools(config: Config) -> Tools:
 def _named(config: Config) -> list[Named]:
     """The models that write summaries. Raises ValueError where a price file is wrong."""
     from memsvc.app import is_priced, models_of, prices_of
+    from memsvc.config import ConfigError
     from memsvc.doctor.models import Named
     from memsvc.prices import deprecated
 

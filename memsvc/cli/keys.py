@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from memsvc.cli.moving import missing_file
-from memsvc.config import Config, ConfigError
 from memsvc.core.access import EVERY, Access, ApiKey, ordered
 from memsvc.errors import MemsvcError
 
 if TYPE_CHECKING:
+    from memsvc.config import Config
     from memsvc.ports import Store
     from memsvc.service.keyring import Keyring
 
@@ -89,6 +89,7 @@ async def run_keys(config: Config, args: argparse.Namespace, *, clock: Clock = t
 async def on_store(config: Config, act: Callable[[Store], Awaitable[None]], *, reads: bool = False) -> int:
     """Open the store, act, close it; gives the exit status. `reads`: it must be there already."""
     from memsvc.app import store_of
+    from memsvc.config import ConfigError
     from memsvc.observe import Event, StoreNotice
 
     def notice(event: Event) -> None:  # not to standard output, where keys go

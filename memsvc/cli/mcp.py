@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from memsvc.cli.keys import say
 from memsvc.cli.serving import stop_signal
-from memsvc.config import Config, ConfigError
-from memsvc.config.values import MIN_KEY_LENGTH, only_here
 from memsvc.errors import MemsvcError
 
 if TYPE_CHECKING:
     from memsvc.client import Client
+    from memsvc.config import Config
 
 CLIENT_VARIABLES = ("MEMSVC_URL", "MEMSVC_API_KEY", "MEMSVC_MCP_KEY")
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -57,6 +56,7 @@ def run_mcp(config: Config, args: argparse.Namespace) -> int:
         if (missing.name or "").startswith("memsvc"):
             raise
         return say("this needs the MCP SDK; install memsvc with its extra: pip install 'memsvc[mcp]'", 1)
+    from memsvc.config import ConfigError
     from memsvc.observe import configure_logging
 
     try:
@@ -74,6 +74,8 @@ def run_mcp(config: Config, args: argparse.Namespace) -> int:
 
 def _key_of(args: argparse.Namespace) -> str | None:
     """What callers over HTTP must send; None = nothing. Raises ValueError."""
+    from memsvc.config.values import MIN_KEY_LENGTH, only_here
+
     if args.http is None:
         return None
     key = os.environ.get("MEMSVC_MCP_KEY") or None

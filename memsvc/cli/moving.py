@@ -8,11 +8,14 @@ import contextlib
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from memsvc.cli.progress import bar, counted
-from memsvc.config import Config, ConfigError
 from memsvc.errors import MemsvcError
-from memsvc.ports import Store
+
+if TYPE_CHECKING:
+    from memsvc.config import Config
+    from memsvc.ports import Store
 
 
 def move(config: Config, args: argparse.Namespace) -> int:
@@ -28,6 +31,7 @@ def missing_file(config: Config) -> str | None:
 
 async def _moved(config: Config, args: argparse.Namespace) -> int:
     from memsvc.app import store_of
+    from memsvc.config import ConfigError
     from memsvc.observe import Event, StoreNotice
 
     def notice(event: Event) -> None:  # not to standard output, where an export goes

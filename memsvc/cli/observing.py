@@ -47,7 +47,9 @@ class Observing:
         from memsvc.app import App
 
         counted = self._metrics.tell if self._metrics is not None else None
-        return App(self._config, counted=counted, spans=self._tracing.spans if self._tracing else NO_SPANS)
+        return App(
+            self._config, counted=counted, spans=self._tracing.spans if self._tracing else NO_SPANS, own_loop=True
+        )
 
     def watch(self, app: Any, gate: Gate) -> Watch:
         """What hears of the requests to an open App."""

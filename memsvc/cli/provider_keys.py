@@ -7,10 +7,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from memsvc.cli.keys import on_store, say
-from memsvc.config import Config
 from memsvc.errors import NotFound
 
 if TYPE_CHECKING:
+    from memsvc.config import Config
     from memsvc.ports import Store
 
 _NO_KEY = (

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memsvc.cli.progress import bar
-from memsvc.config import Config
 
 if TYPE_CHECKING:
+    from memsvc.config import Config
     from memsvc.replay.terms import PolicyName, Terms
 
 _POLICIES = ("full", "window", "buffer", "threshold", "economic")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from memsvc.config import Config
+from msgspec.structs import asdict
+
 from memsvc.core.route import TABLE, TIERS, Asked, Score, chain, score
+
+if TYPE_CHECKING:
+    from memsvc.config import Config
 
 
 def add_route_command(commands: Any) -> None:

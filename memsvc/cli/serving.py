@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any
 
 from memsvc import __version__
-from memsvc.cli.observing import Observing, Shared
-from memsvc.config import Config, ConfigError
 from memsvc.errors import MemsvcError
-from memsvc.tokens import VocabularyError
+
+if TYPE_CHECKING:
+    from memsvc.cli.observing import Observing, Shared
+    from memsvc.config import Config
 
 _NO_KEYS = (
     "host (MEMSVC_HOST), {!r}, is reachable from other machines and there are no keys: make one with"
@@ -31,6 +33,29 @@ def wrong(text: str) -> int:
     """Say what is wrong with the settings or the call; gives the status for that."""
     print(f"memsvc: {text}", file=sys.stderr)
     return 2
+
+
+YOUNG_OBJECTS = 10_000
+"""New objects at which garbage is looked for, a few megabytes; at Python's own 700 that is a tenth of an append."""
+
+
+@contextlib.contextmanager
+def starting() -> Iterator[None]:
+    """Nothing looks for garbage until `_started`, or the end: what a start makes stays, and looking at all of it again
+    and again is a tenth of the start."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _started() -> None:
+    # What is there by now is there for good: no collection looks at it again, so none takes long later. And they come
+    # less often: what a request makes is gone with its last reference, nearly all of it.
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)
+    gc.enable()
 
 
 def serve(config: Config, *, processes: int, child: bool) -> int:
@@ -66,6 +91,9 @@ def _run(main: Coroutine[Any, Any, int]) -> int:
 
 async def _opened(app: Any, config: Config) -> int:
     """Open an App; 0, or the status to end with."""
+    from memsvc.config import ConfigError
+    from memsvc.tokens import VocabularyError
+
     try:
         await app.open()
     except ConfigError as refused:
@@ -78,6 +106,10 @@ async def _opened(app: Any, config: Config) -> int:
 
 async def _serve_until_stopped(config: Config, *, child: bool) -> int:
     from aiohttp import web
+
+    from memsvc.cli.observing import Observing
+    from memsvc.config import ConfigError
+    from memsvc.server.front import set_up
 
     sys.setswitchinterval(SWITCH_S)
     stopped = stop_signal(child=child)
@@ -92,18 +124,15 @@ async def _serve_until_stopped(config: Config, *, child: bool) -> int:
     try:
         if status := await _may_listen(app, config):
             return status
-        server = _server(app, config, observing)
-        runner = web.AppRunner(server, access_log=None, handle_signals=False, shutdown_timeout=config.shutdown_s)
-        await runner.setup()
+        runner = await set_up(_server(app, config, observing), shutdown_s=config.shutdown_s)
         try:
             await web.TCPSite(runner, config.host, config.port, reuse_port=True if child else None).start()
         except OSError as taken:
             print(f"memsvc: cannot bind {config.host}:{config.port}: {taken.strerror}", file=sys.stderr)
             return 1
-        by = ", then ".join([*app.summarizers, "local"])
+        _started()
         where = _address(*runner.addresses[0][:2])
-        print(f"memsvc {__version__} serves on {where}, store {config.shown_store}, summaries: {by}")
-        sys.stdout.flush()
+        print(f"memsvc {__version__} serves on {where}, store {config.shown_store}{_by(app)}", flush=True)
         await stopped.wait()
         since = time.monotonic()
         app.worker.retire()
@@ -150,6 +179,9 @@ def _server(app: Any, config: Config, observing: Observing) -> Any:
 
 
 async def _work_until_stopped(config: Config) -> int:
+    from memsvc.cli.observing import Observing
+    from memsvc.config import ConfigError
+
     stopped = stop_signal()
     try:
         observing = Observing(config)
@@ -161,10 +193,9 @@ async def _work_until_stopped(config: Config) -> int:
     if status := await _opened(app, config):
         return status
     try:
-        by = ", then ".join([*app.summarizers, "local"])
+        _started()
         async with _probes(app, config, observing) as where:
-            print(f"memsvc {__version__} works on store {config.shown_store}{where}, summaries: {by}")
-            sys.stdout.flush()
+            print(f"memsvc {__version__} works on store {config.shown_store}{where}{_by(app)}", flush=True)
             await stopped.wait()
     except OSError as taken:
         print(f"memsvc: cannot bind {config.host}:{config.metrics_port}: {taken.strerror}", file=sys.stderr)
@@ -203,7 +234,7 @@ def _serve_many(config: Config, number: int) -> int:
         return wrong("--workers needs a store that processes can share; sqlite://:memory: is private to one.")
     command = (sys.executable, "-m", "memsvc", "serve", "--child")
     try:
-        shared = None if config.metrics == "off" else Shared()
+        shared = _shared(config)
     except OSError as failed:
         return wrong(
             f"no folder for the metrics of several processes ({failed.strerror}): set TMPDIR, or metrics = off."
@@ -221,9 +252,9 @@ def _serve_many(config: Config, number: int) -> int:
     )
 
     def tell(port: int) -> None:
+        _started()
         where = _address(config.host, port)
-        print(f"memsvc {__version__} serves on {where} with {number} processes, store {config.shown_store}")
-        sys.stdout.flush()
+        print(f"memsvc {__version__} serves on {where} with {number} processes, store {config.shown_store}", flush=True)
 
     async def serve() -> int:
         return await run(plan, stop_signal(), tell)
@@ -236,6 +267,17 @@ def _serve_many(config: Config, number: int) -> int:
     finally:
         if shared is not None:
             shared.close()
+
+
+def _shared(config: Config) -> Shared | None:
+    """Where several processes add up what they count; None where nothing is counted. Raises OSError."""
+    from memsvc.cli.observing import Shared
+
+    return None if config.metrics == "off" else Shared()
+
+
+def _by(app: Any) -> str:
+    return f", summaries: {', then '.join([*app.summarizers, 'local'])}"
 
 
 def _address(host: str, port: int) -> str:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from memsvc.cli.keys import on_store
 from memsvc.cli.story import layout, prefix, timeline
 from memsvc.cli.terminal import WIDTH, clipped, json_printable, labelled, show
-from memsvc.config import Config
 from memsvc.core.model import DEFAULT_TENANT, ON, Key
 
 if TYPE_CHECKING:
+    from memsvc.config import Config
     from memsvc.core.model import Entry, Session
     from memsvc.ports import Store
     from memsvc.service.savings import Savings

@@ -8,10 +8,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from memsvc.cli.keys import on_store
-from memsvc.config import Config
 from memsvc.core.model import DEFAULT_TENANT
 
 if TYPE_CHECKING:
+    from memsvc.config import Config
     from memsvc.ports import Store
 
 _HEAD = ("calls", "input", "output", "cache read", "cost $", "held $", "unpriced")

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from memsvc.core.artifacts import IN_WORDS, Artifact, artifacts, lines
 from memsvc.core.asking import Reply, headings
@@ -78,8 +80,7 @@ _CHAT = regex(
 _SHORT = 200  # characters; a placeholder is no longer
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(Struct, frozen=True):
     """A message quoted whole."""
 
     seq: int
@@ -87,8 +88,7 @@ class Quote:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """What the service itself puts into a summary, whoever wrote the body.
 
     Attributes:
@@ -250,8 +250,7 @@ def compose(body: str, parts: Parts, budget_tokens: int, count: Count) -> str:
             return str(draft)
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
+class _Draft(Struct, frozen=True):
     """A block in the making; `str` writes it."""
 
     opening: str

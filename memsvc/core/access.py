@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct
+
 from memsvc.core.patterns import regex
 
 Access = Literal["read", "write", "admin", "operator"]
@@ -64,8 +66,7 @@ class ApiKey:
         return "expired" if self.expires_at is not None and self.expires_at <= now else "active"
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Whom a request speaks for, and what it may do there."""
 
     tenant: str

@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from memsvc.core.extract.speakers import Spoken
 from memsvc.core.flatten import Piece
@@ -93,8 +95,7 @@ _HALF_LIFE = 0.35  # share of the range after which a value that was not mention
 _LABEL_WORDS, _LABEL_CHARS, _LABEL_CHARS_CJK = 3, 30, 8
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(Struct, frozen=True):
     """An exact value.
 
     Attributes:
@@ -111,8 +112,7 @@ Known = dict[str, "tuple[Kind, str] | None"]
 """Words of a conversation that were looked at: the value that each is, None = it is none."""
 
 
-@dataclass(slots=True)
-class _Tally:
+class _Tally(Struct):
     kind: Kind
     text: str
     seq: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from memsvc.core.model import Entry, Key
 
@@ -25,8 +26,7 @@ MOST_REFUSED, MOST_REASON_CHARS = 8, 200
 """Of the answers that were refused on the way to a summary so many are kept with it, so many characters each."""
 
 
-@dataclass(frozen=True, slots=True)
-class SummaryRequest:
+class SummaryRequest(Struct, frozen=True):
     """What a summarizer is asked for.
 
     Attributes:
@@ -55,8 +55,7 @@ class SummaryRequest:
     told: tuple[tuple[int, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What a summarizer answered: the body of a summary, without tags or provenance.
 
     Attributes:
@@ -73,8 +72,7 @@ class Reply:
     resume: object = None
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """What is kept of a request that was handed in to be answered later.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal, get_args
+
+from msgspec import Struct
 
 from memsvc.core.days import civil
 from memsvc.core.money import DAY_S
@@ -13,8 +14,7 @@ Period = Literal["day", "month"]
 PERIODS: tuple[Period, ...] = get_args(Period)
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """A limit on what a tenant's calls cost in each day or month.
 
     Attributes:
@@ -32,8 +32,7 @@ class Budget:
         return self.period, self.feature or ""
 
 
-@dataclass(frozen=True, slots=True)
-class Spending:
+class Spending(Struct, frozen=True):
     """What is to be counted.
 
     Attributes:
@@ -52,8 +51,7 @@ class Spending:
         return [(name(period, self.at), feature) for period in PERIODS for feature in ("", self.feature)]
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Struct, frozen=True):
     """How far a budget is used up.
 
     Attributes:
@@ -67,8 +65,7 @@ class Reached:
     peak: int
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Struct, frozen=True):
     """What came of a count.
 
     Attributes:

@@ -11,7 +11,7 @@ millionths. Tokens are raw counts unless a name says otherwise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 INSTRUCTION_TOKENS = 300
 """What a summarizer reads beside the turns and the previous summary."""
@@ -24,8 +24,7 @@ ABOVE_MINIMUM = 1.05
 """A compacted request is kept this far above the smallest prefix that the provider caches: counts differ."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(Struct, frozen=True):
     """What tokens of a model cost.
 
     Attributes:
@@ -39,8 +38,7 @@ class Rates:
     output: float
 
 
-@dataclass(frozen=True, slots=True)
-class Market:
+class Market(Struct, frozen=True):
     """All that decides what a compaction costs and saves.
 
     Attributes:
@@ -58,8 +56,7 @@ class Market:
     loss_micros: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """What the policy asks for (`core.model.Policy`)."""
 
     keep_tokens: int
@@ -68,8 +65,7 @@ class Wishes:
     guard: float
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """A session before its next call.
 
     Attributes:
@@ -92,8 +88,7 @@ class Position:
         return self.fixed + self.summary + self.tail
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     """A compaction at a position.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from memsvc.core.model import Key, State
 
@@ -15,8 +16,7 @@ MOST_NOTED = 100
 Kind = Literal["compacted", "failed", "summarizer", "broken", "predicted", "settled_predicted", "settled_actual"]
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(Struct, frozen=True):
     """Something to be added to the figures of a day.
 
     Attributes:
@@ -34,8 +34,7 @@ class Figure:
     micros: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class DayFigure:
+class DayFigure(Struct, frozen=True):
     """What was added up on a day (days since 1970, UTC)."""
 
     day: int
@@ -46,8 +45,7 @@ class DayFigure:
     micros: int
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(Struct, frozen=True):
     """A compaction, or one that failed.
 
     Attributes:
@@ -71,8 +69,7 @@ class Noted:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """A job of the queue.
 
     Attributes:
@@ -87,8 +84,7 @@ class Waiting:
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(Struct, frozen=True):
     """The queue at a moment.
 
     Attributes:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 import orjson
+from msgspec import Struct
 
 from memsvc.core.model import Entry
 
@@ -41,8 +41,7 @@ _MAX_DEPTH = 6  # how deep content may nest inside content before its text no lo
 _MAX_LEAVES = 200  # values of one call's arguments
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """One part of a message.
 
     Attributes:
@@ -55,8 +54,7 @@ class Piece:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """One message as plain text, its parts in order; `name` is what the caller called a user who sent it."""
 
     seq: int

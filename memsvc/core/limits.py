@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 BYTES_PER_TOKEN = 4
 """A token of a tool's output is taken for so many bytes of UTF-8: what is shown must not depend on a tokenizer."""
@@ -12,8 +13,7 @@ LEAST_CLAMP_TOKENS = 100
 """No less of an output is shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """When and how far to compact, every field decided (see `core.policy.resolve`).
 
     Attributes:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from memsvc.core.economy import Market, Move, Position, Wishes, due, keep_for, price, rent, weighed
 from memsvc.core.model import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """A message of the tail, as far as the meter needs it.
 
     Attributes:
@@ -30,8 +31,7 @@ class Mark:
     leads: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What the meter says at a moment.
 
     Attributes:

@@ -6,8 +6,9 @@ unix seconds (float, UTC). A `seq` starts at 1 and is never used twice in a sess
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 Format = Literal["anthropic", "openai", "responses"]
 """How a message is written: Messages API, Chat Completions, or Responses API items."""
@@ -25,16 +26,14 @@ PrefixReason = Literal["compacted", "system_changed", "tools_changed", "model_ch
 State = Literal["idle", "queued", "running", "backoff", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """Names one session. The tenant comes from the credential, never from path or body."""
 
     tenant: str
     session: str
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A message on its way into the log.
 
     Attributes:
@@ -51,8 +50,7 @@ class Draft:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A message in the log.
 
     Attributes:
@@ -75,8 +73,7 @@ class Entry:
     redacted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class System:
+class System(Struct, frozen=True):
     """The caller's system prompt as given.
 
     Attributes:
@@ -88,8 +85,7 @@ class System:
     role: Literal["system", "developer"] = "system"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What a caller may set on a session; every field None = not set.
 
     Attributes:
@@ -111,8 +107,7 @@ class Settings:
     tools_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """The header of a session: everything about it but its messages. One row, one trip.
 
     Attributes:
@@ -191,8 +186,7 @@ class Session:
         return self.fixed_tokens + self.live_tokens
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """A committed summary. It stands for every live message with seq <= `to_seq`.
 
     Attributes:
@@ -226,8 +220,7 @@ class Summary:
     refused: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A piece of a session that is being put together out of sight.
 
     Attributes:
@@ -241,8 +234,7 @@ class Part:
     pins: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """What a context is made of: header, current summary, tail; one consistent reading.
 
     Attributes:
@@ -257,8 +249,7 @@ class Window:
     mark: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What a reader holds already, so that a load brings only what is new.
 
     A load is partial when `uid` and `prefix_revision` still are the session's.
@@ -277,8 +268,7 @@ class Known:
     mark: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """One append: all of it is stored or none.
 
     Attributes:
@@ -305,8 +295,7 @@ class Batch:
     if_log_revision: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(Struct, frozen=True):
     """What an append did.
 
     Attributes:
@@ -323,8 +312,7 @@ class Appended:
     due: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """A claimed compaction. `lease` (unix seconds, when it ended as it was claimed) is the proof of ownership."""
 
     key: Key
@@ -333,8 +321,7 @@ class Job:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Backlog:
+class Backlog(Struct, frozen=True):
     """Compactions that wait: `due` now and claimed by nobody, `jobs` all of them; `oldest_s`: for how many seconds the
     oldest of those due has been due, 0 = none is."""
 

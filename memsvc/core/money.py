@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from memsvc.core.model import Key
 
@@ -10,8 +10,7 @@ OWN = "memsvc-"
 """The id of a call that the service made itself begins with this; nobody can report one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Tokens of one call, in the provider's own count. None = the report does not say.
 
     Attributes:
@@ -28,8 +27,7 @@ class Usage:
     cache_write_long: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line of the ledger.
 
     Attributes:
@@ -55,8 +53,7 @@ class Line:
 DAY_S = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(Struct, frozen=True):
     """What the calls of one day, feature and model came to.
 
     Attributes:
@@ -78,8 +75,7 @@ class Spent:
     held_micros: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """What a context of an earlier revision was, to compare a provider's count with.
 
     Attributes:

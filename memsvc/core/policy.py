@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from memsvc.core.accept import MIN_GAIN_SHARE, MIN_GAIN_TOKENS
 from memsvc.core.limits import Policy
@@ -102,8 +104,14 @@ def effective(policy: Policy, session: Session, model: str | None) -> Policy:
     size = window_of(model)
     hard = min(policy.max_tokens, size) if size else policy.max_tokens
     room = session.fixed_tokens + policy.summary_tokens + 2 * policy.keep_tokens
-    threshold = max(policy.threshold_tokens, math.ceil(room * next_factor(session)))
-    return replace(policy, max_tokens=hard, threshold_tokens=min(threshold, hard))
+    threshold = min(hard, max(policy.threshold_tokens, math.ceil(room * next_factor(session))))
+    return _limited(policy, hard, threshold)
+
+
+@lru_cache(1_024)
+def _limited(policy: Policy, hard: int, threshold: int) -> Policy:
+    """Asked several times for each call of the API; most sessions have the same limits."""
+    return replace(policy, max_tokens=hard, threshold_tokens=threshold)
 
 
 def soft_tokens(applied: Policy, factor: float) -> int | None:
@@ -208,8 +216,7 @@ def document(policy: Policy, applied: Policy) -> dict[str, Any]:
     return {**asdict(policy), "effective": asdict(applied)}
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Struct, frozen=True):
     """Where to cut.
 
     Attributes:

@@ -7,9 +7,8 @@ request is parted, and each part updates the notes that came out of the part bef
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import orjson
+from msgspec import Struct
 
 from memsvc.core.accept import TAG
 from memsvc.core.asking import HEADINGS, SummaryRequest
@@ -35,8 +34,7 @@ ROLE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(Struct, frozen=True):
     """One request to a model: its system prompt and the only user message."""
 
     system: str

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from typing import Literal
+
+from msgspec import Struct
 
 from memsvc.core.alike import ASSISTANT, CALL, RESULT, SIZE, USER, has_answer, speakers
 
@@ -24,8 +25,7 @@ Mode = Literal["auto", "full", "new"]
 Kind = Literal["new", "resent", "window", "edited", "regenerated", "nothing"]
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(Struct, frozen=True):
     """The live messages of a session, in order.
 
     Attributes:
@@ -42,8 +42,7 @@ class Live:
     broke_off: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What to do with a list.
 
     Attributes:

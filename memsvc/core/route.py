@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal, TypeVar, get_args
+
+from msgspec import Struct, field
 
 from memsvc.core.patterns import regex
 
@@ -22,8 +23,7 @@ LOOKED_AT = 4_000
 """Characters of a text that are looked at, at either end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """What adds up to a score, and the tiers that scores from 0 to 1 stand for.
 
     Attributes:
@@ -56,8 +56,7 @@ class Table:
 TABLE = Table()
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A request, as far as its score needs it.
 
     Attributes:
@@ -73,8 +72,7 @@ class Asked:
     tools: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(Struct, frozen=True):
     """A request's score and where it comes from.
 
     Attributes:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from memsvc.core.model import Entry
 from memsvc.core.original import folded, forms, whole
 from memsvc.errors import InvalidRequest
@@ -37,8 +39,7 @@ _WORD = re.compile(WORD)
 _PLAIN = re.compile(rb"[a-z0-9_-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """What is asked.
 
     Attributes:
@@ -85,8 +86,7 @@ def _parts(chunk: str) -> list[str]:
     return found + [part for part in rest.split() if _WORD.search(part)]
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """A message that fits.
 
     Attributes:

@@ -7,7 +7,7 @@ its limits has outgrown the shadow: from then on it is served compacted, for the
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from memsvc.core.limits import Policy
 from memsvc.core.model import OFF, ON, OUTGROWN, Session

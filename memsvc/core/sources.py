@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from memsvc.core.extract.times import is_title
 from memsvc.core.patterns import regex
@@ -43,8 +45,7 @@ _WIDEST = 100
 """Messages in one range of a label; a wider one names its ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True):
     """One statement of a summary.
 
     Attributes:

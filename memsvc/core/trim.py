@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+
+from msgspec import Struct
 
 from memsvc.core.patterns import regex
 
@@ -52,8 +53,7 @@ def trim(body: str, limit: int, count: Count) -> str:
     return kept or clamp(body.splitlines()[0], limit, count, "left out")
 
 
-@dataclass(slots=True)
-class _Section:
+class _Section(Struct):
     """Lines of a body below one heading; `cost` in tokens, of all of it."""
 
     heading: str | None

@@ -8,15 +8,15 @@ of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from memsvc.core.model import Entry
 from memsvc.core.render.blocks import Call, Decoded, Opaque, Text, blank
 from memsvc.core.render.runs import joins, thinks
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Neighbouring messages that stay together.
 
     Attributes:
@@ -34,8 +34,7 @@ class Group:
     user: int
 
 
-@dataclass(slots=True)
-class _Span:
+class _Span(Struct):
     """A group while it is being found: indices into the entries.
 
     Attributes:

@@ -7,8 +7,9 @@ local servers leave out what they do not know. What a report does not say is unk
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from memsvc.core.money import Usage
 from memsvc.errors import InvalidRequest
@@ -28,8 +29,7 @@ _OTHERS = (
 """Chat Completions and Responses: input with its cached part, output, where the parts stand."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What a usage report says.
 
     Attributes:

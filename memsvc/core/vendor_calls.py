@@ -5,10 +5,10 @@ conversation in it. Every byte that is not replaced stays as it came.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
+from msgspec import Struct
 
 from memsvc.core.model import Format
 from memsvc.core.render.splice import array, edit, items, members, obj, string
@@ -34,8 +34,7 @@ MARKS = frozenset({"cache_control", "prompt_cache_breakpoint"})
 _SYSTEM_ROLES = ("system", "developer")
 
 
-@dataclass(frozen=True, slots=True)
-class VendorCall:
+class VendorCall(Struct, frozen=True):
     """A model call as a vendor's client sends it.
 
     Attributes:
@@ -84,7 +83,9 @@ class VendorCall:
     def long_marks(self) -> bool:
         """Whether the caller marks its prompt for the longer of the cache's lifetimes."""
         return self.api == "messages" and any(
-            mark in part for part in self.parts.values() for mark in (b'"ttl":"1h"', b'"ttl": "1h"')
+            b'"ttl":"1h"' in part or b'"ttl": "1h"' in part
+            for name, part in self.parts.items()
+            if name == "cache_control" or b'"cache_control"' in part  # most parts are long and have none
         )
 
 

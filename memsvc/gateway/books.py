@@ -8,7 +8,9 @@ import math
 import re
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from memsvc.core import policy as rules
 from memsvc.core.model import Key, Session
@@ -31,8 +33,7 @@ MOST_TOKENS_PER_S = 1_000
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{2000,}={0,2}")
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """A call in the books that is not settled yet. `usd`: what it costs at most; None = its price is unknown."""
 
     line: Line

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 import orjson
+from msgspec import Struct
 
 from memsvc.core import policy as rules
 from memsvc.core import vendor_calls
 from memsvc.core.model import Key, Session
+from memsvc.core.money import Sent
 from memsvc.core.render.splice import edit, string
 from memsvc.core.stream import Heard
 from memsvc.core.vendor_calls import VendorCall
@@ -34,8 +35,7 @@ T = TypeVar("T")
 _DOCUMENT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(Struct, frozen=True):
     """The client changed what the provider had cached.
 
     Attributes:
@@ -47,15 +47,14 @@ class Break:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """A session as one call finds it.
 
     Attributes:
         key: the session, or the branch of it that the client is on.
         context: members of the context's document as JSON.
         taken: what became of the request's messages.
-        epoch, revision: of the context.
+        epoch: of the context; sent: what it is, to compare a provider's count with.
         size: provider tokens of the context, as expected; saved: what the full history would take beyond it, raw.
         broken: what the client changed, if that costs something.
         long: the session's marks are for the longer of the cache's lifetimes.
@@ -65,15 +64,14 @@ class Turn:
     taken: Taken
     context: Mapping[str, bytes]
     epoch: int
-    revision: int
+    sent: Sent
     size: int
     saved: int
     broken: Break | None
     long: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """Where a call finds its session.
 
     Attributes:
@@ -118,7 +116,7 @@ class Conversations:
             await self._memory.put(key, PutRequest(_of_new(call, model), call.system_role), quiet=True)
         mode: History = "new" if start.history == "auto" and call.follows is not None else start.history
         aside = head is not None and _other_system(head, call)
-        taken = await self.lines.take(key, call.format, call.messages, mode=mode, aside=aside)
+        taken = await self.lines.take(key, call.format, call.messages, mode=mode, aside=aside, head=head)
         start.flight.enter_context(self.lines.flying(taken.key))
         broken = None
         if head is not None:
@@ -204,7 +202,7 @@ class Conversations:
             taken=taken,
             context=context,
             epoch=int(context["epoch"]),
-            revision=int(context["revision"]),
+            sent=Sent(head.uid, head.prefix_revision, head.revision, head.context_tokens),
             size=max(most_of(head), rules.provider_tokens(tokens["context"], head.factor)),
             saved=max(0, tokens["full"] - tokens["context"]),
             broken=broken,

@@ -7,9 +7,11 @@ import math
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from memsvc.core import usage as reports
 from memsvc.core.model import Key
@@ -28,8 +30,7 @@ if TYPE_CHECKING:
     from memsvc.gateway.order import Order
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """What came of a call.
 
     Attributes:
@@ -97,7 +98,8 @@ class Finish:
         assert held is not None, "no call is made that is not held"
         if report is None:
             return held.usd  # nobody knows: the worst case stays
-        used = reports.read(report.usage, report.provider).usage
+        assert report.read is not None, "read when it was made"
+        used = report.read.usage
         usd = await self._books.price(order.upstream.provider, report.model or order.model, used)
         if usd is None:  # a name that the list does not have, for what was asked by one that it may have
             usd = await self._books.price(order.upstream.provider, order.model, used)
@@ -167,8 +169,9 @@ class Finish:
         if usage is None:
             return None
         provider = order.upstream.provider
+        sent = order.turn.sent if order.turn is not None and heard.complete else None
         try:
-            reports.read(usage, provider)
+            read = reports.read(usage, provider)
         except MemsvcError:
             return None
         return UsageRequest(
@@ -176,9 +179,11 @@ class Finish:
             id=heard.id or f"unnamed-{uuid.uuid4().hex}",
             provider=provider,
             model=heard.model if order.upstream.own else _priced(heard.model, order.model),
-            revision=order.turn.revision if order.turn is not None and heard.complete else None,
+            revision=sent.revision if sent is not None else None,
             feature=order.wishes.feature,
             held=order.held.line.id,
+            read=read,
+            sent=sent,
         )
 
     def _at_most(self, order: Order, held: Held) -> dict[str, Any]:

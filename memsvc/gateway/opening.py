@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from memsvc.core.route import Tier
 from memsvc.gateway.auto import Router
@@ -20,8 +21,7 @@ from memsvc.service.lines import Lines
 from memsvc.service.vault import Vault
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
+class Outside(Struct, frozen=True):
     """What a gateway asks of the outside.
 
     Attributes:

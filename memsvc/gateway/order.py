@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from memsvc.core.vendor_calls import Api, VendorCall
 from memsvc.errors import BudgetExceeded
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from multidict import CIMultiDict
 
 
-@dataclass(frozen=True, slots=True)
-class Ways:
+class Ways(Struct, frozen=True):
     """Where calls go, and what they may.
 
     Attributes:
@@ -40,8 +40,7 @@ class Ways:
         return self.caps.get(feature, self.caps.get("*"))
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(Struct, frozen=True):
     """Who asks.
 
     Attributes:
@@ -54,8 +53,7 @@ class Asker:
     ours: bool
 
 
-@dataclass(slots=True)
-class Order:
+class Order(Struct):
     """A call in the making.
 
     Attributes:

@@ -187,13 +187,18 @@ class Gateway:
         return guessed_tokens(b"".join(order.call.parts.values()))
 
     async def _call(self, order: Order, request: web.Request) -> web.StreamResponse:
+        if self._spans is NO_SPANS:
+            return await self._watched(order, request)
         with self._spans.span(f"chat {order.model}", steps.asked(order), kind="client") as order.span:
-            try:
-                return await self._called(order, request)
-            except Unavailable as failed:
-                if failed.code.startswith("upstream"):
-                    self._failed(order, failed.code)
-                raise
+            return await self._watched(order, request)
+
+    async def _watched(self, order: Order, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._called(order, request)
+        except Unavailable as failed:
+            if failed.code.startswith("upstream"):
+                self._failed(order, failed.code)
+            raise
 
     def _failed(self, order: Order, error: str) -> None:
         """A provider gave no good answer."""
@@ -215,7 +220,7 @@ class Gateway:
             return await relay.copied(reply, refused, await self._finish.headers(order, None))
         if reply.content_type == "text/event-stream":
             with self._finish.streaming(order):
-                return await relay.streamed(order, request, reply, self._finish)
+                return await relay.streamed(order, request, reply, self._finish, idle_s=self._connections.idle_s)
         body = await relay.read_all(reply)
         heard = whole(order.call.api, body)
         if heard.stop == WINDOW and not order.repaired and await self._repaired(order, "context_overflow"):

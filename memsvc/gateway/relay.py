@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from memsvc.core import stream
@@ -65,10 +65,10 @@ async def read_all(reply: aiohttp.ClientResponse, most: int | None = None) -> by
 
 
 async def streamed(
-    order: Order, request: web.Request, reply: aiohttp.ClientResponse, finish: Finish
+    order: Order, request: web.Request, reply: aiohttp.ClientResponse, finish: Finish, *, idle_s: float
 ) -> web.StreamResponse:
     """Pass a stream on. Its reply is stored before its last event goes out, so that whoever has read it may go on at
-    once; and also when either side breaks it off."""
+    once; and also when either side breaks it off. `idle_s`: as for `Connections`."""
     from aiohttp import web
 
     headers = backward(reply.headers)
@@ -80,9 +80,10 @@ async def streamed(
     tap = stream.tap(call.api)
     sieve = stream.WithoutUsage() if call.api == "chat" and not call.wants_usage else None
     ended, whole = False, False
+    watch = Watch(request, reply, idle_s)
     try:
         await response.prepare(request)
-        async for chunk in _chunks(reply, request):
+        while chunk := await watch.chunk():
             tap.feed(chunk)
             if tap.ended and not ended:
                 ended = True
@@ -97,6 +98,7 @@ async def streamed(
     except (ClientLeft, ConnectionError):
         pass
     finally:
+        watch.end()
         if not ended:
             await shielded(finish.heard(order, tap.heard()))
         reply.close()
@@ -105,21 +107,65 @@ async def streamed(
     return response
 
 
-async def _chunks(reply: aiohttp.ClientResponse, request: web.Request) -> AsyncIterator[bytes]:
-    """The body as it comes, until the provider ends or breaks it off (ProviderLeft), or the client leaves
-    (ClientLeft)."""
-    import aiohttp
+class Watch:
+    """The chunks of a reply; and from time to time a look whether its client is still there, and its provider not
+    silent for too long. One timer for both, which is not set anew with each chunk: there are thousands a second.
 
-    while True:
+    Args:
+        idle_s: a provider that sends nothing for so long is given up.
+    """
+
+    __slots__ = (
+        "_client_left",
+        "_content",
+        "_every_s",
+        "_failures",
+        "_idle_s",
+        "_reply",
+        "_request",
+        "_seen",
+        "_silent_s",
+        "_timer",
+        "_waits",
+    )
+
+    def __init__(self, request: web.Request, reply: aiohttp.ClientResponse, idle_s: float) -> None:
+        import aiohttp
+
+        self._failures = (aiohttp.ClientError, OSError)
+        self._request = request
+        self._reply = reply
+        self._content = reply.content
+        self._idle_s = idle_s
+        self._every_s = min(LOOK_S, idle_s / 2)
+        self._client_left = False
+        self._waits = False
+        self._seen, self._silent_s = 0, 0.0
+        if reply.connection is not None and reply.connection.protocol is not None:
+            reply.connection.protocol.read_timeout = None  # the one of the connection, kept by these looks instead
+        self._timer = asyncio.get_running_loop().call_later(self._every_s, self._look)
+
+    async def chunk(self) -> bytes:
+        """What comes next; b"" at the end. Raises ProviderLeft, ClientLeft."""
+        self._waits = True
         try:
-            async with asyncio.timeout(LOOK_S):
-                chunk = await reply.content.readany()
-        except (aiohttp.ClientError, OSError) as failed:
-            if type(failed) is not TimeoutError:  # that is ours, and an OSError
-                raise ProviderLeft from None
-            if request.transport is None or request.transport.is_closing():
-                raise ClientLeft from None
-            continue
-        if not chunk:
+            return await self._content.readany()
+        except self._failures:
+            raise (ClientLeft if self._client_left else ProviderLeft) from None
+        finally:
+            self._waits = False
+
+    def end(self) -> None:
+        """No more looks."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        seen, transport = self._content.total_bytes, self._request.transport
+        # While a slow client is waited for, a provider is not read, and so says nothing.
+        self._silent_s = self._silent_s + self._every_s if seen == self._seen and self._waits else 0.0
+        self._seen = seen
+        self._client_left = transport is None or transport.is_closing()
+        if self._client_left or self._silent_s >= self._idle_s:
+            self._reply.close()  # whoever waits for a chunk is told
             return
-        yield chunk
+        self._timer = asyncio.get_running_loop().call_later(self._every_s, self._look)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from memsvc.core import usage as reports
 from memsvc.core.stream import Heard
 from memsvc.gateway.order import Order
 from memsvc.ports import Attribute, call_used, calling
@@ -28,7 +27,7 @@ def answered(order: Order, heard: Heard, report: UsageRequest | None, usd: float
     """What is known after it; `report` None = nothing of what it used."""
     if order.span is None:
         return
-    used = reports.read(report.usage, report.provider).usage if report is not None else None
+    used = report.read.usage if report is not None and report.read is not None else None
     told = call_used(heard.model, heard.stop, used)
     if heard.id is not None:
         told["gen_ai.response.id"] = heard.id

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
+from msgspec import Struct
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -41,8 +41,7 @@ another address with the key for this service."""
 _FORWARDED = re.compile(r"x-forwarded-|x-real-ip\Z|sec-fetch-|origin\Z|referer\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Upstream:
+class Upstream(Struct, frozen=True):
     """One provider.
 
     Attributes:
@@ -140,12 +139,12 @@ def backward(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
 class Connections:
     """HTTP connections to providers, kept open between calls.
 
-    Args:
+    Attributes:
         idle_s: a provider that sends nothing for so long is given up.
     """
 
     def __init__(self, idle_s: float) -> None:
-        self._idle_s = idle_s
+        self.idle_s = idle_s
         self._session: aiohttp.ClientSession | None = None
         self._proxies: dict[str, str | None] = {}
 
@@ -197,7 +196,7 @@ class Connections:
 
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=self._idle_s),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=self.idle_s),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=True,
             )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, get_args
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 from memsvc.errors import InvalidRequest
 from memsvc.wire import check_name
@@ -20,8 +21,7 @@ _HISTORIES = get_args(History)
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """What the headers of one request ask for.
 
     Attributes:

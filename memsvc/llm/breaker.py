@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 TRIPS_AFTER = 3
 """Failures in a row; one that will not pass by itself (a wrong key) is enough alone."""
 FIRST_REST_S, LONGEST_REST_S = 30.0, 900.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pass:
+class Pass(Struct, frozen=True, eq=False):
     """Leave to call, given by `Breaker.enter`.
 
     Attributes:

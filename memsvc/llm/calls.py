@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from msgspec import Struct
 
 from memsvc.core.money import Usage
 
@@ -38,8 +39,7 @@ UNSURE: frozenset[Kind] = frozenset({"connection", "timeout", "garbled"})
 """The provider may have done the work, and may bill it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """What a model is asked.
 
     Attributes:
@@ -53,8 +53,7 @@ class Ask:
     timeout_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What it said.
 
     Attributes:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from memsvc.core.model import Key
 from memsvc.core.money import OWN, Line, Usage
@@ -23,8 +25,7 @@ CHARS_PER_TOKEN = 16
 NOBODY = Key("", "")
 
 
-@dataclass(slots=True)
-class Bill:
+class Bill(Struct):
     """What one summary has cost so far.
 
     Attributes:

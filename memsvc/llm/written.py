@@ -7,7 +7,9 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from memsvc.core.accept import MIN_HEADINGS
 from memsvc.core.asking import Reply, SummaryRequest, headings
@@ -40,8 +42,7 @@ SHARE = 0.25
 LEAST_NOTES_TOKENS = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What a summary may take.
 
     Attributes:
@@ -58,8 +59,11 @@ class Limits:
     micros_per_hour: int | None = 250_000
 
 
-@dataclass(slots=True)
-class _Run:
+USUAL = Limits()
+"""Where nothing else is said."""
+
+
+class _Run(Struct):
     """One summary in the making. `end`: on the clock that never goes back."""
 
     bill: Bill
@@ -67,8 +71,7 @@ class _Run:
     end: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Last:
+class _Last(Struct, frozen=True):
     """The part whose answer a summary was, to have it written again without those before it."""
 
     text: str
@@ -77,8 +80,7 @@ class _Last:
     window: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Room:
+class _Room(Struct, frozen=True):
     """How a window is divided, in raw tokens but for `output`."""
 
     system: int
@@ -106,7 +108,7 @@ class WrittenSummarizer:
         count: Callable[[str], int],
         *,
         clock: Callable[[], float],
-        limits: Limits = Limits(),
+        limits: Limits = USUAL,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         spread: Callable[[], float] = random.random,

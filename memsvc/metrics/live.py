@@ -6,10 +6,10 @@ import asyncio
 import platform
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
 
+from msgspec import Struct, field
 from prometheus_client import ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -28,8 +28,7 @@ _FIRST = ("process_start_time_seconds",)
 _MOST = ("process_max_fds",)
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """One look into the store.
 
     Attributes:

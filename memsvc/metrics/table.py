@@ -4,8 +4,9 @@ are made from it."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Kind = Literal["counter", "gauge", "histogram"]
 REQUEST_S = (
@@ -18,8 +19,7 @@ OTHER = "other"
 """Stands for every value of a label beyond the most that it may have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One metric.
 
     Attributes:

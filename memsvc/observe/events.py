@@ -7,13 +7,13 @@ Events carry names, numbers and reasons; never a message, a summary, a key or a 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from memsvc.core.money import Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Compacted:
+class Compacted(Struct, frozen=True):
     """A summary was committed.
 
     Attributes:
@@ -48,8 +48,7 @@ class Compacted:
     shadow: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CompactionFailed:
+class CompactionFailed(Struct, frozen=True):
     """A compaction ended without a commit.
 
     Attributes:
@@ -66,8 +65,7 @@ class CompactionFailed:
     trigger: str = "threshold"
 
 
-@dataclass(frozen=True, slots=True)
-class NotCompacted:
+class NotCompacted(Struct, frozen=True):
     """A compaction was looked at, or made, and nothing was committed, without a failure.
 
     Attributes:
@@ -81,8 +79,7 @@ class NotCompacted:
     outcome: str
 
 
-@dataclass(frozen=True, slots=True)
-class SummarizerFailed:
+class SummarizerFailed(Struct, frozen=True):
     """A summarizer gave no answer that may stand; the next in line was asked.
 
     Attributes:
@@ -98,8 +95,7 @@ class SummarizerFailed:
     where: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RequestFailed:
+class RequestFailed(Struct, frozen=True):
     """A request was answered with 5xx.
 
     Attributes:
@@ -116,8 +112,7 @@ class RequestFailed:
     where: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerFailed:
+class WorkerFailed(Struct, frozen=True):
     """The worker could not look after its queue, or met something nobody foresaw; it goes on.
 
     Attributes:
@@ -129,15 +124,13 @@ class WorkerFailed:
     where: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class StoreNotice:
+class StoreNotice(Struct, frozen=True):
     """Something about the store that an operator should know; `text` holds nothing secret."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetReached:
+class BudgetReached(Struct, frozen=True):
     """A level of a tenant's budget was reached, for the first time in its period.
 
     Attributes:
@@ -155,15 +148,13 @@ class BudgetReached:
     spent_usd: float
 
 
-@dataclass(frozen=True, slots=True)
-class AlertLost:
+class AlertLost(Struct, frozen=True):
     """News could not be sent to the webhook; `error` says why, and nothing of the address."""
 
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unpriced:
+class Unpriced(Struct, frozen=True):
     """A reported call's model has no known price: it costs nothing in the books. Told once a day."""
 
     tenant: str
@@ -172,8 +163,7 @@ class Unpriced:
     feature: str
 
 
-@dataclass(frozen=True, slots=True)
-class CacheBroken:
+class CacheBroken(Struct, frozen=True):
     """A caller changed what the provider had cached.
 
     Attributes:
@@ -189,8 +179,7 @@ class CacheBroken:
     usd: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyNotStored:
+class ReplyNotStored(Struct, frozen=True):
     """A client got a reply through the gateway that its session lacks; `error` is the error's code."""
 
     tenant: str
@@ -198,8 +187,7 @@ class ReplyNotStored:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class Booked:
+class Booked(Struct, frozen=True):
     """A model call stands in the books with what it came to: settled, or reported by who made it.
 
     Attributes:
@@ -217,8 +205,7 @@ class Booked:
     usd: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderFailed:
+class ProviderFailed(Struct, frozen=True):
     """A provider refused or broke off a call of the gateway, or could not be reached.
 
     Attributes:
@@ -231,16 +218,14 @@ class ProviderFailed:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class StreamMoved:
+class StreamMoved(Struct, frozen=True):
     """A stream through the gateway began, or ended (`opened` False)."""
 
     provider: str
     opened: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """A request was answered, whatever the answer.
 
     Attributes:

@@ -6,15 +6,14 @@ import contextlib
 import logging
 import sys
 from collections.abc import MutableMapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import PurePath
 from traceback import extract_tb
 from types import TracebackType
 from typing import Any, Literal
 
-import orjson
 import structlog
+from msgspec import json, to_builtins
 
 from memsvc.observe.events import (
     AlertLost,
@@ -88,7 +87,7 @@ def log_sink() -> Sink:
         kind = type(event)
         level = _LEVELS.get(kind, logging.ERROR)
         if heard.isEnabledFor(level):
-            logger.log(level, _NAMES[kind], **asdict(event))
+            logger.log(level, _NAMES[kind], **to_builtins(event))
 
     return write
 
@@ -105,7 +104,7 @@ def request_sink(level: str, fmt: LogFormat) -> Sink:
         what, when = _NAMES[type(event)], datetime.now(UTC).isoformat(timespec="microseconds")[:-6]
         told = f',"event":"{what}","logger":"memsvc","level":"info","timestamp":"{when}Z"}}\n'
         with contextlib.suppress(OSError, ValueError):  # nobody reads the log any more: no request fails for that
-            sys.stderr.write(orjson.dumps(event)[:-1].decode() + told)
+            sys.stderr.write(json.encode(event)[:-1].decode() + told)
 
     return write
 
@@ -118,7 +117,7 @@ def plain_sink() -> Sink:
         kind = type(event)
         level = _LEVELS.get(kind, logging.ERROR)
         if logger.isEnabledFor(level):
-            told = " ".join(f"{name}={value!r}" for name, value in asdict(event).items())
+            told = " ".join(f"{name}={value!r}" for name, value in to_builtins(event).items())
             logger.log(level, "%s %s", _NAMES[kind], told)
 
     return write

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from msgspec import Struct
 
 from memsvc.core.access import ApiKey
 from memsvc.core.budgets import Budget, Reached
@@ -13,8 +14,7 @@ from memsvc.core.model import Key
 Engine = Literal["sqlite", "redis"]
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What a look into a store tells. Where the layout is not this release's, what it cannot read is left empty.
 
     Attributes:

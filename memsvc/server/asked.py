@@ -24,13 +24,20 @@ class Content(Protocol):
     async def readany(self) -> bytes:
         """What has arrived since; b"" = that was all."""
 
+    def is_eof(self) -> bool:
+        """Whether all of it has arrived, read or not."""
 
-class Asked(Protocol):
-    """A request whose route is known."""
+
+class Headed(Protocol):
+    """What has headers."""
 
     @property
     def headers(self) -> Mapping[str, str]:
         """Looked up by the usual spelling of their names (`If-Match`, `x-request-id`)."""
+
+
+class Asked(Headed, Protocol):
+    """A request whose route is known."""
 
     @property
     def match_info(self) -> Mapping[str, str]:

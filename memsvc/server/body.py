@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import orjson
 from aiohttp import ClientError
+from aiohttp.hdrs import CONTENT_ENCODING
 from aiohttp.web_protocol import RequestPayloadError
 
 from memsvc.core.render.splice import MAX_DEPTH, too_deep
@@ -37,8 +38,8 @@ class Bodies:
 
     def refuse_early(self, request: Asked) -> None:
         """Raise for a body that its headers alone condemn, before a byte of it is read."""
-        encoding = request.headers.get("Content-Encoding", "identity")
-        if encoding.strip().lower() != "identity":
+        encoding = request.headers.get(CONTENT_ENCODING, "identity")
+        if encoding != "identity" and encoding.strip().lower() != "identity":
             # Inflating for a caller is how a few kilobytes become gigabytes.
             raise UnsupportedMedia(
                 "Compressed bodies are not taken; send the JSON without Content-Encoding.",
@@ -50,20 +51,27 @@ class Bodies:
     async def read(self, request: Asked) -> bytes:
         """All of the body. Raises TooLarge, RequestTimeout, InvalidRequest, UnsupportedMedia."""
         self.refuse_early(request)
-        body = bytearray()
         try:
+            if request.content.is_eof():  # as most: nothing to wait for
+                return await self._all(request)
             async with asyncio.timeout(self._timeout_s):
-                while chunk := await request.content.readany():
-                    body += chunk
-                    if len(body) > self._max_bytes:
-                        raise self._too_large("is longer than that")
+                return await self._all(request)
         except TimeoutError:
             raise RequestTimeout(
                 f"The body did not arrive within {self._timeout_s:g} seconds and nothing was written; send it again."
             ) from None
         except (RequestPayloadError, ClientError, ConnectionError) as error:
             raise InvalidRequest("The body broke off or was framed wrongly; send it again.", field="body") from error
-        return bytes(body)
+
+    async def _all(self, request: Asked) -> bytes:
+        chunk = body = await request.content.readany()
+        parts, size = [body], len(body)
+        while chunk and size <= self._max_bytes and (chunk := await request.content.readany()):
+            parts.append(chunk)
+            size += len(chunk)
+        if size > self._max_bytes:
+            raise self._too_large("is longer than that")
+        return body if len(parts) == 1 else b"".join(parts)
 
     def _too_large(self, size: str) -> TooLarge:
         return TooLarge(

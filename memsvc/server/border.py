@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web
+from multidict import istr
 
 from memsvc.core.access import OWNER_SCOPES, Caller
 from memsvc.core.model import Key
@@ -24,8 +25,9 @@ from memsvc.gateway.wishes import SESSION
 from memsvc.observe import CURRENT, CurrentRequest, RequestFailed, Sink, log_sink, places, quiet_logger
 from memsvc.ports import NO_SPANS
 from memsvc.server import reply
-from memsvc.server.asked import Asked
+from memsvc.server.asked import Asked, Headed
 from memsvc.server.body import Bodies
+from memsvc.server.front import FRONT, Straight, Ways, finished
 from memsvc.server.gate import Gate
 from memsvc.server.handlers import Handler, Handlers
 from memsvc.server.pages import Pages
@@ -39,13 +41,15 @@ if TYPE_CHECKING:
     from memsvc.service import Memory
 
 Entrance = Callable[[Asked], Awaitable[web.Response]]
-R = TypeVar("R", bound=Asked)
+R = TypeVar("R", bound=Headed)
 S = TypeVar("S", bound=web.StreamResponse)
 SCOPES = "x-memsvc-scopes"
 """Response header: the scopes of the key that asked, where more than one kind of answer hangs on them."""
 _TELLING = frozenset({"get", "stats"})
 """Calls whose answers have it: those with which whoever draws buttons begins. Others are not slowed down by it."""
 _NOBODY = Key("", "")
+_SEEN = istr("If-None-Match")
+_ASKED_ID = istr("x-request-id")
 PROBES = ("healthz", "readyz")
 """Rows of the table that a process without an API has too."""
 MOST_SHOWN = 200
@@ -76,7 +80,9 @@ def create_app(
     bodies = Bodies(max_body_bytes, body_timeout_s)
     watch = watch or Watch()
     border = Border(gate, rates, bodies, watch.sink or log_sink(), watch)
-    app = _rows(border, Handlers(memory, bodies), CALLS, watch)
+    handlers = Handlers(memory, bodies)
+    app = _rows(border, handlers, CALLS, watch)
+    app[FRONT] = border.ways(handlers, memory)
     if gateway is not None:
         Doors(border, gateway, bodies).mount(app)
     Pages().mount(app, border.guarded)
@@ -141,6 +147,21 @@ class Border:
 
         return self.watched(name if call is None else call.name, work, _refusal)
 
+    def ways(self, handlers: Handlers, memory: Memory) -> Ways:
+        """The short ways: the same look at who asks, and the same end to what goes wrong."""
+        rows = {call.name: call for call in CALLS}
+        row = rows["context"]
+
+        async def fetch(request: Straight, request_id: str) -> web.StreamResponse:
+            caller = await self._caller(request)
+            self._let_in(row, caller)
+            target = request.rel_url
+            assert target.wanted is not None, "it is a fetch"
+            found = await memory.context(self._session(caller, target.match_info["sid"]), target.wanted)
+            return finished(found, request_id, request.headers.get(_SEEN))
+
+        return Ways(self.watched(row.name, fetch, _refusal), self.guarded(handlers.append, rows["append"]))
+
     def watched(
         self, name: str, work: Callable[[R, str], Awaitable[S]], refuse: Callable[[MemsvcError, str], S]
     ) -> Callable[[R], Awaitable[S]]:
@@ -189,20 +210,28 @@ class Border:
                 raise _lacks(scope)
         return caller
 
-    async def _caller(self, request: Asked) -> Caller:
+    async def _caller(self, request: Headed) -> Caller:
         return self._gate.caller(request.headers) or await self._gate.ask(request.headers)
 
     def _admitted(self, request: Asked, call: Call, caller: Caller) -> Key:
         """Tenant and session ("" where a call is about none) that the request is about. Raises RateLimited,
         Forbidden, InvalidRequest."""
-        if self._rates is not None:
-            self._rates.take(caller.tenant)
-        if caller.scopes is not OWNER_SCOPES:
-            _check_scopes(call, caller, request)
+        self._let_in(call, caller)
+        if call.needs_with and caller.scopes is not OWNER_SCOPES:
+            _check_wishes(call, caller, request)
         if call.scope == "tenant":
             _now_of(caller.tenant, "")
             return Key(caller.tenant, "")
-        key = self._key(caller.tenant, name_in_path(request, "sid", "session"))
+        return self._session(caller, name_in_path(request, "sid", "session"))
+
+    def _let_in(self, call: Call, caller: Caller) -> None:
+        if self._rates is not None:
+            self._rates.take(caller.tenant)
+        if caller.scopes is not OWNER_SCOPES and call.needs not in caller.scopes:
+            raise _lacks(call.needs)
+
+    def _session(self, caller: Caller, name: str) -> Key:
+        key = self._key(caller.tenant, name)
         _now_of(key.tenant, key.session)
         return key
 
@@ -218,8 +247,8 @@ class Border:
             request.writer.output_size = 0
         return None
 
-    def _request_id(self, request: Asked) -> str:
-        given = request.headers.get("x-request-id")
+    def _request_id(self, request: Headed) -> str:
+        given = request.headers.get(_ASKED_ID)
         if given is not None and _SANE_ID.fullmatch(given):
             return given
         return f"{self._prefix}-{next(self._numbers):x}"
@@ -258,9 +287,7 @@ async def _nowhere(request: Asked, _key: Key) -> web.Response:
     raise NotFound(told, code="no_such_path", message=told)  # `message` is what OpenAI's SDK prints of an error
 
 
-def _check_scopes(call: Call, caller: Caller, request: Asked) -> None:
-    if call.needs not in caller.scopes:
-        raise _lacks(call.needs)
+def _check_wishes(call: Call, caller: Caller, request: Asked) -> None:
     for asked, scope in call.needs_with.items():
         name, _, value = asked.partition("=")
         if scope not in caller.scopes and name in request.query and value in ("", request.query[name]):

@@ -11,18 +11,23 @@ import hmac
 import re
 from collections.abc import Mapping
 
+from multidict import istr
+
 from memsvc.core.access import OWNER_SCOPES, ApiKey, Caller, digest_of, fits, id_of
 from memsvc.core.model import DEFAULT_TENANT
 from memsvc.errors import Forbidden, Unauthorized
 from memsvc.service.holders import Holders
 
+_AUTHORIZATION, _KEY, _SHORT_KEY = istr("Authorization"), istr("x-api-key"), istr("api-key")
+_HOST_NAME, _FROM, _SITE = istr("Host"), istr("Origin"), istr("Sec-Fetch-Site")
 Headers = Mapping[str, str]
 
 _LOOPBACK = r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?"
 _HOST = re.compile(_LOOPBACK, re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://" + _LOOPBACK, re.IGNORECASE)
 _HERE = Caller(DEFAULT_TENANT, OWNER_SCOPES)
-OWN_KEY = "x-memsvc-key"
+# `istr`: names that a header map finds without folding their case again at each request.
+OWN_KEY = istr("x-memsvc-key")
 """Where a client of the gateway puts its key for this service, when the usual header has its provider's."""
 
 
@@ -60,7 +65,7 @@ class Gate:
         key = _sent(headers)
         if self._given and (caller := self._by_settings(key)):
             return caller
-        holders, id = self._holders, id_of(key)
+        holders, id = self._holders, id_of(key) if key else None
         if holders is None:
             return self._without(key, headers, on=self._on)
         if id is not None:  # also while keys are off: the first request with the first key is its tenant's
@@ -105,7 +110,7 @@ class _Loopback:
 
     def caller(self, headers: Headers) -> Caller:
         """The one tenant. Raises Forbidden unless the request is meant for, and comes from, here."""
-        host = headers.get("Host", "")
+        host = headers.get(_HOST_NAME, "")
         if host != self._good_host and _HOST.fullmatch(host) is None:
             raise Forbidden(
                 "Without keys only requests to a local name are answered; use http://127.0.0.1 "
@@ -113,12 +118,10 @@ class _Loopback:
                 field="Host",
             )
         self._good_host = host  # the same in nearly every request
-        origin = headers.get("Origin")
-        if origin is None:  # an image or a link of another site tells no origin
-            foreign = headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
-        else:
-            foreign = not is_local_origin(origin)
-        if foreign:
+        origin = headers.get(_FROM)
+        # An image or a link of another site tells no origin.
+        site = headers.get(_SITE) if origin is None else None
+        if site in ("cross-site", "same-site") or (origin is not None and not is_local_origin(origin)):
             raise Forbidden(
                 "Without keys no request from another origin is answered; call from a program, not from a "
                 "web page, or configure keys.",
@@ -146,9 +149,5 @@ def _unknown() -> Unauthorized:
 def _sent(headers: Headers) -> str:
     if own := headers.get(OWN_KEY):
         return own
-    scheme, _, key = headers.get("Authorization", "").partition(" ")
-    return (
-        (key.strip() if scheme.lower() == "bearer" else "")
-        or headers.get("x-api-key", "")
-        or headers.get("api-key", "")
-    )
+    scheme, _, key = headers.get(_AUTHORIZATION, "").partition(" ")
+    return (key.strip() if scheme.lower() == "bearer" else "") or headers.get(_KEY, "") or headers.get(_SHORT_KEY, "")

@@ -6,7 +6,6 @@ import functools
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -17,6 +16,8 @@ from memsvc.server import reply
 from memsvc.server.asked import Asked
 from memsvc.server.body import Bodies, items, members, parse
 from memsvc.server.paths import name_in_path
+from memsvc.server.query import context_request
+from memsvc.server.query import query as read_query
 from memsvc.service.requests import (
     AppendRequest,
     CompactRequest,
@@ -31,8 +32,6 @@ from memsvc.wire import (
     check_idempotency_key,
     check_name,
     check_usage,
-    openapi_document,
-    shown,
     validate,
 )
 from memsvc.wire import requests as take
@@ -43,8 +42,13 @@ if TYPE_CHECKING:
     from memsvc.service import Memory
 
 Handler = Callable[[Asked, Key], Awaitable[web.Response]]
-Query = TypeVar("Query", bound=take.Query)
 Body = TypeVar("Body", bound=take.Body)
+
+
+def _openapi() -> dict[str, Any]:
+    from memsvc.wire.openapi import openapi_document
+
+    return openapi_document()
 
 
 class Handlers:
@@ -53,19 +57,17 @@ class Handlers:
     def __init__(self, memory: Memory, bodies: Bodies) -> None:
         self._memory = memory
         self._bodies = bodies
-        # Few ways of asking occur, each very often: parsing the query costs more than all the rest.
-        self._context_request = functools.lru_cache(maxsize=256)(_context_request)
-        self._openapi = functools.cache(openapi_document)
+        self._openapi = functools.cache(_openapi)
 
     async def context(self, request: Asked, key: Key) -> web.Response:
-        """The hot one."""
-        wanted = self._context_request(request.rel_url.raw_query_string)
+        """The hot one, where it is not asked for in the plain way (`Front`)."""
+        wanted = context_request(request.rel_url.raw_query_string)
         found = await self._memory.context(key, wanted)
         return reply.context(found.body, found.etag, request.headers.get("If-None-Match"))
 
     async def append(self, request: Asked, key: Key) -> web.Response:
         """Append; with `?context=` the context is spliced in as bytes."""
-        query = _query(request, take.AppendQuery)
+        query = read_query(request, take.AppendQuery)
         check_append_query(query)
         wanted = _append_request(request.headers, await self._bodies.read(request))
         if query.context is None:
@@ -97,22 +99,22 @@ class Handlers:
 
     async def delete_inactive(self, request: Asked, key: Key) -> web.Response:
         """All sessions that were left alone."""
-        query = _query(request, take.InactiveQuery)
+        query = read_query(request, take.InactiveQuery)
         return reply.json_value(await self._memory.delete_inactive(key.tenant, query.inactive_since))
 
     async def spend(self, request: Asked, key: Key) -> web.Response:
         """What calls have cost."""
-        query = _query(request, SpendQuery)
+        query = read_query(request, SpendQuery)
         return reply.json_value(await self._memory.spend(key.tenant, **query.model_dump()))
 
     async def stats(self, request: Asked, key: Key) -> web.Response:
         """Figures of a period."""
-        query = _query(request, StatsQuery)
+        query = read_query(request, StatsQuery)
         return reply.json_value(await self._memory.stats.document(key.tenant, **query.model_dump()))
 
     async def calls(self, request: Asked, key: Key) -> web.Response:
         """A page of a session's lines in the books."""
-        query = _query(request, CallsQuery)
+        query = read_query(request, CallsQuery)
         return reply.json_value(await self._memory.stats.calls(key, **query.model_dump()))
 
     async def budgets(self, request: Asked, key: Key) -> web.Response:
@@ -127,22 +129,22 @@ class Handlers:
 
     async def list_sessions(self, request: Asked, key: Key) -> web.Response:
         """A page of sessions."""
-        query = _query(request, take.ListQuery)
+        query = read_query(request, take.ListQuery)
         return reply.json_value(await self._memory.list_sessions(key.tenant, **query.model_dump()))
 
     async def history(self, request: Asked, key: Key) -> web.Response:
         """A page of the log, as bytes."""
-        query = _query(request, take.HistoryQuery)
+        query = read_query(request, take.HistoryQuery)
         return reply.json_bytes(await self._memory.history(key, **query.model_dump()))
 
     async def search(self, request: Asked, key: Key) -> web.Response:
         """Messages that fit words."""
-        query = _query(request, take.SearchQuery)
+        query = read_query(request, take.SearchQuery)
         return reply.json_value(await self._memory.search(key, **query.model_dump()))
 
     async def summaries(self, request: Asked, key: Key) -> web.Response:
         """A page of summaries."""
-        query = _query(request, take.SummariesQuery)
+        query = read_query(request, take.SummariesQuery)
         return reply.json_value(await self._memory.summaries(key, **query.model_dump()))
 
     async def compact(self, request: Asked, key: Key) -> web.Response:
@@ -235,28 +237,6 @@ def _count_request(raw: bytes) -> CountRequest:
         model=body.model,
         format=body.format,
     )
-
-
-def _context_request(raw_query: str) -> ContextRequest:
-    query = _parsed(raw_query, take.ContextQuery)
-    return ContextRequest(query.format, query.max_tokens, query.wait_ms, query.marks)
-
-
-def _query(request: Asked, model: type[Query]) -> Query:
-    return _parsed(request.rel_url.raw_query_string, model)
-
-
-def _parsed(raw_query: str, model: type[Query]) -> Query:
-    try:
-        pairs = parse_qsl(raw_query, keep_blank_values=True, errors="strict")
-    except UnicodeDecodeError:
-        raise InvalidRequest("The query is not UTF-8; percent-encode it as UTF-8.", field="query") from None
-    values: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in values:
-            raise InvalidRequest(f"`{shown(name)}` is given twice; give it once.", field=shown(name) or "query")
-        values[name] = value
-    return validate(model, values, noun="parameter")
 
 
 def _seq(request: Asked) -> int:

@@ -19,7 +19,6 @@ from aiohttp import web
 from memsvc.core.model import Key
 from memsvc.server.asked import Asked
 from memsvc.server.reply import matches
-from memsvc.wire.apipage import CONTENT_POLICY, api_page
 
 TYPES = {
     "html": "text/html; charset=utf-8",
@@ -105,6 +104,8 @@ def _files() -> dict[str, File]:
 
 @functools.cache
 def _api() -> File:
+    from memsvc.wire.apipage import CONTENT_POLICY, api_page
+
     return _file("docs.html", api_page().encode(), CONTENT_POLICY)
 
 

@@ -14,6 +14,8 @@ from memsvc.errors import MemsvcError
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 SERVER = "memsvc"
+PRIVATE = "private, no-cache"
+"""Of a context: it is somebody's conversation. Keep it if you like, but always ask."""
 BODY_UNREAD = (408, 413, 415)
 """Statuses of refusals that leave the rest of a body unread, so that the connection is of no more use."""
 
@@ -40,8 +42,7 @@ def empty() -> web.Response:
 
 def context(body: bytes, etag: str, seen: str | None) -> web.Response:
     """A context, or 304 if `seen` (the If-None-Match header) names it already."""
-    # Private: it is somebody's conversation. No-cache: keep it if you like, but always ask.
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    headers = {"ETag": etag, "Cache-Control": PRIVATE}
     if seen is not None and matches(seen, etag):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     headers["Content-Type"] = JSON

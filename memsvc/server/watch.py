@@ -15,10 +15,10 @@ from memsvc.core.model import Key
 from memsvc.errors import Forbidden, Unauthorized
 from memsvc.observe import CURRENT, Sink, Watcher
 from memsvc.ports import NO_SPANS, Spans
-from memsvc.server.asked import Asked
+from memsvc.server.asked import Asked, Headed
 from memsvc.server.gate import Gate, without_keys
 
-R = TypeVar("R", bound=Asked)
+R = TypeVar("R", bound=Headed)
 S = TypeVar("S", bound=web.StreamResponse)
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 """Content type of Prometheus' text format."""

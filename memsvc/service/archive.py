@@ -17,7 +17,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, TypeVar
 
 import msgspec
@@ -74,7 +73,7 @@ class Total:
 
 def header_record(session: Session) -> tuple[Record, Record]:
     """A header, and what stands beside it."""
-    value = asdict(session)
+    value = _told(session)
     value = {"tenant": session.key.tenant, "session": session.key.session, **value}
     for name in ("key", *_OF_THE_MOMENT):
         del value[name]
@@ -104,7 +103,7 @@ def header_of(value: Record, beside: Record) -> Session:
 
 def message_record(entry: Entry) -> Record:
     """A message of the log."""
-    value = asdict(entry)
+    value = _told(entry)
     raw = value.pop("raw")
     try:
         return {**value, "raw": raw.decode()}
@@ -124,7 +123,7 @@ def message_of(value: Record) -> Entry:
 
 def summary_record(summary: Summary) -> Record:
     """A summary. Without refusals it is as older releases wrote it, and so is its digest."""
-    value = asdict(summary)
+    value = _told(summary)
     return value if summary.refused else {k: v for k, v in value.items() if k != "refused"}
 
 
@@ -135,7 +134,7 @@ def summary_of(value: Record) -> Summary:
 
 def line_record(line: Line) -> Record:
     """A line of the books; its session is "" where that is gone."""
-    return asdict(line)
+    return _told(line)
 
 
 def line_of(value: Record) -> Line:
@@ -153,6 +152,11 @@ def _converted(value: Mapping[str, Any], kind: type[T]) -> T:
         return msgspec.convert(value, kind, builtin_types=(bytes,))
     except msgspec.ValidationError as wrong:
         raise InvalidRequest(f"a {kind.__name__.lower()} is not as exported: {wrong}") from wrong
+
+
+def _told(value: msgspec.Struct) -> Record:
+    found: Record = msgspec.to_builtins(value, builtin_types=(bytes,))
+    return found
 
 
 def _text(raw: bytes | None) -> str | None:

@@ -12,10 +12,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from memsvc.core.model import Key, Session
 from memsvc.ports import Log

@@ -7,9 +7,11 @@ them leaves more counted than was spent, never less, until the period ends.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from memsvc.core.budgets import Budget, Counted, Reached, Spending, concerning, in_force, passed, renews_at
 from memsvc.core.model import Key
@@ -24,8 +26,7 @@ MOST_HELD = 100_000
 MOST_TOLD = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What the settings say of budgets.
 
     Attributes:

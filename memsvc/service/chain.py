@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from memsvc.core import accept
 from memsvc.core.asking import Reply, SummaryRequest, refusals
@@ -35,8 +38,7 @@ TOO_MUCH = frozenset({"summary_too_many_parts", "summary_budget", "summary_overf
 """Why originals cannot be read again where notes of them can be brought up to date."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """A summary to be written.
 
     Attributes:
@@ -68,8 +70,7 @@ class _Asking:
         return Record.of(self.request, parts.to_seq, [(q.seq, q.role, q.text) for q in quoted])
 
 
-@dataclass(slots=True)
-class Written:
+class Written(Struct):
     """The block that may stand, and what it took.
 
     Attributes:

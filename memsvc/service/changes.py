@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import msgspec
 import orjson
+from msgspec import Struct
+from msgspec.structs import replace
 
 from memsvc.core import policy as rules
 from memsvc.core.limits import Policy, clamped_from
@@ -20,8 +21,7 @@ from memsvc.service.requests import PutRequest
 _PLAIN = ("format", "model", "user")
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """A PUT, ready to be applied.
 
     Attributes:
@@ -87,7 +87,7 @@ class Change:
 def _visible(old: Settings, new: Settings) -> bool:
     """Whether anything changed that a context shows or is cut by."""
     hidden = {"metadata": None, "user": None}
-    return replace(old, **hidden) != replace(new, **hidden)  # type: ignore[arg-type]
+    return replace(old, **hidden) != replace(new, **hidden)
 
 
 def _other_limits(old: Settings, new: Settings) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from memsvc.core.asking import Receipt, Reply, SummaryRequest
 from memsvc.core.model import Key, Session
@@ -17,8 +18,7 @@ GIVEN_UP_S = 26 * 3_600.0
 """A batch ends within a day; two hours more for clocks and results."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(Struct, frozen=True):
     """A summary that was handed in.
 
     Attributes:
@@ -41,7 +41,7 @@ class Ticket:
     @property
     def note(self) -> str:
         """As a job keeps it."""
-        return msgspec.json.encode(asdict(self)).decode()
+        return msgspec.json.encode(self).decode()
 
     def next_look(self, now: float) -> float:
         """When to look again (unix seconds)."""

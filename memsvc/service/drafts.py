@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from functools import lru_cache
+
+from msgspec.structs import replace
 
 from memsvc.core import policy as rules
 from memsvc.core.limits import BYTES_PER_TOKEN, LEAST_CLAMP_TOKENS, Policy, clamped_from
@@ -11,9 +13,11 @@ from memsvc.core.model import Batch, Format, Key, Session
 from memsvc.core.render import guess
 from memsvc.core.render.clamp import may_be_clamped
 from memsvc.ports import Log
-from memsvc.service.inbox import Inbox, Parsed, digest
+from memsvc.service.inbox import Inbox, digest
 from memsvc.service.requests import AppendRequest
 
+Marks = tuple[float, int | None, int | None]
+"""Of a session: its factor, its soft mark, and the one that it has once a system prompt is its own."""
 LEAST_CLAMP_BYTES = LEAST_CLAMP_TOKENS * BYTES_PER_TOKEN
 
 
@@ -27,8 +31,11 @@ class Drafts:
     def __init__(self, log: Log, inbox: Inbox, defaults: Policy, *, limits: Callable[[Session], Policy]) -> None:
         self._log = log
         self._inbox = inbox
-        self._defaults = defaults
         self._limits = limits
+        self._clamps = clamped_from(None, 1, defaults.tool_output_tokens)  # of a session that begins with an append
+        nobody = Session(Key("", ""), 0, 0.0, 0.0)
+        # The same for every session that nobody has said anything of, and asked at every append.
+        self._new = lru_cache(64)(lambda named, system_tokens: self._marks(nobody, named, system_tokens))
 
     async def batch(self, key: Key, request: AppendRequest, hint: Format | None, now: float) -> Batch:
         """The batch of a request. `hint` is the format they are in when neither the request nor they nor the
@@ -38,17 +45,13 @@ class Drafts:
             head = await self._log.head(key)
         known = head.settings.format if head is not None else None
         named = request.format or guess(request.messages) or (None if known else hint)
-        clamps = head.clamps if head is not None else self._clamps()
+        clamps = head.clamps if head is not None else self._clamps
         first = head.last_seq + 1 if head is not None else 1
         parsed = await self._inbox.parse(request, named or known or "openai", now, (clamps, first))
         if parsed.system is not None and head is None:
             head = await self._log.head(key)
-        return self._batch(head or Session(key, 0, now, now), request, named, parsed, now)
-
-    def _batch(self, fresh: Session, request: AppendRequest, named: Format | None, parsed: Parsed, now: float) -> Batch:
-        if fresh.settings.format is None:
-            fresh = replace(fresh, settings=replace(fresh.settings, format=named))
-            fresh = replace(fresh, factor=rules.factor_of(fresh.settings.model, named))
+        marks = self._marks(head, named, parsed.system_tokens) if head else self._new(named, parsed.system_tokens)
+        factor, soft, soft_with_system = marks
         return Batch(
             drafts=parsed.drafts,
             at=now,
@@ -56,18 +59,22 @@ class Drafts:
             system_tokens=parsed.system_tokens,
             system_draft=parsed.system_draft,
             format=named,
-            soft_tokens=self._soft(fresh),
-            soft_tokens_with_system=self._soft(fresh, parsed.system_tokens),
-            factor=fresh.factor,
-            clamps=self._clamps(),
+            soft_tokens=soft,
+            soft_tokens_with_system=soft_with_system,
+            factor=factor,
+            clamps=self._clamps,
             idempotency_key=request.idempotency_key,
             digest=digest(request, request.format) if request.idempotency_key else b"",
             if_log_revision=request.if_log_revision,
         )
 
-    def _clamps(self) -> str | None:
-        """Of a session that begins with an append."""
-        return clamped_from(None, 1, self._defaults.tool_output_tokens)
+    def _marks(self, session: Session, named: Format | None, system_tokens: int) -> Marks:
+        """Of a session that may still learn its format and its system prompt."""
+        if session.settings.format is None:
+            session = replace(session, settings=replace(session.settings, format=named))
+            session = replace(session, factor=rules.factor_of(session.settings.model, named))
+        soft = self._soft(session)
+        return session.factor, soft, self._soft(session, system_tokens) if system_tokens else soft
 
     def _soft(self, session: Session, system_tokens: int = 0) -> int | None:
         if system_tokens:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from memsvc.core import policy as rules
 from memsvc.core.caches import cache_of
@@ -26,8 +27,7 @@ DAY_S = 86_400.0
 MICROS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Struct, frozen=True):
     """What the meter says of a session.
 
     Attributes:

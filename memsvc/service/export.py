@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import orjson
+from msgspec import Struct, field
 
 from memsvc.core.model import Key, Session
 from memsvc.ports import Census, Log
@@ -22,8 +22,7 @@ class Source(Log, Census, Protocol):
     """A store as far as an export needs it."""
 
 
-@dataclass(slots=True)
-class Exported:
+class Exported(Struct):
     """What an export came to.
 
     Attributes:

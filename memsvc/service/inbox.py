@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 import orjson
+from msgspec import Struct
 
 from memsvc.core import policy as rules
 from memsvc.core.limits import clamp_of
@@ -27,8 +27,7 @@ OFF_LOOP_BYTES = 64_000
 """Requests above this are taken apart and counted in a thread: several ms of CPU."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(Struct, frozen=True):
     """Messages ready for the store.
 
     Attributes:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from msgspec import Struct, field
 
 from memsvc.core.alike import fingerprint
 from memsvc.core.model import Entry, Format, Key, Session, System
@@ -30,8 +30,21 @@ MOST_MESSAGES = 300_000
 """Messages whose fingerprints are kept, over all sessions: about 60 MB."""
 
 
-@dataclass(slots=True)
-class Line:
+MOVES = 8
+"""So many of a request's newest messages may look different in the next one: clients move their cache marks along."""
+
+
+class Front(Struct, frozen=True):
+    """The messages that a request began with, all but its newest: their fingerprints, and a digest of what was sent."""
+
+    prints: Sequence[bytes] = ()
+    digest: bytes = b""
+
+
+NO_FRONT = Front()
+
+
+class Line(Struct):
     """A session's log as far as it is known here.
 
     Attributes:
@@ -42,7 +55,8 @@ class Line:
         broke_off: the newest live message is a reply that did not come to its end.
         resends: whoever writes to it was seen sending the whole conversation.
         answered: which of the requests that were taken here was answered last, by their order; 0 = none.
-        sent: fingerprints of the messages of the last request, by their digests; in format `sent_format`.
+        sent: fingerprints of the messages of the last requests, by their digests; in format `sent_format`.
+        front: what the last request began with.
     """
 
     key: Key
@@ -59,6 +73,7 @@ class Line:
     answered: int = 0
     sent: dict[bytes, bytes] = field(default_factory=dict)
     sent_format: Format | None = None
+    front: Front = NO_FRONT
 
     @property
     def live(self) -> Live:
@@ -129,17 +144,20 @@ class Known:
         self._sizes: dict[Key, int] = {}
         self._messages = 0
 
-    async def get(self, key: Key) -> Line:
-        """The line as it is now. Raises Conflict if it changes while it is read."""
-        head = await self._log.head(key)
+    async def get(self, key: Key, head: Session | None = None) -> Line:
+        """The line as it is now. `head`: its header, for whoever has just read it. Raises Conflict if it changes while
+        it is read."""
         line = self._lines.get(key)
+        if head is None or (line is not None and line.log_revision > head.log_revision):
+            head = await self._log.head(key)
+            line = self._lines.get(key)
         if line is not None and head is not None and line.session is not None and line.session.uid == head.uid:
             line.session = head
             if line.is_of(head) or await self._extend(line, head):
                 return self.keep(line)
         fresh = Line(key, head)
         if line is not None:
-            fresh.sent, fresh.sent_format = line.sent, line.sent_format
+            fresh.sent, fresh.sent_format, fresh.front = line.sent, line.sent_format, line.front
             fresh.resends, fresh.answered = line.resends, line.answered
         if head is not None and not await self._extend(fresh, head):
             self.forget(key)
@@ -150,15 +168,10 @@ class Known:
     async def fingerprints(self, key: Key, format: Format, messages: Sequence[bytes]) -> list[bytes]:
         """Of a request's messages; those that came with the last one need not be taken apart again."""
         line = self._lines.get(key) or Line(key)
-        before = line.sent if line.sent_format == format else {}
-
-        def work() -> tuple[dict[bytes, bytes], list[bytes]]:
-            digests = [hashlib.blake2b(raw, digest_size=16).digest() for raw in messages]
-            found = [before.get(d) for d in digests]
-            prints = [fingerprint(format, raw) if p is None else p for p, raw in zip(found, messages, strict=True)]
-            return dict(zip(digests, prints, strict=True)), prints
-
-        line.sent, prints = await off_loop(sum(map(len, messages)) // 8, work)  # most of it is only hashed
+        same = line.sent_format == format
+        sent, front = (line.sent, line.front) if same else ({}, NO_FRONT)
+        size = sum(map(len, messages)) // 8  # most of it is only hashed
+        line.sent, line.front, prints = await off_loop(size, lambda: _printed(format, messages, sent, front))
         line.sent_format = format
         self.keep(line)
         return prints
@@ -188,6 +201,34 @@ class Known:
             line.add(found, prints)
             line.last_seq, line.log_revision = head.last_seq, head.log_revision
         return len(line.seqs) - len(line.erased) == head.messages and line.is_of(head)
+
+
+def _printed(
+    format: Format, messages: Sequence[bytes], sent: Mapping[bytes, bytes], front: Front
+) -> tuple[dict[bytes, bytes], Front, list[bytes]]:
+    """Fingerprints of messages, and what is kept for the next request. `sent`, `front`: of those before. Most lists
+    begin as the last one did, which one hash over that proves; message by message takes several times as long."""
+    known, hashed = len(front.prints), hashlib.sha256()
+    if 0 < known <= len(messages):
+        hashed.update(b",".join(messages[:known]))
+    same = known > 0 and hashed.digest() == front.digest
+    begun = list(front.prints) if same else []
+    rest = messages[len(begun) :]
+    digests = [hashlib.blake2b(raw, digest_size=16).digest() for raw in rest]
+    found = [sent.get(d) for d in digests]
+    prints = [fingerprint(format, raw) if p is None else p for p, raw in zip(found, rest, strict=True)]
+    kept = dict(sent) if same and len(sent) < 2 * len(messages) else {}
+    kept.update(zip(digests, prints, strict=True))
+    prints = begun + prints
+    until = len(messages) - MOVES
+    if until <= (known if same else 0):
+        return kept, front if same else NO_FRONT, prints
+    if not same:
+        known, hashed = 0, hashlib.sha256()
+    for raw in messages[known:until]:
+        hashed.update(b"," + raw if known else raw)
+        known += 1
+    return kept, Front(prints[:until], hashed.digest()), prints
 
 
 def is_broken(raw: bytes) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from weakref import WeakValueDictionary
+
+from msgspec import Struct
 
 from memsvc.core.model import Job, Key
 from memsvc.errors import MemsvcError, NotFound, Unavailable
@@ -24,8 +25,7 @@ WAIT_STEPS_S = (0.05, 1.0)
 """First and longest pause between looks at a job that another process holds: there is no event to wait for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """How a claimed compaction ended.
 
     Attributes:

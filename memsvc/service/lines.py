@@ -19,6 +19,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from weakref import WeakValueDictionary
 
+from msgspec import Struct, structs
+
 from memsvc.core.alike import UNKNOWN, fingerprint, has_answer, speakers
 from memsvc.core.model import Format, Key, Session
 from memsvc.core.render import decode
@@ -40,8 +42,7 @@ MOST_FAMILIES = 10_000
 _MOVED = ("log_revision_mismatch", "session_exists", "lost_race")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A request, or an answer to one: its messages, their fingerprints, what the call has cost; `aside`: its system
     prompt is another one than the session's; `order`: requests that were taken here are counted."""
 
@@ -83,8 +84,7 @@ class Taken:
     branched: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
+class _Choice(Struct, frozen=True):
     """The line that a request goes on with, and how; all lines that were looked at; the number of the next branch."""
 
     line: Line
@@ -93,8 +93,7 @@ class _Choice:
     number: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Family:
+class _Family(Struct, frozen=True):
     """Branches of a session that were seen, and a number behind all of them."""
 
     known: tuple[Key, ...] = ()
@@ -119,14 +118,23 @@ class Lines:
         self._families: OrderedDict[Key, _Family] = OrderedDict()
 
     async def take(
-        self, key: Key, format: Format, messages: Sequence[bytes], *, mode: Mode = "auto", aside: bool = False
+        self,
+        key: Key,
+        format: Format,
+        messages: Sequence[bytes],
+        *,
+        mode: Mode = "auto",
+        aside: bool = False,
+        head: Session | None = None,
     ) -> Taken:
         """Store what is new of `messages`, the client's list without a leading system message; durable when it
-        returns. `aside`: they came with another system prompt than the session's, as an agent's side calls do. Raises
-        InvalidRequest, and Conflict where others write to the session all the time."""
+        returns. `aside`: they came with another system prompt than the session's, as an agent's side calls do. `head`:
+        the session's header, for whoever has just read it. Raises InvalidRequest, and Conflict where others write to
+        the session all the time."""
         prints = await self._known.fingerprints(key, format, messages)
         asked = Asked(key, format, messages, prints, mode, aside=aside, order=next(self._orders))
-        return await self._alone(key, lambda: self._take(asked))
+        heads = [] if head is None or key in self._locks else [head]  # who has to wait looks again, and who failed
+        return await self._alone(key, lambda: self._take(asked, heads.pop() if heads else None))
 
     async def reply(
         self, taken: Taken, format: Format, messages: Sequence[bytes], usage: UsageRequest | None = None
@@ -168,8 +176,8 @@ class Lines:
                         raise
             return await attempt()
 
-    async def _take(self, asked: Asked) -> Taken:
-        main = await self._known.get(asked.key)
+    async def _take(self, asked: Asked, head: Session | None) -> Taken:
+        main = await self._known.get(asked.key, head)
         choice = await self._choose(main, asked)
         line, found = choice.line, choice.plan
         if found.truncate is None or main.session is None or not self._to_be_spared(choice, asked):
@@ -224,7 +232,7 @@ class Lines:
         found_now, number = await branches(self._store, main.session, start)
         keys = (*(s.key for s in found_now), *(family.known if choice.plan.apart else ()))
         family = self._remember(main.key, keys, number)
-        return replace(await self._best(main.session, family.known, asked), number=number)
+        return structs.replace(await self._best(main.session, family.known, asked), number=number)
 
     async def _best(self, main: Session, keys: Sequence[Key], asked: Asked) -> _Choice:
         lines = await asyncio.gather(*(self._known.get(key) for key in (main.key, *keys)))

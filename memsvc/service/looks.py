@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from memsvc.core.limits import Policy
 from memsvc.core.meter import Meter
@@ -22,8 +23,7 @@ HELD = 2_000
 """Sessions whose meter is remembered; that of another one is read from its tail again."""
 
 
-@dataclass(slots=True)
-class _Held:
+class _Held(Struct):
     """A meter, and up to where it has read."""
 
     session: Session

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from memsvc.core import accept
 from memsvc.core.artifacts import Artifact
@@ -39,8 +41,7 @@ LOCAL = "local"
 EXACT = ("path", "url", "id", "email", "error", "version")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """A decided compaction with all that its summary must hold. `complete`: `earlier` has all live messages before
     those that are newly covered."""
 

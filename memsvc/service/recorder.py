@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from memsvc.core.figures import Figure, Noted
 from memsvc.errors import MemsvcError
@@ -21,8 +22,7 @@ MOST_WAITING = 10_000
 MICROS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
+class _Record(Struct, frozen=True):
     tenant: str
     at: float
     figures: tuple[Figure, ...]

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct
+
 from memsvc.core.model import Format, Session
+from memsvc.core.money import Sent
+from memsvc.core.usage import Report
 
 Marks = Literal["auto", "none"]
 """`auto` = the cache marks the format can carry; `none` = the plain lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class PutRequest:
+class PutRequest(Struct, frozen=True):
     """Create or merge a session.
 
     Attributes:
@@ -40,6 +43,8 @@ class UsageRequest:
         at: when it was made; None = now.
         held: id under which the call's worst case was held; it is settled with this. None = nothing was held.
         where: path of `usage` in the caller's request, for errors.
+        read: what the report says, where somebody has read it already.
+        sent: the context of that revision, where it is at hand.
     """
 
     usage: Mapping[str, object]
@@ -51,10 +56,11 @@ class UsageRequest:
     at: float | None = None
     held: str | None = None
     where: str = "usage"
+    read: Report | None = field(default=None, repr=False, compare=False)
+    sent: Sent | None = field(default=None, repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class AppendRequest:
+class AppendRequest(Struct, frozen=True):
     """Messages to append, each as its own JSON text.
 
     Attributes:
@@ -72,8 +78,7 @@ class AppendRequest:
     usage: UsageRequest | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ContextRequest:
+class ContextRequest(Struct, frozen=True):
     """What a fetch asks for.
 
     Attributes:
@@ -103,8 +108,7 @@ class Rendered:
     session: Session = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class CompactRequest:
+class CompactRequest(Struct, frozen=True):
     """Ask for a compaction now.
 
     Attributes:
@@ -120,11 +124,10 @@ class CompactRequest:
     to_epoch: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CountRequest:
+class CountRequest(Struct, frozen=True):
     """Count tokens without storing anything. Members are JSON text, None = absent."""
 
-    messages: tuple[bytes, ...] = field(default=())
+    messages: tuple[bytes, ...] = ()
     system: bytes | None = None
     tools: bytes | None = None
     model: str | None = None

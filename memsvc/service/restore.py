@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import orjson
+from msgspec import Struct, field
 
 from memsvc.core.lineage import Link, chain, link
 from memsvc.core.model import Entry, Key, Part, Session
@@ -23,8 +23,7 @@ class Target(Log, Copies, Ledger, Protocol):
     """A store as far as an import needs it."""
 
 
-@dataclass(slots=True)
-class Restored:
+class Restored(Struct):
     """What an import came to.
 
     Attributes:
@@ -70,8 +69,7 @@ def _parsed(text: bytes) -> Record:
     return value
 
 
-@dataclass(slots=True)
-class _Coming:
+class _Coming(Struct):
     """The session that is coming in.
 
     Attributes:

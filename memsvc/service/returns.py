@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from memsvc.core.model import Key
 
@@ -16,8 +17,7 @@ MOST_COUNTED = 1_000
 """Past so many cases all count half: habits change."""
 
 
-@dataclass(slots=True)
-class _Tenant:
+class _Tenant(Struct):
     """What is known of one tenant.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from memsvc.core.figures import DayFigure, Noted, Queued
 from memsvc.core.model import Key
@@ -24,8 +25,7 @@ Tenants = Literal["mine", "all"]
 Json = dict[str, Any]
 
 
-@dataclass(slots=True)
-class _Held:
+class _Held(Struct):
     made: asyncio.Task[Json]
     at: float | None = None
 

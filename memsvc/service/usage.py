@@ -53,7 +53,7 @@ class Reports:
 
     def check(self, request: UsageRequest) -> Report:
         """What the report says. Raises InvalidRequest naming the member."""
-        return read(request.usage, request.provider, where=request.where)
+        return request.read or read(request.usage, request.provider, where=request.where)
 
     async def take(self, session: Session, request: UsageRequest, own_id: str | None = None) -> dict[str, Any]:
         """Book a report and learn from it; gives the document of the reply. `own_id` names the call
@@ -66,16 +66,14 @@ class Reports:
         if name.startswith(OWN):
             raise InvalidRequest(f"`id` begins with {OWN!r}: the service names its own calls so.", field="id")
         line = await self._priced(session, request, report, name)
-        if request.held is None:
-            booked = await self._purse.book(line)
-        else:
+        if request.held is not None:
+            # Beside it, so that a store writes both at once; what a report says twice teaches nothing more.
+            self._soon(self._calibrated(session, request, report))
             booked = await self._purse.settle(line, held=request.held)
-        if booked and request.revision is not None and report.size is not None:
-            learning = self._calibrated(session, request.revision, report.size, report.usage.cache_read)
-            if request.held is None:
-                session = await learning
-            else:
-                self._soon(learning)
+        else:
+            booked = await self._purse.book(line)
+            if booked:
+                session = await self._calibrated(session, request, report)
         return {
             "booked": booked,
             "cost_usd": line.micros / MICROS if line.micros is not None else None,
@@ -134,11 +132,14 @@ class Reports:
             revision=request.revision,
         )
 
-    async def _calibrated(self, session: Session, revision: int, size: int, read: int | None) -> Session:
-        """The header after it was told that the context of `revision` took `size` provider tokens, `read` of
-        them from the cache."""
+    async def _calibrated(self, session: Session, request: UsageRequest, report: Report) -> Session:
+        """The header after it was told how many provider tokens the context of the report's revision took, and how many
+        of them came from the cache."""
+        revision, size, read = request.revision, report.size, report.usage.cache_read
+        if revision is None or size is None:
+            return session
         try:
-            sent = await self._store.sent(session.key, revision)
+            sent = request.sent or await self._store.sent(session.key, revision)
             if sent is None or sent.uid != session.uid:
                 return session
 

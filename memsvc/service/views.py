@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from memsvc.core.limits import Policy
 from memsvc.core.model import ON, Entry, Format, Key, Known, Session, Window
@@ -29,8 +31,10 @@ PAGE = 500
 Slot = tuple[Key, Format, Marks]
 
 
-@dataclass(slots=True)
-class Held:
+NOTHING = Known(0, 0, 0)
+
+
+class Held(Struct):
     """A view in memory, and what was derived from its present revision.
 
     Attributes:
@@ -38,6 +42,7 @@ class Held:
         mark: the store's, of the window that this was last brought up to date with.
         body: the finished document of revision `body_revision`.
         answer: the last reply, for (revision, max_tokens) `answered`.
+        known: what the store is told of it at the next look.
     """
 
     view: View
@@ -49,6 +54,16 @@ class Held:
     answered: tuple[int, int | None] = (-1, None)
     soft_checked: int = -1
     size: int = field(default=0)
+    known: Known = NOTHING
+
+    def __post_init__(self) -> None:
+        self.now()
+
+    def now(self) -> None:
+        """Note for the next look what the view knows."""
+        session = self.session
+        last_seq = self.view.tail.last_seq or session.cut
+        self.known = Known(session.uid, session.prefix_revision, last_seq, session, self.mark)
 
     @property
     def session(self) -> Session:
@@ -87,7 +102,7 @@ class Views:
         slot = (key, format, marks)
         for _ in range(MAX_ROUNDS):
             held = self._held.get(slot)
-            window = await self._log.load(key, _known(held))
+            window = await self._log.load(key, held.known if held is not None else None)
             if self._held.get(slot) is not held:
                 continue  # another fetch rebuilt it meanwhile
             if held is not None and window.session is held.session:
@@ -154,6 +169,7 @@ class Views:
         held.view.extend(session, new)
         held.limits, held.mark = policy, window.mark
         held.answer = None
+        held.now()
         return True
 
     async def _rebuild(self, slot: Slot, window: Window) -> Held:
@@ -198,11 +214,3 @@ def _place(session: Session) -> tuple[int, int]:
     """Orders readings of one header. A usage report changes what is expected of a context and not its
     revision; of two reports on one revision the later may be the lower, so they have no order."""
     return session.revision, session.anchor_revision
-
-
-def _known(held: Held | None) -> Known | None:
-    if held is None:
-        return None
-    session = held.session
-    last_seq = held.view.tail.last_seq or session.cut
-    return Known(session.uid, session.prefix_revision, last_seq, session, held.mark)

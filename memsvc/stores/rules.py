@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from memsvc.core.model import ON, Batch, Draft, Key, Session, Settings, Summary
 from memsvc.errors import Conflict, InvalidRequest, NotFound

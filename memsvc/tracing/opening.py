@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from dataclasses import dataclass
 
+from msgspec import Struct
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -17,8 +17,7 @@ from memsvc.ports import Spans
 from memsvc.tracing.spans import OtelSpans
 
 
-@dataclass(frozen=True, slots=True)
-class Tracing:
+class Tracing(Struct, frozen=True):
     """Traces while they are on."""
 
     spans: Spans

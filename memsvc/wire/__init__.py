@@ -18,7 +18,6 @@ from memsvc.wire.checks import (
     shown,
     validate,
 )
-from memsvc.wire.openapi import error_statuses, openapi_document
 from memsvc.wire.table import CALLS
 
 __all__ = [
@@ -30,8 +29,6 @@ __all__ = [
     "check_idempotency_key",
     "check_name",
     "check_usage",
-    "error_statuses",
-    "openapi_document",
     "path_of",
     "shown",
     "validate",

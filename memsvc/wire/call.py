@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from msgspec import Struct, field
 from pydantic import BaseModel
 
 from memsvc.core.access import Access
@@ -15,8 +15,7 @@ Scope = Literal["session", "tenant", "public"]
 """What a call is about: one session of the tenant, the tenant, or nobody (no credential needed)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(Struct, frozen=True):
     """A header or a part of the path: its name on the wire, meaning and JSON schema."""
 
     name: str
@@ -24,8 +23,7 @@ class Param:
     schema: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One endpoint.
 
     Attributes:

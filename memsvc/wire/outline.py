@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+
+from msgspec import Struct
 
 from memsvc.wire.openapi import openapi_document
 
@@ -19,8 +20,7 @@ _EXACT = 2**53 - 1
 _BOUNDS = (("minimum", "at least"), ("exclusiveMinimum", "above"), ("maximum", "at most"))
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """A parameter or a member.
 
     Attributes:
@@ -36,8 +36,7 @@ class Field:
     about: str
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One call.
 
     Attributes:
@@ -62,8 +61,7 @@ class Operation:
     errors: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """A schema that replies and bodies are made of."""
 
     name: str
@@ -71,8 +69,7 @@ class Shape:
     fields: tuple[Field, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
+class Outline(Struct, frozen=True):
     """The whole API: its calls in the order of the endpoint table, its schemas by name."""
 
     operations: tuple[Operation, ...]

@@ -15,7 +15,7 @@ from memsvc.core.model import Format, PrefixReason, State
 class Reply(BaseModel):
     """Base of replies. A later version may add members; readers ignore what they do not know."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore", frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class TokenCounts(Reply):
@@ -307,7 +307,7 @@ class Health(Reply):
 class Document(BaseModel):
     """The OpenAPI document."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     openapi: str
 
@@ -315,7 +315,7 @@ class Document(BaseModel):
 class Problem(BaseModel):
     """Every error, as `application/problem+json`. Which codes there are: docs/errors.md."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     type: str = Field(description="`/errors/` and the code.")
     title: str

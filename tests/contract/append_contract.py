@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from memsvc.core.model import Key, Session, Settings, System
 from memsvc.errors import Conflict, InvalidRequest

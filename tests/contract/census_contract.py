@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from memsvc.core.model import Key, Part, Session
 from memsvc.core.money import Line, Usage

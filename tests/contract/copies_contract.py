@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from memsvc.core.model import TOMBSTONE, Entry, Key, Part, Session, Settings, System
 from memsvc.errors import Conflict, NotFound

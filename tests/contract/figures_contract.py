@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from memsvc.core.figures import KEPT_DAYS, MOST_NOTED, DayFigure, Figure, Noted
 from memsvc.core.model import Key

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from memsvc.core.model import Key, Known
 from memsvc.core.money import OWN, Sent, Spent, Usage

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from memsvc.core.model import Appended, Batch, Draft, Entry, Key, Session, Summary, System
 from memsvc.core.money import OWN, Line, Usage

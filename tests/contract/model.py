@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from memsvc.core.model import TOMBSTONE, Draft, Entry, Session, Summary
 from memsvc.errors import Conflict, InvalidRequest, NotFound

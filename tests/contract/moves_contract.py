@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from memsvc.core.model import Known, Session
 from memsvc.errors import Conflict, NotFound

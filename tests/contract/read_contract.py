@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from memsvc.core.model import Batch, Draft, Key, Known, Session, Settings, System
 from memsvc.errors import Conflict, InvalidRequest, NotFound

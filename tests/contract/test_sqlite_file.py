@@ -49,7 +49,7 @@ async def store(path: str) -> AsyncIterator[SQLiteStore]:
 class TestSQLiteFile(StoreContract):
     @pytest.fixture
     async def store(self, path: str) -> AsyncIterator[Store]:
-        opened = open_store(f"sqlite:///{path}")
+        opened = open_store(f"sqlite:///{path}", own_loop=True)
         await opened.open()
         yield opened
         await opened.close()
@@ -440,9 +440,9 @@ async def test_a_large_tail_is_not_read_on_the_event_loop(store: SQLiteStore) ->
     session = (await store.append(KEY, batch(*(draft("x" * 100) for _ in range(10))))).session
     assert store._readers is not None
     for known in (None, Known(session.uid, 0, 0)):
-        assert len(store._readers.several(lambda db, k=known: rows.window(db, KEY, k, 2000)).entries) == 10
+        assert len(store._readers.one(lambda db, k=known: rows.window(db, KEY, k, 2000)).entries) == 10
         with pytest.raises(NotHere):
-            store._readers.several(lambda db, k=known: rows.window(db, KEY, k, 900))
+            store._readers.one(lambda db, k=known: rows.window(db, KEY, k, 900))
 
 
 async def test_a_years_books_are_not_read_on_the_event_loop(store: SQLiteStore) -> None:

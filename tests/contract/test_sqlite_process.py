@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from memsvc.stores.sqlite import SQLiteStore
 from tests.contract.child import TASKS
-from tests.contract.making import KEY, draft, log, say, sound
+from tests.contract.making import KEY, batch, draft, log, say, sound
 
 ROOT = Path(__file__).parents[2]
 Child = subprocess.Popen[str]
@@ -104,6 +105,46 @@ async def test_a_reader_sees_what_another_process_has_acknowledged(path: str) ->
         assert process.wait() == 0
     await sound(store)
     await store.close()
+
+
+async def test_law7_what_was_acknowledged_is_seen_in_every_turn_of_a_services_loop(path: str) -> None:
+    """All reads of one turn of the loop share a snapshot. Writes come from another connection and another process, and
+    their acknowledgements at any point of a turn in which others are reading."""
+    store, other = SQLiteStore(path, own_loop=True), SQLiteStore(path)
+    await store.open()
+    await other.open()
+    await say(store)
+    ended = asyncio.Event()
+
+    async def looks(turns: int) -> None:
+        while not ended.is_set():
+            await store.head(KEY)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+    async def sees(seq: int) -> None:
+        session = await store.head(KEY)
+        assert session is not None
+        assert session.last_seq >= seq
+
+    async def writes(name: str) -> None:
+        for number in range(25):
+            done = await other.append(KEY, batch(draft(f"{name} {number}")))
+            await sees(done.session.last_seq)
+
+    async def hears(process: Child, lines: int) -> None:
+        for _ in range(lines):
+            await sees(int((await asyncio.to_thread(line, process)).split()[0]))
+
+    looking = [asyncio.create_task(looks(turns)) for turns in (1, 1, 2, 3)]
+    with child(path, "a", 10) as process:
+        go(process)
+        await asyncio.gather(hears(process, 10 * TASKS), *(writes(name) for name in "bcde"))
+        ended.set()
+        await asyncio.gather(*looking)
+        assert process.wait() == 0
+    await store.close()
+    await other.close()
 
 
 HOLDS = """

@@ -13,13 +13,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import apsw
 import msgspec
 import pytest
+from msgspec.structs import replace
 from redis import Redis
 
 from memsvc.core.model import Format, Key

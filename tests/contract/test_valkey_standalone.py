@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import fields
 from itertools import islice
 
 import msgspec
 import pytest
+from msgspec.structs import fields
 from redis.asyncio import Redis
 
 from memsvc.core.model import Key, Part, Summary

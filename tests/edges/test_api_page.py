@@ -9,7 +9,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from memsvc.wire import CALLS, openapi_document
+from memsvc.wire import CALLS
+from memsvc.wire.openapi import openapi_document
 from memsvc.wire.outline import kind_of
 from tests.edges.api import Api
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from memsvc.testing.provider import Provider
 from tests.edges.gateway_programs import PROGRAMS, At, behave, first_difference, normal

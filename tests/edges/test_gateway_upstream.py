@@ -7,13 +7,13 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
 from memsvc.errors import NotFound
 from memsvc.gateway.upstream import Upstream

@@ -9,8 +9,9 @@ from openapi_spec_validator import validate
 from pydantic import BaseModel
 
 from memsvc import errors
-from memsvc.wire import CALLS, error_statuses, openapi_document
+from memsvc.wire import CALLS
 from memsvc.wire.examples import BODIES, REPLIES
+from memsvc.wire.openapi import error_statuses, openapi_document
 from tests.edges.api import Api
 
 S = "/v1/sessions/s"

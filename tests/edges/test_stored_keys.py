@@ -19,7 +19,8 @@ from memsvc.server.gate import Gate
 from memsvc.service import Memory
 from memsvc.service.holders import AGE_S, MOST, Holders
 from memsvc.service.keyring import Keyring
-from memsvc.wire import CALLS, Call, openapi_document
+from memsvc.wire import CALLS, Call
+from memsvc.wire.openapi import openapi_document
 from tests.edges.api import Api, serving
 from tests.edges.conftest import NOW
 

@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import json
 import math
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from memsvc.core.limits import Policy
 from memsvc.core.model import Key

@@ -7,10 +7,10 @@ a note of the service: only behind the label of its message, whoever wrote the s
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from itertools import cycle
 
 import pytest
+from msgspec.structs import replace
 
 from memsvc.core.verify.record import squeezed
 from memsvc.llm import LocalSummarizer

@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from anthropic import AsyncAnthropic, BadRequestError
+from msgspec.structs import replace
 
 from memsvc.stores.sqlite import SQLiteStore
 from memsvc.testing.provider import Provider

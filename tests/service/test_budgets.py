@@ -6,10 +6,11 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
 from memsvc.core.budgets import Budget
 from memsvc.core.model import Key

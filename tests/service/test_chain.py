@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from memsvc.core import accept
 from memsvc.core.asking import HEADINGS, Reply, SummaryRequest, refusals

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from memsvc.core.asking import Reply, SummaryRequest
 from tests.service.world import (

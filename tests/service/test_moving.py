@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import asdict, replace
 
 from memsvc.cli import main
 from memsvc.core.model import Draft, Key, Session

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from memsvc.errors import CannotFit, NotFound
 from tests.service.world import KEY, SMALL, chat, said, texts_of, user, words, world

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from memsvc.errors import Conflict
 from tests.service.world import KEY, SMALL, World, chat, texts_of, world

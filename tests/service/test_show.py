@@ -7,12 +7,12 @@ import json
 import subprocess
 import sys
 import unicodedata
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from memsvc.cli import main
 from memsvc.cli.terminal import clipped, columns, json_printable, printable, wrapped

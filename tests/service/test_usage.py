@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import math
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from memsvc.core.model import Key, Session
 from memsvc.core.money import OWN, Line, Usage
@@ -432,7 +433,7 @@ async def test_a_report_that_settles_what_was_held_teaches_the_same_and_is_booke
             sent = await w.append(user(words(200)))
             await hold(w, "h")
             call = counted(2 * (await header(w)).context_tokens, sent["revision"], id="msg_1")
-            told = await w.memory.usage(KEY, replace(call, held=held))
+            told = await w.memory.usage(KEY, dataclasses.replace(call, held=held))
             assert told["booked"]
             await w.memory.drain(5.0)  # what was held is settled at once, and learnt from a moment later
             learnt.append((told["cost_usd"], replace(await header(w), uid=0)))
@@ -449,7 +450,7 @@ async def test_what_was_reported_first_leaves_nothing_held() -> None:
         call = counted(300, sent["revision"], id="msg_1")
         assert (await w.memory.usage(KEY, call))["booked"]
         before = await header(w)
-        assert not (await w.memory.usage(KEY, replace(call, held=OWN + "h")))["booked"]
+        assert not (await w.memory.usage(KEY, dataclasses.replace(call, held=OWN + "h")))["booked"]
         assert await header(w) == before
         assert [line.id for line in (await w.store.lines(tenant=KEY.tenant))[0]] == ["msg_1"]
 

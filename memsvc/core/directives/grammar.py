@@ -4,14 +4,13 @@ the occasion that it is for ("before you ..., ask"), or about how the answers ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from memsvc.core.directives.strength import SCOPED, SOFT, STANDING, Graded, joined
 from memsvc.core.patterns import regex
 
 
-@dataclass(frozen=True, slots=True)
-class Language:
+class Language(Struct, frozen=True):
     """The words of one language; all but `signs` are patterns.
 
     Attributes:
@@ -36,7 +35,7 @@ class Language:
 
     def patterns(self) -> Graded:
         """What to match from the beginning of a sentence, and how strong a rule it is."""
-        it = {name: joined(getattr(self, name)) for name in self.__slots__}
+        it = {name: joined(getattr(self, name)) for name in self.__struct_fields__}
         lead, verb = it["lead"], rf"(?:{it['verb']})(?!\w)"
         table = (
             (rf"(?:{it['now']})\W+(?!(?:{it['not_rule']})\b).{{3}}", STANDING),

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from memsvc.core.directives.strength import NONE, STANDING
 from memsvc.core.directives.topics import Topic, revocation, topic
@@ -21,8 +23,7 @@ _ONE_VALUE = regex(
 """What can be of one value at a time: a sum, a date, whoever alone may do something, "the code 17"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Directive:
+class Directive(Struct, frozen=True):
     """A rule the user laid down, quoted word for word.
 
     Attributes:

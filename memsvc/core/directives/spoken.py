@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from memsvc.core.patterns import regex
 
@@ -57,8 +58,7 @@ _CALLED = regex(r"\b(?:rules?|follow|remember|obey|from now on|regeln?|règles?|
 _BLANK = regex(r"\S")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line of the user's prose, `start` characters into the text."""
 
     start: int

@@ -7,7 +7,8 @@ the reader sees which is newer. So all of the words that carry meaning have to a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from memsvc.core.directives.strength import patterns, words
 from memsvc.core.patterns import regex
@@ -188,8 +189,7 @@ _LONGEST, _LEAST_SHARE = 200, 0.5
 _S = regex(r"(?:ies|es|s|ing|ed)$")
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
+class Topic(Struct, frozen=True):
     """What a rule is about.
 
     Attributes:
@@ -214,8 +214,7 @@ def topic(text: str) -> Topic:
     return Topic(_stems(text), _NEGATIVE.search(text) is not None, slot)
 
 
-@dataclass(frozen=True, slots=True)
-class Revocation:
+class Revocation(Struct, frozen=True):
     """What a sentence says no longer holds.
 
     Attributes:

@@ -8,7 +8,8 @@ up to its closing tag: whoever sends such lines later speaks for nobody but hims
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from memsvc.core.extract.times import is_title
 from memsvc.core.flatten import Piece, Said

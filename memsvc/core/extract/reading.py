@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from memsvc.core.extract.cues import decides
 from memsvc.core.extract.speakers import Spoken, spoken
@@ -23,8 +24,7 @@ _MAX_PREVIOUS = 400  # lines
 _OURS = regex(r"^(\d{1,12}) ([^\s:\[][^:\n]{0,79}): ", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What may be chosen from.
 
     Attributes:

@@ -12,7 +12,9 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from memsvc.core.extract.handed import NOT_BY_OTHERS, handed, quotations
 from memsvc.core.extract.times import stamp
@@ -45,8 +47,7 @@ no such gaps, and its times say nothing of when something was said."""
 _EARLIEST = 946_684_800.0  # the year 2000: a smaller time counts from the start of something
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
+class Spoken(Struct, frozen=True):
     """A message as it is quoted.
 
     Attributes:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from memsvc.core.extract.cues import HEADED, PEOPLE, of_word
 from memsvc.core.extract.terms import Vocabulary, words
@@ -117,7 +118,7 @@ def _with_wholes(
 def _together(parts: Sequence[Unit]) -> Unit:
     """The statements of a message as one."""
     text, source = " ".join([u.text for u in parts]), " ".join([u.source for u in parts])
-    return parts[-1]._replace(text=text, source=source)
+    return replace(parts[-1], text=text, source=source)
 
 
 def _replaced(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabulary: Vocabulary) -> dict[int, int]:
@@ -224,19 +225,14 @@ def _has_digit(text: str) -> bool:
     return any(c.isdigit() for c in text)
 
 
-@dataclass(slots=True)
 class _Compared:
     """Statements with their terms, and what is found out about them once, however many they are compared with."""
 
-    units: Sequence[Unit]
-    terms: Sequence[tuple[str, ...]]
-    vocabulary: Vocabulary
-    values: frozenset[str] = field(init=False)
-    _sets: dict[int, frozenset[str]] = field(default_factory=dict)
-    _searched: dict[tuple[int, str], bool] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.values = frozenset(filter(self.vocabulary.is_value, self.vocabulary.weights))
+    def __init__(self, units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabulary: Vocabulary) -> None:
+        self.units, self.terms, self.vocabulary = units, terms, vocabulary
+        self.values = frozenset(filter(vocabulary.is_value, vocabulary.weights))
+        self._sets: dict[int, frozenset[str]] = {}
+        self._searched: dict[tuple[int, str], bool] = {}
 
     def of(self, i: int) -> frozenset[str]:
         """The terms of one statement."""

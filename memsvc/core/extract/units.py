@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from memsvc.core.extract.speakers import Spoken
 from memsvc.core.extract.times import dated, may_tell_a_day
@@ -64,7 +65,7 @@ Statement = tuple[str, str, str]
 """Text ("" where something was left out), what comes after it (see Unit), and its kind."""
 
 
-class Unit(NamedTuple):
+class Unit(Struct, frozen=True, gc=False):
     """One statement.
 
     Attributes:

@@ -8,7 +8,8 @@ only keys of a message are role and content.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from memsvc.core.model import Format
 from memsvc.core.patterns import regex

@@ -7,8 +7,9 @@ verbatim to the format that it came from.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from memsvc.core.model import Format
 from memsvc.core.patterns import regex
@@ -31,16 +32,14 @@ _PLAIN = ("function", "custom")
 _LONG_RUN = regex(r"[A-Za-z0-9+/=_-]{512,}")
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """Plain text. `raw` is its JSON block, or None when the content was one string."""
 
     text: str
     raw: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A tool call.
 
     Attributes:
@@ -59,8 +58,7 @@ class Call:
     within: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """The answer to a call. `raw` is the block (anthropic) or the whole message (the others);
     `kind` says to what kind of call."""
 
@@ -77,8 +75,7 @@ class Result:
         return self.kind == call.kind or (self.kind in _PLAIN and call.kind in (*_PLAIN, "local_shell"))
 
 
-@dataclass(frozen=True, slots=True)
-class Thinking:
+class Thinking(Struct, frozen=True):
     """A reasoning block. `signed` = it carries the proof (or the redacted data) without which
     the provider refuses it."""
 
@@ -87,8 +84,7 @@ class Thinking:
     signed: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Media:
+class Media(Struct, frozen=True):
     """An image, document, audio clip or file: base64 `data`, or a `url`, or only `raw`."""
 
     kind: Literal["image", "document", "audio", "file"]
@@ -99,8 +95,7 @@ class Media:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Opaque:
+class Opaque(Struct, frozen=True):
     """A block of a type this version does not look into.
 
     Attributes:
@@ -119,8 +114,7 @@ class Opaque:
 Block = Text | Call | Result | Thinking | Media | Opaque
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(Struct, frozen=True):
     """A message taken apart.
 
     Attributes:

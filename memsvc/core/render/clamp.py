@@ -6,9 +6,9 @@ Taken is the stored message, given back is one in the same format, so that all t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import orjson
+from msgspec.structs import replace
 
 from memsvc.core.limits import clamp_of
 from memsvc.core.model import Entry, Format

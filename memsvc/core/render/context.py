@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import orjson
+from msgspec import Struct
 
 from memsvc.core.model import Entry, Format, Session, Summary
 from memsvc.core.patterns import regex
@@ -30,8 +30,7 @@ _EPHEMERAL = {"5m": b'"cache_control":{"type":"ephemeral"}', "1h": b'"cache_cont
 _GPT = regex(r"gpt-([0-9]{1,3})(?:\.([0-9]{1,3}))?(?:[.-]|\Z)")
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Struct, frozen=True):
     """How a context is to be written.
 
     Attributes:

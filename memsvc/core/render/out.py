@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from memsvc.core.model import Format
 from memsvc.core.render.blocks import Decoded, Result, plain
@@ -17,8 +18,7 @@ EMPTY_ERROR = "[the tool failed and said nothing]"
 """Stands for the content of a failed result that has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Out:
+class Out(Struct, frozen=True):
     """One message of a context.
 
     Attributes:
@@ -48,8 +48,7 @@ class Out:
         return self.json[: self.mark_at] + b"," + mark + self.json[self.mark_at :]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What stands under a call: its result, or nothing yet (`result` None).
 
     Attributes:

@@ -7,11 +7,11 @@ does not know is paired by the same pattern, but nothing is ever put in place of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """A type of call and the type of its output.
 
     Attributes:

@@ -7,13 +7,13 @@ run. It may come in over any number of appends; until something else follows, mo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from memsvc.core.render.blocks import Block, Call, Decoded, Text, Thinking, omitted
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """An item of a run.
 
     Attributes:

@@ -10,15 +10,16 @@ messages are written twice, and a chain of them is settled at once, one way or t
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from memsvc.core.render.anthropic import text_block, without_caller
 from memsvc.core.render.blocks import Block, Call, Decoded, Opaque, Text, omitted
 from memsvc.core.render.out import Out
 
 
-@dataclass(slots=True)
-class Chain:
+class Chain(Struct):
     """Messages since the first server tool call that has no result yet.
 
     Attributes:
@@ -39,8 +40,7 @@ class Chain:
         self.tokens += tokens
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """An assistant message with regard to server tools.
 
     Attributes:

@@ -48,12 +48,18 @@ def string(text: str) -> bytes:
 
 def obj(pairs: Iterable[tuple[str, bytes]]) -> bytes:
     """A compact JSON object from names and JSON texts."""
-    return b"{" + b",".join([orjson.dumps(k) + b":" + v for k, v in pairs]) + b"}"
+    pieces = [b"{"]  # joined once: values may be long
+    for name, value in pairs:
+        pieces += (orjson.dumps(name), b":", value, b",")
+    if len(pieces) == 1:
+        return b"{}"
+    pieces[-1] = b"}"
+    return b"".join(pieces)
 
 
 def array(parts: Iterable[bytes]) -> bytes:
     """A compact JSON list from JSON texts."""
-    return b"[" + b",".join(parts) + b"]"
+    return b"[%b]" % b",".join(parts)
 
 
 def edit(raw: bytes, drop: Container[str], replace: Mapping[str, bytes] | None = None) -> bytes:

@@ -8,7 +8,8 @@ changes nothing but the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from memsvc.core.model import Entry
 from memsvc.core.render import ids
@@ -20,8 +21,7 @@ from memsvc.core.render.server_tools import Chain, Reader, Reading
 Decode = Callable[[Entry], Decoded]
 
 
-@dataclass(slots=True)
-class _OpenCall:
+class _OpenCall(Struct):
     """A call that may still get its result."""
 
     call: Call
@@ -29,8 +29,7 @@ class _OpenCall:
     answered: bool = False
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(Struct):
     """An assistant message with calls, or a run of items; and what came since.
 
     Attributes:

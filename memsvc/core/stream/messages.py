@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
+
+from msgspec import Struct, field
 
 from memsvc.core.render.splice import array, edit, items
 from memsvc.core.stream.heard import Heard
@@ -16,8 +17,7 @@ _THINKING = ("thinking", "redacted_thinking")
 _SERVER_CALLS = ("server_tool_use", "mcp_tool_use")
 
 
-@dataclass(slots=True)
-class _Block:
+class _Block(Struct):
     """A content block as it began, and what came to it."""
 
     start: Json

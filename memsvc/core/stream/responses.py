@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
+
+from msgspec import Struct, field
 
 from memsvc.core.render.splice import array, edit, items
 from memsvc.core.stream.heard import Heard
@@ -19,8 +20,7 @@ _MEMBER = {"output_text": "text", "refusal": "refusal"}
 Found = tuple[Json, bytes]
 
 
-@dataclass(slots=True)
-class _Item:
+class _Item(Struct):
     """An output item: as it was added, as it was done, and the text of its parts so far."""
 
     added: Found

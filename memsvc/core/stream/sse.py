@@ -65,9 +65,13 @@ class Blocks:
 def fields(block: bytes) -> tuple[bytes, bytes]:
     """The name and the data of a block's event; each may be empty."""
     name = b""
-    data: list[bytes] = []
-    if block.startswith(b"data: ") and block.find(b"\n") == len(block) - 2:  # what most of them are
+    end = block.find(b"\n")
+    if block.startswith(b"data: ") and end == len(block) - 2:  # what most of them are
         return name, block[6:-2]
+    named = block.startswith(b"event: ") and block.startswith(b"data: ", end + 1)
+    if named and block.find(b"\n", end + 1) == len(block) - 2 and b"\r" not in block:  # or this
+        return block[7:end].strip(), block[end + 7 : -2]
+    data: list[bytes] = []
     for line in block.removeprefix(_MARK).splitlines():
         if line.startswith(b"data:"):
             data.append(line[6:] if line[5:6] == b" " else line[5:])

@@ -9,7 +9,8 @@ Nothing here knows what is true, only what was said. Linear in record and notes;
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from memsvc.core.asking import HEADINGS
 from memsvc.core.patterns import regex
@@ -37,8 +38,7 @@ _CODES = {
 }
 
 
-@dataclass(slots=True)
-class _Taken:
+class _Taken(Struct):
     """Points that were taken out, by what was wrong, with the values that were."""
 
     kinds: Counter[str] = field(default_factory=Counter)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from memsvc.core.asking import HEADINGS
 from memsvc.core.patterns import regex
@@ -54,8 +55,7 @@ _NUMBER = regex(r"\d{1,10}")
 _WHO = regex(_SPEAKER, re.IGNORECASE)
 
 
-@dataclass(slots=True)
-class Point:
+class Point(Struct):
     """One line of notes below a heading.
 
     Attributes:
@@ -78,8 +78,7 @@ class Point:
         return bool(self.text) and not _NOTHING.fullmatch(self.text)
 
 
-@dataclass(slots=True)
-class Notes:
+class Notes(Struct):
     """Notes by section, in the order of HEADINGS; `missing` are the sections that they do not have."""
 
     sections: dict[str, list[Point]] = field(default_factory=dict)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from memsvc.core.asking import SummaryRequest
 from memsvc.core.days import civil, ordinal
@@ -65,8 +66,7 @@ QUOTE = regex(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(Struct, frozen=True):
     """Something that was said.
 
     Attributes:

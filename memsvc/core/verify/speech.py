@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from memsvc.core.directives import is_rule
 from memsvc.core.patterns import regex
@@ -60,8 +61,7 @@ def words(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sentence:
+class _Sentence(Struct, frozen=True):
     who: str
     seq: int
     words: frozenset[str]

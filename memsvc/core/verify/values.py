@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from memsvc.core.patterns import regex
 
@@ -85,8 +86,7 @@ _SIZE, _MOST_DIGITS = regex(r"\d+(?:\.\d+)?"), 15
 DAY_S = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(Struct, frozen=True):
     """A day as it was written; `year` 0 = without one."""
 
     year: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from memsvc.errors import Unavailable
 from memsvc.stores.payloads import Cut, Packed
 from memsvc.stores.redis.keys import fingerprint, user_token
 
-COUNTED = tuple(f.name for f in fields(Session) if f.name not in ("key", "uid", "settings"))
+COUNTED = tuple(name for name in Session.__struct_fields__ if name not in ("key", "uid", "settings"))
 SHADOW = ("stamp", "user", "format", "system", "fixed")
 """Of the settings what scripts and readers look at: their fingerprint, the user's token, the format, the
 fingerprint of the system prompt, the tokens of prompt and tools."""
@@ -46,7 +46,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _header = msgspec.msgpack.Decoder(list[Any]).decode
 _settings = msgspec.msgpack.Decoder(_SETTINGS_TYPE).decode
 _body = msgspec.msgpack.Decoder(tuple[str, int, float, str | None, bytes | tuple[bytes, list[Cut]]]).decode
-_SUMMARY = tuple(f.name for f in fields(Summary))
+_SUMMARY = Summary.__struct_fields__
 
 
 @dataclass(frozen=True, slots=True)

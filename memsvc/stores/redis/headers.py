@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakValueDictionary
+
+from msgspec.structs import replace
 
 from memsvc.core.model import Key, Session
 from memsvc.errors import Unavailable

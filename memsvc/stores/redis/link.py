@@ -1,4 +1,5 @@
-"""One server: a few connections, and whoever finds all of them busy shares the next one that is free.
+"""One server: a few connections. Those who ask in one turn of the event loop share a trip, and whoever finds all
+connections busy shares the next one that is free.
 
 redis-py's own pools and clients are not used: they raise instead of waiting, or send a write again that
 may have been done. A command is sent once here; who may repeat it decides.
@@ -18,6 +19,7 @@ from memsvc.errors import Unavailable
 from memsvc.stores.redis.failures import FAILURES
 
 Command = tuple[Any, ...]
+Asked = tuple[Sequence[Command], asyncio.Future[list[Any]]]
 CONNECTIONS = 8
 """To one server. One is enough for many small commands; more, so that a large answer holds up nobody else."""
 MAX_GROUP = 128
@@ -47,16 +49,30 @@ class Link:
         self._timeout_s = timeout_s
         self._idle: list[Connection] = []
         self._made: list[Connection] = []
-        self._waiting: deque[tuple[Sequence[Command], asyncio.Future[list[Any]]]] = deque()
+        self._waiting: deque[Asked] = deque()
+        self._boarding: list[Asked] | None = None
         self._drivers: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def run(self, commands: Sequence[Command]) -> list[Any]:
+    async def run(self, commands: Sequence[Command], *, alone: bool = False) -> list[Any]:
         """The answers, in order, of commands that go over one connection one after the other; an error
-        answer is an element. Raises Lost, or Unavailable when too many are waiting."""
+        answer is an element. Raises Lost, or Unavailable when too many are waiting.
+
+        Args:
+            alone: they keep the connection waiting, and so share no trip that is not full anyway.
+        """
+        if self._boarding is not None and len(self._boarding) < MAX_GROUP and not alone:
+            return await self._join(self._boarding, commands)
         connection = self._take()
         if connection is None:
-            return await self._wait(commands)
+            if len(self._waiting) >= MAX_WAITING:
+                raise Unavailable("too many calls are waiting; come back in a second", retry_after=1)
+            return await self._join(self._waiting, commands)
+        if not alone and (others := await self._others(connection)):
+            # A task takes them: who began the trip may be cancelled, and is one of many.
+            own: Asked = commands, asyncio.get_running_loop().create_future()
+            self._start(connection, [own, *others])
+            return await own[1]
         try:
             return await self._trip(connection, commands)
         finally:
@@ -83,40 +99,60 @@ class Link:
             return made
         return None
 
-    async def _wait(self, commands: Sequence[Command]) -> list[Any]:
-        if len(self._waiting) >= MAX_WAITING:
-            raise Unavailable("too many calls are waiting; come back in a second", retry_after=1)
+    async def _others(self, connection: Connection) -> list[Asked]:
+        """Those who ask while all that have their turn in the event loop now have it."""
+        others: list[Asked] = []
+        self._boarding = others
+        try:
+            await asyncio.sleep(0)
+        except BaseException:  # cancelled
+            if others:
+                self._start(connection, others)
+            else:
+                self._give(connection)
+            raise
+        finally:
+            if self._boarding is others:
+                self._boarding = None
+        return others
+
+    @staticmethod
+    async def _join(others: list[Asked] | deque[Asked], commands: Sequence[Command]) -> list[Any]:
         future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((commands, future))
+        others.append((commands, future))
         return await future
 
     def _give(self, connection: Connection) -> None:
         """Hand a connection to those who wait, or put it back."""
-        if not self._waiting:
+        if self._waiting:
+            self._start(connection, self._next_group())
+        else:
             self._idle.append(connection)
-            return
-        driver = asyncio.create_task(self._drive(connection))
+
+    def _start(self, connection: Connection, group: list[Asked]) -> None:
+        driver = asyncio.create_task(self._drive(connection, group))
         self._drivers.add(driver)
         driver.add_done_callback(self._drivers.discard)
 
-    async def _drive(self, connection: Connection) -> None:
-        """Trips for those who wait, until nobody does."""
-        while self._waiting:
-            group = self._next_group()
+    async def _drive(self, connection: Connection, group: list[Asked]) -> None:
+        """A trip for a group, then for those who wait, until nobody does."""
+        while group:
             try:
                 answers = await self._trip(connection, [c for commands, _ in group for c in commands])
             except Exception as failed:  # also what nobody thought of: no caller may wait for ever
                 for _, future in group:
                     if not future.done():  # an exception must not be raised in two tasks
                         future.set_exception(Lost(failed.error if isinstance(failed, Lost) else failed))
-                continue
-            for commands, future in group:
-                own, answers = answers[: len(commands)], answers[len(commands) :]
-                if not future.done():  # else its caller was cancelled
-                    future.set_result(own)
+            else:
+                place = 0
+                for commands, future in group:
+                    if not future.done():  # else its caller was cancelled
+                        future.set_result(answers[place : place + len(commands)])
+                    place += len(commands)
+            group = self._next_group()
         self._idle.append(connection)
 
-    def _next_group(self) -> list[tuple[Sequence[Command], asyncio.Future[list[Any]]]]:
+    def _next_group(self) -> list[Asked]:
         group, size = [], 0
         while self._waiting and size < MAX_GROUP:
             one = self._waiting.popleft()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from memsvc.core.model import Entry, Key, Known, Session, Summary, Window
 from memsvc.core.money import Sent

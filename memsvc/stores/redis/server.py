@@ -122,9 +122,9 @@ class Server:
         waiting = wait and self._waiting.replicas > 0
         tail = self._wait_commands(shard) if waiting else ()
         try:
-            answers = await self._run(shard, (("EVALSHA", script.sha, len(keys), *keys, *args), *tail))
+            answers = await self._run(shard, (("EVALSHA", script.sha, len(keys), *keys, *args), *tail), alone=waiting)
         except NotKnown:
-            answers = await self._run(shard, (("EVAL", script.text, len(keys), *keys, *args), *tail))
+            answers = await self._run(shard, (("EVAL", script.text, len(keys), *keys, *args), *tail), alone=waiting)
         if waiting and answers[-1] < self._waiting.replicas:
             raise Unavailable(
                 f"the write was stored, but {answers[-1]} of {self._waiting.replicas} replicas have it after "
@@ -138,7 +138,7 @@ class Server:
         # repeated call finds done already by an earlier one.
         return ("SET", self._touch[shard], ""), ("WAIT", self._waiting.replicas, self._waiting.ms)
 
-    async def _run(self, shard: int, commands: Sequence[Command]) -> list[Any]:
+    async def _run(self, shard: int, commands: Sequence[Command], *, alone: bool = False) -> list[Any]:
         """The answers of the server that has the shard. Raises Lost, NotKnown or Unavailable."""
         if not self._open:
             raise Unavailable("the store is not open", retry_after=1)
@@ -146,7 +146,7 @@ class Server:
         for tried in range(TRIES):
             try:
                 if ask is None:
-                    answers = await self._topology.link(shard).run(commands)
+                    answers = await self._topology.link(shard).run(commands, alone=alone)
                 else:
                     node = (ask.host, ask.port)
                     led = [one for command in commands for one in (("ASKING",), command)]

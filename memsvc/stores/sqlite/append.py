@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
 
 import apsw
 import orjson
+from msgspec.structs import replace
 
 from memsvc.core.model import Appended, Batch, Draft, Key, Session
 from memsvc.stores import rules
 from memsvc.stores.sqlite import jobs, payloads, rows
+from memsvc.stores.sqlite.codec import SESSION_COLUMNS, session_of
 
 REPLAYS_KEPT = 10_000
 REPLAY_S = 24 * 3600.0
@@ -20,6 +22,14 @@ _INSERT = (
     "INSERT INTO messages (pos, raw, cuts, size, format, tokens, at, id, epoch, revision) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+# What most appends are, in one statement: to read the header, make a new one and write all of it back takes longer than
+# to store the messages.
+_PLAIN = (
+    "UPDATE sessions SET updated_at = ?3, revision = revision + 1, log_revision = log_revision + 1, "
+    "last_seq = last_seq + ?4, messages = messages + ?4, live_tokens = live_tokens + ?5, "
+    "tail_tokens = tail_tokens + ?5, tail_bytes = tail_bytes + ?6 "
+    f"WHERE tenant = ?1 AND sid = ?2 AND format IS NOT NULL RETURNING {SESSION_COLUMNS}"
+)
 # Only the oldest few are looked at: an append's work never grows with what is kept.
 _PURGE = (
     "DELETE FROM replays WHERE uid = ?1 AND key IN (SELECT key FROM (SELECT key, at FROM replays "
@@ -29,6 +39,8 @@ _PURGE = (
 
 def append(db: apsw.Connection, key: Key, batch: Batch) -> Appended:
     """Store a batch. Raises Conflict or InvalidRequest; then nothing of it is stored."""
+    if _is_plain(batch) and (done := _plain(db, key, batch)) is not None:
+        return done
     rules.check_ids(batch)
     old = rows.head(db, key)
     if old is not None and batch.idempotency_key is not None:
@@ -47,6 +59,29 @@ def append(db: apsw.Connection, key: Key, batch: Batch) -> Appended:
     due = session.soft_tokens is not None and session.context_tokens > session.soft_tokens
     session = rows.update(db, jobs.ask_if_due(db, session, batch.at))
     return _remember(db, batch, Appended(session, seqs, tokens, due=due))
+
+
+def _is_plain(batch: Batch) -> bool:
+    """Whether all messages are new, whatever the session is, unless it is still to learn its format."""
+    if batch.idempotency_key is not None or batch.if_log_revision is not None or batch.system is not None:
+        return False
+    return bool(batch.drafts) and all(d.id is None for d in batch.drafts)
+
+
+def _plain(db: apsw.Connection, key: Key, batch: Batch) -> Appended | None:
+    """None, and nothing is stored, if there is no session that knows its format."""
+    drafts = batch.drafts
+    count, tokens, size = len(drafts), sum(d.tokens for d in drafts), sum(len(d.raw) for d in drafts)
+    row = db.execute(_PLAIN, (key.tenant, key.session, batch.at, count, tokens, size)).fetchone()
+    if row is None:
+        return None
+    session = session_of(row)
+    seqs = tuple(range(session.last_seq - count + 1, session.last_seq + 1))
+    _insert(db, session, session.revision, zip(seqs, drafts, strict=True))
+    due = session.soft_tokens is not None and session.context_tokens > session.soft_tokens
+    if due:
+        session = rows.update(db, jobs.ask(db, session, batch.at))
+    return Appended(session, seqs, tokens, due=due)
 
 
 def _new(db: apsw.Connection, key: Key, batch: Batch) -> Session:
@@ -78,14 +113,7 @@ def _stored(db: apsw.Connection, session: Session, draft: Draft) -> int | None:
 
 def _store(db: apsw.Connection, session: Session, fresh: list[tuple[int, Draft]], batch: Batch) -> Session:
     revision = session.revision + 1
-    uid, epoch = session.uid, session.epoch
-    db.executemany(
-        _INSERT,
-        [
-            (rows.pos(uid, n), *payloads.columns(db, uid, d.raw), d.format, d.tokens, d.at, d.id, epoch, revision)
-            for n, d in fresh
-        ],
-    )
+    _insert(db, session, revision, fresh)
     tokens = sum(d.tokens for _, d in fresh)
     return replace(
         session,
@@ -98,6 +126,13 @@ def _store(db: apsw.Connection, session: Session, fresh: list[tuple[int, Draft]]
         tail_tokens=session.tail_tokens + tokens,
         tail_bytes=session.tail_bytes + sum(len(d.raw) for _, d in fresh),
     )
+
+
+def _insert(db: apsw.Connection, session: Session, revision: int, fresh: Iterable[tuple[int, Draft]]) -> None:
+    uid, epoch = session.uid, session.epoch
+    for n, d in fresh:
+        columns = payloads.columns(db, uid, d.raw)
+        db.execute(_INSERT, (rows.pos(uid, n), *columns, d.format, d.tokens, d.at, d.id, epoch, revision))
 
 
 def _replay(db: apsw.Connection, session: Session, batch: Batch) -> Appended | None:

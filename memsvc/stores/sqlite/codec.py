@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import orjson
@@ -23,7 +22,7 @@ SETTINGS = (
     "system_tokens",
     "tools_tokens",
 )
-COUNTED = tuple(f.name for f in fields(Session) if f.name not in ("key", "uid", "settings"))
+COUNTED = tuple(name for name in Session.__struct_fields__ if name not in ("key", "uid", "settings"))
 SESSION = ("tenant", "sid", "uid", *SETTINGS, *COUNTED)
 SESSION_COLUMNS = ", ".join(SESSION)
 _SETTINGS_FROM = 3
@@ -33,7 +32,7 @@ ENTRY_COLUMNS = (
     "pos & 4294967295, iif(cuts IS NULL, raw, whole_message(pos >> 32, raw, cuts)), "
     "format, tokens, at, id, epoch, revision, superseded, redacted"
 )
-SUMMARY = tuple(f.name for f in fields(Summary))
+SUMMARY = Summary.__struct_fields__
 SUMMARY_COLUMNS = ", ".join(SUMMARY)
 
 

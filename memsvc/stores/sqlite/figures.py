@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any, TypeVar
 
 import apsw
 import orjson
+from msgspec.structs import asdict
 
 from memsvc.core.figures import KEPT_DAYS, MOST_NOTED, DayFigure, Figure, Noted, Queued, Waiting
 from memsvc.core.model import Key

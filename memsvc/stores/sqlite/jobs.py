@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import apsw
+from msgspec.structs import replace
 
 from memsvc.core.model import Backlog, Job, Key, Session, State
 from memsvc.stores.sqlite import rows

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import apsw
+from msgspec.structs import replace
 
 from memsvc.core.model import ON, Key, Session, Summary
 from memsvc.core.policy import next_factor, renewed

@@ -11,6 +11,7 @@ that opens the store would take it for abandoned.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -32,31 +33,48 @@ class NotHere(Exception):
 
 
 class Readers:
-    """Connections that read one file. Blocks while it connects: construct it in a thread."""
+    """Connections that read one file. Blocks while it connects: construct it in a thread.
 
-    def __init__(self, path: str) -> None:
+    Args:
+        own_loop: all that one turn of the event loop reads sees one state: to lock and to let go of the log for each
+            read would take longer than most reads. It is not old: who runs in this turn was put in the loop's queue
+            before the first of its reads, so that whatever he knows of had happened by then; who learns of something
+            later is behind `_let_go` in that queue, which is first in, first out. That holds only where nobody learns
+            of anything while he holds the loop up.
+    """
+
+    def __init__(self, path: str, *, own_loop: bool) -> None:
         self._connections = [open_reader(path, busy_ms=BUSY_MS) for _ in range(THREADS)]
         self._near = open_reader(path, busy_ms=0)
+        self._own_loop = own_loop
+        self._looking = False
         self._idle: queue.SimpleQueue[apsw.Connection] = queue.SimpleQueue()
         for connection in self._connections:
             self._idle.put(connection)
         self._pool = ThreadPoolExecutor(THREADS, "memsvc-sqlite-reader")
 
     def one(self, work: Work[T]) -> T:
-        """The result of a single small statement, at once. Raises NotHere."""
+        """The result of a few small statements that see one state, at once. Raises NotHere."""
         try:
+            if not self._own_loop:
+                return _in_snapshot(self._near, work)
+            if not self._looking:
+                self._near.execute("BEGIN")
+                self._looking = True
+                asyncio.get_running_loop().call_soon(self._let_go)
             return work(self._near)
+        except TooLarge as large:
+            raise NotHere from large
         except apsw.BusyError as busy:
             raise NotHere from busy
         except apsw.Error as error:
             raise unavailable(error) from error
 
-    def several(self, work: Work[T]) -> T:
-        """The result of a few small statements that see one state, at once. Raises NotHere."""
-        try:
-            return self.one(lambda db: _in_snapshot(db, work))
-        except TooLarge as large:
-            raise NotHere from large
+    def _let_go(self) -> None:
+        self._looking = False
+        with contextlib.suppress(apsw.Error):
+            if self._near.in_transaction:  # SQLite ends it by itself after some errors
+                self._near.execute("COMMIT")
 
     async def far(self, work: Work[T]) -> T:
         """The result of statements that see one state, from a thread."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import apsw
 import orjson
+from msgspec.structs import replace
 
 from memsvc.core.model import ON, TOMBSTONE, Entry, Key, Session, Summary
 from memsvc.core.policy import renewed

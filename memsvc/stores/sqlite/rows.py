@@ -22,7 +22,7 @@ SEQ_BITS = 32
 MAX_SEQ = (1 << SEQ_BITS) - 1
 _STORED = (*SETTINGS, *COUNTED)
 _HEAD = f"SELECT {SESSION_COLUMNS} FROM sessions WHERE tenant = ? AND sid = ?"
-_REVISION = "SELECT uid, revision, anchor_revision, anchor_tokens FROM sessions WHERE tenant = ? AND sid = ?"
+_REVISION = "SELECT revision, anchor_revision, anchor_tokens FROM sessions WHERE uid = ?"
 _INSERT = (
     f"INSERT INTO sessions (tenant, sid, {', '.join(_STORED)}) "
     f"VALUES (?, ?, {', '.join('?' * len(_STORED))}) RETURNING uid"
@@ -108,13 +108,14 @@ def tail(db: apsw.Connection, uid: int, after: int, most_bytes: int | None = Non
     return tuple(found)
 
 
-def unchanged(db: apsw.Connection, key: Key, known: Known) -> Window | None:
-    """The window of a reader who has all of it: its own header back. None if anything moved."""
+def unchanged(db: apsw.Connection, known: Known) -> Window | None:
+    """The window of a reader who has all of it: its own header back. None if anything moved. A session's uid is never
+    another's, not even after it was deleted."""
     held = known.session
     if held is None:
         return None
-    found = db.execute(_REVISION, (key.tenant, key.session)).fetchone()
-    if found != (held.uid, held.revision, held.anchor_revision, held.anchor_tokens):
+    found = db.execute(_REVISION, (held.uid,)).fetchone()
+    if found != (held.revision, held.anchor_revision, held.anchor_tokens):
         return None
     return Window(held, None, (), partial=True)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import cast
 
 import apsw
+from msgspec.structs import replace
 
 from memsvc.core.model import Entry, Key, Part, Session, Summary
 from memsvc.errors import Conflict

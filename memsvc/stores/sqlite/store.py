@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TypeVar, cast
 
 import apsw
+from msgspec.structs import replace
 
 from memsvc.core.model import (
     Appended,
@@ -47,20 +47,22 @@ NEAR_BYTES = 64_000
 
 
 class SQLiteStore(AccessKeys, FigureRows):
-    """Implements `ports.Store`. `path` is a file, or `:memory:` for a private one that ends with it.
+    """Implements `ports.Store`. `path` is a file, or `:memory:` for a private one that ends with it. `own_loop`: see
+    `Readers`.
 
     Writes go through one thread. Small reads run right on the event loop, those that may be
     large in reader threads. In memory, everything goes through the writer.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, own_loop: bool = False) -> None:
         self._path = path
+        self._own_loop = own_loop
         self._writer: Writer | None = None
         self._readers: Readers | None = None
 
     async def open(self) -> None:
         """Open or create the file and bring its schema up to date. Raises Unavailable."""
-        connection, self._readers = await asyncio.to_thread(_opened, self._path)
+        connection, self._readers = await asyncio.to_thread(_opened, self._path, self._own_loop)
         self._writer = Writer(connection)
 
     async def close(self) -> None:
@@ -108,8 +110,9 @@ class SQLiteStore(AccessKeys, FigureRows):
         readers = self._readers
         if readers is not None:
             with contextlib.suppress(NotHere):
-                same = known and readers.one(lambda db: rows.unchanged(db, key, known))
-                return same or readers.several(lambda db: rows.window(db, key, known, NEAR_BYTES))
+                return readers.one(
+                    lambda db: (known and rows.unchanged(db, known)) or rows.window(db, key, known, NEAR_BYTES)
+                )
         return await self._read_far(lambda db: rows.window(db, key, known))
 
     async def entries(self, key: Key, *, after: int, upto: int | None = None, limit: int) -> list[Entry]:
@@ -330,11 +333,11 @@ class SQLiteStore(AccessKeys, FigureRows):
         return await self._readers.far(work)
 
 
-def _opened(path: str) -> tuple[apsw.Connection, Readers | None]:
+def _opened(path: str, own_loop: bool) -> tuple[apsw.Connection, Readers | None]:
     connection = open_writer(path)
     try:
         staging.tidy(connection)
-        return connection, None if path == MEMORY else Readers(path)
+        return connection, None if path == MEMORY else Readers(path, own_loop=own_loop)
     except BaseException:
         connection.close()
         raise

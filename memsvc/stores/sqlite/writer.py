@@ -1,7 +1,8 @@
 """The one writer: a thread that puts many writes into one durable transaction.
 
 Each write runs inside its own savepoint, so one that fails rolls back alone; all of a group
-are acknowledged together, after the commit that made them durable.
+are acknowledged together, after the commit that made them durable. All writes of one turn of the
+event loop are in one group: the thread is woken once for them, and not in the middle of them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Item = tuple[Work, asyncio.Future[Any], bool]
 MAX_WAITING = 10_000
 """Writes that may wait; beyond it callers are told to come back rather than memory growing."""
 MAX_GROUP = 256
-"""Writes in one transaction: more would make the first of them wait for the last."""
+"""Writes in one transaction, about: more would make the first of them wait for the last."""
 
 
 class Writer:
@@ -33,7 +34,9 @@ class Writer:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Item] | None] = queue.SimpleQueue()
+        self._turn: list[Item] = []
+        self._accepted, self._begun = 0, 0  # the one is counted on the event loop, the other in the thread
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="memsvc-sqlite-writer", daemon=True)
@@ -44,17 +47,27 @@ class Writer:
         if readers let it. A cancelled caller's write may still happen."""
         if self._closed:
             raise Unavailable("the store is closed", retry_after=1)
-        if self._queue.qsize() >= MAX_WAITING:
+        if self._accepted - self._begun >= MAX_WAITING:
             raise Unavailable("too many writes are waiting; come back in a second", retry_after=1)
         future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put((work, future, erases))
+        self._accepted += 1
+        self._turn.append((work, future, erases))
+        if len(self._turn) == 1:
+            self._loop.call_soon(self._loop.call_soon, self._hand_over)  # tasks that this turn begins come along
         return await future
+
+    def _hand_over(self) -> None:
+        """Give the thread what this turn of the event loop has brought."""
+        turn, self._turn = self._turn, []
+        for start in range(0, len(turn), MAX_GROUP):
+            self._queue.put(turn[start : start + MAX_GROUP])
 
     async def close(self) -> None:
         """Do what was accepted, then end the thread and close the connection."""
         if self._closed:
             return
         self._closed = True
+        self._hand_over()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -63,19 +76,20 @@ class Writer:
         while more:
             group, more = self._next_group()
             if group:
+                self._begun += len(group)
                 self._commit(group)
         with contextlib.suppress(apsw.Error):  # all that was acknowledged is in the file
             self._connection.close()
 
     def _next_group(self) -> tuple[list[Item], bool]:
-        group = []
-        item = self._queue.get()
-        while item is not None:
-            group.append(item)
+        group: list[Item] = []
+        turn = self._queue.get()
+        while turn is not None:
+            group += turn
             if len(group) >= MAX_GROUP:
                 return group, True
             try:
-                item = self._queue.get_nowait()
+                turn = self._queue.get_nowait()
             except queue.Empty:
                 return group, True
         return group, False
