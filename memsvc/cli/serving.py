@@ -24,6 +24,10 @@ _NO_KEYS = (
     " `memsvc keys create --tenant NAME`, set MEMSVC_API_KEYS, or bind 127.0.0.1."
 )
 
+SWITCH_S = 0.0001
+"""How long a thread that computes is let go on while requests wait for the interpreter (seconds). At Python's own 5 ms
+each of a request's several waits, one for every call that lets go of it, takes that long while a summary is written."""
+
 
 def wrong(text: str) -> int:
     """Say what is wrong with the settings or the call; gives the status for that."""
@@ -107,6 +111,7 @@ async def _serve_until_stopped(config: Config, *, child: bool) -> int:
     from memsvc.config import ConfigError
     from memsvc.server.front import set_up
 
+    sys.setswitchinterval(SWITCH_S)
     stopped = stop_signal(child=child)
     since = None
     try:

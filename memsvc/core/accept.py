@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from memsvc.core.artifacts import IN_WORDS, Artifact, artifacts, lines
 from memsvc.core.asking import Reply, headings
-from memsvc.core.directives import Directive, directives, in_force
+from memsvc.core.directives import Directive, directives_of, in_force
 from memsvc.core.extract.reading import Reading
 from memsvc.core.extract.speakers import spoken
 from memsvc.core.flatten import said
@@ -128,13 +128,14 @@ def gather(
     """The parts for a block that stands for `covered` (not empty); `pins` are all that it must hold. `reading` is of
     the same messages; without it no value is known to be out of date."""
     outdated = reading.outdated if reading is not None else {}
-    sources = reading.sources if reading is not None else spoken(covered)
+    messages = reading.messages if reading is not None else [said(e) for e in covered]
+    sources = reading.sources if reading is not None else spoken(covered, messages)
     return Parts(
         to_seq=covered[-1].seq,
         from_seq=covered[0].seq,
         request=None if request is None else asked(request),
         pins=tuple(quote(p) for p in pins),
-        directives=in_force(directives(covered, {s.said.seq: s.label for s in sources}), outdated),
+        directives=in_force(directives_of(messages, {s.said.seq: s.label for s in sources}), outdated),
         artifacts=artifacts(sources, outdated),
     )
 

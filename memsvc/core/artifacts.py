@@ -27,15 +27,19 @@ _URL = regex(rf"\b(?:https?|ftp|wss?|s3|file|postgres(?:ql)?|redis|mongodb)://[^
 _TOKEN = regex(rf"[^\s\"'`<>(){{}}\[\],;|=&\u2018\u2019\u201c\u201d*{_CJK}]+")
 _TRIM = ".,:;!?)]}>\"'-"
 _DIGIT = regex(r"\d")
-_MONTH = (
-    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|"
-    r"Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
+_MONTHS = (
+    *("Jan(?:uary)?", "Feb(?:ruary)?", "Mar(?:ch)?", "Apr(?:il)?", "May", "June?", "July?", "Aug(?:ust)?"),
+    *("Sept?(?:ember)?", "Oct(?:ober)?", "Nov(?:ember)?", "Dec(?:ember)?"),
 )
+_MONTH = "(?:" + "|".join(_MONTHS) + ")"
+_BEGUN = "(?:" + "|".join(f"(?<={month[0]}){month[1:]}" for month in _MONTHS) + ")"
+"""A month behind its first letter. Dates and amounts begin with one class of characters, so that a search leaps from
+one of them to the next; what must not stand before them is asked behind it."""
 _DATE = regex(
-    r"(?<![\w./-])(?:\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?|\d{1,2}[./]\d{1,2}[./]\d{4}"
-    rf"|\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:,? \d{{4}})?"
-    rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?)(?![\w/-])"
-    r"|(?<!\d)(?:\d{4}年)?\d{1,2}月\d{1,2}[日号]"
+    r"[\dJFMASOND](?:(?<![\w./-].)(?:(?<=\d)(?:\d{3}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?|\d?[./]\d{1,2}[./]\d{4}"
+    rf"|\d?(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:,? \d{{4}})?)"
+    rf"|{_BEGUN} \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?)(?![\w/-])"
+    r"|(?<=\d)(?<!\d.)(?:\d{3}年\d{1,2}|\d?)月\d{1,2}[日号])"
 )
 _UNIT = (
     r"%|percent|USD|EUR|GBP|CHF|JPY|CNY|dollars?|euros?|pounds?|yen|kg|mg|g|lbs?|oz|km|cm|mm|mi|miles?|ft|m|"
@@ -43,10 +47,10 @@ _UNIT = (
     r"rps|qps|[kMG]?Hz|[kM]?W|°[CF]|people|persons?|seats?|tickets?|bags?|items?|passengers?|h|s"
 )
 _AMOUNT = regex(
-    r"(?<![\w.,])(?:[$€£¥₹]\s?\d(?:[\d,.]{0,20}\d)?(?:\s?(?:k|m|bn|million|billion))?"
-    rf"|\d(?:[\d,.]{{0,20}}\d)?[ -]?(?:{_UNIT}))(?![\w-])"
-    r"|(?<![\w.,/])\d{1,4} of \d{1,4}(?![\w.,/])"
-    r"|(?<![\d.])(?<!\d[,\uff0c])\d(?:[\d.,\uff0c]{0,12}\d)?(?:元|块|円|万|公里|分钟|小时)"
+    r"[$€£¥₹\d](?:(?<![\w.,].)(?:(?<=[$€£¥₹])\s?\d(?:[\d,.]{0,20}\d)?(?:\s?(?:k|m|bn|million|billion))?"
+    rf"|(?<=\d)(?:[\d,.]{{0,20}}\d)?[ -]?(?:{_UNIT}))(?![\w-])"
+    r"|(?<=\d)(?<![\w.,/].)\d{0,3} of \d{1,4}(?![\w.,/])"
+    r"|(?<=\d)(?<![\d.].)(?<!\d[,\uff0c].)(?:[\d.,\uff0c]{0,12}\d)?(?:元|块|円|万|公里|分钟|小时))"
 )
 _BREAK = regex(r"[\n!?;。\uff01\uff1f\uff0c\uff1b]|[.,](?!\d)")
 
@@ -104,6 +108,10 @@ class Artifact(Struct, frozen=True):
     seq: int
 
 
+Known = dict[str, "tuple[Kind, str] | None"]
+"""Words of a conversation that were looked at: the value that each is, None = it is none."""
+
+
 class _Tally(Struct):
     kind: Kind
     text: str
@@ -121,11 +129,12 @@ def artifacts(sources: Sequence[Spoken], outdated: Mapping[int, Sequence[str]] =
     or a call used outweighs what a tool printed.
     """
     tallies: dict[tuple[str, str], _Tally] = {}
+    known: Known = {}
     for at, message in enumerate(sources):
         for piece in message.said.pieces:
             weight = _PLACE_WEIGHT[piece.kind]
             gone = outdated.get(message.said.seq, ()) if piece.kind == "text" else ()
-            for kind, key, text in _find(_still_true(piece, gone)) if weight else ():
+            for kind, key, text in _find(_still_true(piece, gone), known) if weight else ():
                 old = tallies.get((kind, key))
                 if old is None:
                     tallies[kind, key] = _Tally(kind, text, message.said.seq, at, weight, 1)
@@ -192,31 +201,42 @@ def _in_order(values: Sequence[Artifact]) -> str:
     return " ".join(f"[{seq}] {'; '.join(texts)}" for seq, texts in by_seq.items())
 
 
-def _find(piece: Piece) -> Iterator[tuple[Kind, str, str]]:
+def _find(piece: Piece, known: Known) -> Iterator[tuple[Kind, str, str]]:
     """(kind, key, text) of each value; a later value with the same key replaces the earlier one."""
     text = piece.text
     if len(text) > _HEAD + _TAIL:
         text = text[:_HEAD] + "\n" + text[-_TAIL:]
-    for match in _URL.finditer(text):
-        url = match.group().rstrip(_TRIM)
-        yield "url", url, url
-    seen: set[str] = set()
-    for match in _TOKEN.finditer(text):
-        token = match.group()
-        if len(token) < 4 or len(token) > 250 or token in seen or "://" in token:
-            continue
-        if text[match.start() - 1 : match.start()] == "<" and token.startswith("/"):
-            continue  # a closing tag, not a path
-        seen.add(token)
-        word = token.lstrip(":").rstrip(_TRIM)
-        place = _PLACE.fullmatch(word) if ":" in word else None
-        word = place.group(1) if place and ("/" in word or "." in word) else word
-        kind = _classify(word)
-        if kind is not None:
-            yield kind, word, word
+    if "://" in text:
+        for match in _URL.finditer(text):
+            url = match.group().rstrip(_TRIM)
+            yield "url", url, url
+    for token in dict.fromkeys(_tokens(text)):
+        if token not in known:
+            known[token] = _value(token)
+        found = known[token]
+        if found is not None:
+            yield found[0], found[1], found[1]
     if piece.kind in ("text", "call") and _DIGIT.search(text):
         yield from _labelled("date", _DATE, text)
         yield from _labelled("amount", _AMOUNT, text)
+
+
+def _tokens(text: str) -> Iterable[str]:
+    """The words of a text, in order; a closing tag is no path."""
+    if "</" not in text:
+        return _TOKEN.findall(text)
+    found = ((match.group(), text[match.start() - 1 : match.start()]) for match in _TOKEN.finditer(text))
+    return [token for token, before in found if not (before == "<" and token.startswith("/"))]
+
+
+def _value(token: str) -> tuple[Kind, str] | None:
+    if len(token) < 4 or len(token) > 250 or "://" in token:
+        return None
+    word = token.lstrip(":").rstrip(_TRIM)
+    place = _PLACE.fullmatch(word) if ":" in word else None
+    word = place.group(1) if place and ("/" in word or "." in word) else word
+    kind = _classify(word)
+    return None if kind is None else (kind, word)
 
 
 def _labelled(kind: Kind, pattern: re.Pattern[str], text: str) -> Iterator[tuple[Kind, str, str]]:

@@ -9,8 +9,9 @@ from memsvc.core.asking import Reply, SummaryRequest
 from memsvc.core.extract import extract
 from memsvc.errors import SummarizerError
 
-AT_ONCE = 2
-"""Selections in threads at once: they are all CPU, and requests need some of it."""
+AT_ONCE = 1
+"""Selections in threads at once: they are all CPU, of which threads of one interpreter get no more by being several,
+and each is one more that requests wait for."""
 INLINE_BYTES = 16_000
 """Up to this much input is read on the event loop: a few milliseconds, less than a thread is worth."""
 

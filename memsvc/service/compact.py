@@ -17,9 +17,8 @@ from memsvc.core import policy as rules
 from memsvc.core.asking import SummaryRequest, refusals
 from memsvc.core.limits import Policy
 from memsvc.core.model import ON, Key, Session, Summary, Window
-from memsvc.core.render import RENDERER, decode_entry
+from memsvc.core.render import RENDERER
 from memsvc.core.route import Score
-from memsvc.core.turns import Group, groups
 from memsvc.errors import CannotFit, Conflict, SummarizerError
 from memsvc.observe import Compacted, NotCompacted, Sink, SummarizerFailed
 from memsvc.ports import NO_SPANS, Counter, Span, Spans, Store, Summarizer
@@ -32,8 +31,6 @@ from memsvc.service.outcome import Outcome, cannot_fit, too_many_bytes
 from memsvc.service.routing import Writers
 from memsvc.service.shading import align
 
-MANY_ENTRIES = 1_000
-"""More than this is parted into groups in a thread."""
 MANY_LOCKS = 10_000
 
 
@@ -105,7 +102,7 @@ class Compactor:
                 return Outcome(False, "below_threshold", session.epoch, again=again)
             reason, saving = advice.look.reason, advice.look.saving / 1e6
             keep = max(keep, advice.look.keep_tokens)
-        parts = await _groups(window)
+        parts = await self._material.groups(window)
         cut = rules.plan(session, parts, keep_tokens=keep, summary_tokens=policy.summary_tokens)
         if cut is None:
             return Outcome(False, "nothing_to_compact", session.epoch)
@@ -159,7 +156,7 @@ class Compactor:
             if not ticket.dropped:
                 await self._deferrals.cancel(ticket)
             return None, ticket.looked(dropped=True)
-        parts = await _groups(window)
+        parts = await self._material.groups(window)
         cut = rules.cut_after(session, parts, ticket.to_seq, policy.summary_tokens) if wanted else None
         if cut is None:
             return None, None  # the session has gone on without it
@@ -202,7 +199,7 @@ class Compactor:
             session, policy = window.session, self._limits(window.session)
             if (session.uid, session.epoch) != (seen.uid, seen.epoch):
                 return Outcome(False, "lost_race", session.epoch)  # another fetch did it meanwhile
-            parts = await _groups(window)
+            parts = await self._material.groups(window)
             least = await self._material.least(window, parts, policy)
             beside = max(0, rendered - seen.tail_bytes)  # what the bytes of the messages are wrapped in
             room = max(0, policy.max_bytes - beside)
@@ -329,9 +326,3 @@ def _lock(locks: dict[Key, asyncio.Lock], key: Key) -> asyncio.Lock:
         for idle in [k for k, lock in locks.items() if not lock.locked()]:
             del locks[idle]
     return locks.setdefault(key, asyncio.Lock())
-
-
-async def _groups(window: Window) -> list[Group]:
-    if len(window.entries) < MANY_ENTRIES:
-        return groups(window.entries, decode_entry)
-    return await asyncio.to_thread(groups, window.entries, decode_entry)

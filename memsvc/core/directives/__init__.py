@@ -23,7 +23,7 @@ from memsvc.core.flatten import Said, said
 from memsvc.core.model import Entry
 from memsvc.core.patterns import regex
 
-__all__ = ["MAX_DIRECTIVES", "SCOPED", "Directive", "directives", "in_force", "is_rule"]
+__all__ = ["MAX_DIRECTIVES", "SCOPED", "Directive", "directives", "directives_of", "in_force", "is_rule"]
 
 MAX_DIRECTIVES = 40
 """The strongest are kept, of equals the newest."""
@@ -71,17 +71,16 @@ _STATES = regex(
 )
 
 
-def directives(entries: Sequence[Entry], who: Mapping[int, str] | None = None) -> tuple[Directive, ...]:
+def directives(entries: Sequence[Entry]) -> tuple[Directive, ...]:
     """The user's standing orders in the order they were given, at most MAX_DIRECTIVES; those that were revoked go
-    first, then the weakest.
-
-    One that was repeated stands where it was said last. `who` are the labels of the speakers by message number, where
-    they are known already.
-    """
-    orders = Orders()
+    first, then the weakest. One that was repeated stands where it was said last."""
     every = [said(e) for e in entries]
-    if who is None:
-        who = {s.said.seq: s.label for s in spoken(entries)} if _named(every) else {}
+    return directives_of(every, {s.said.seq: s.label for s in spoken(entries)} if _named(every) else {})
+
+
+def directives_of(every: Sequence[Said], who: Mapping[int, str]) -> tuple[Directive, ...]:
+    """The same of messages that were read already; `who` are the labels of the speakers by message number."""
+    orders = Orders()
     for message, brought in zip(every, handed(every), strict=True):
         if message.role != "user" or not message.text:
             continue
@@ -150,6 +149,9 @@ def _own(line: str) -> Iterator[tuple[int, int, str]]:
     """Beginning and end of each sentence of a line, and what of it is not somebody else's; none without any."""
     spans = foreign(line)
     for start, end in sentences(line):
+        if not spans:
+            yield start, end, line[start:end]
+            continue
         own, at = "", start
         for begin, stop in spans:
             if at < stop and begin < end:
@@ -183,7 +185,7 @@ def _follows(sentence: str, strength: int) -> bool:
 def _strength(sentence: str) -> int:
     if _SAYS_NOTHING.fullmatch(sentence):
         return NONE
-    if _CJK.search(sentence):
+    if not sentence.isascii() and _CJK.search(sentence):
         return asian.strength(sentence) if len(sentence) >= _LEAST_CHARS_CJK else NONE
     if len(sentence) < _LEAST_CHARS:
         return NONE

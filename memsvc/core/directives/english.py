@@ -144,7 +144,9 @@ _MOST_CLAUSES, _MOST_COMMAS, _MOST_WORDS = 4, 6, 90
 
 def strength(sentence: str) -> int:
     """How firm a rule an English sentence lays down; 0 for none."""
-    low = _QUOTED.sub('""', sentence.translate(_TYPOGRAPHY).lower())
+    low = sentence.translate(_TYPOGRAPHY).lower()
+    if '"' in low or "'" in low or not low.isascii():
+        low = _QUOTED.sub('""', low)
     found = _WORD.findall(low)
     if len(found) < 2 or len(found) > _MOST_WORDS or not _may(low, found):
         return NONE

@@ -23,7 +23,10 @@ def strength(sentence: str) -> int:
     low = " ".join(sentence.replace("\u2019", "'").replace("*", "").lower().split())
     if low.endswith(("?", "\u061f")):
         return NONE
-    if _FAR.search(low):
+    if low.isascii():
+        if len(_ENGLISH.intersection(low.split())) > 1:  # most sentences of English, without a search for words
+            return NONE
+    elif _FAR.search(low):
         return _first(low, others.RULES)
     words = set(_WORD.findall(low))
     if low.isascii() and len(words & _ENGLISH) > 1:

@@ -42,7 +42,9 @@ _NOT_PROSE = regex(
 _CODE = regex(
     r"[;{}]\s*$|^\s*[\w.]+\(.*\)\s*;?$|^\s*[\w.\"']+\s*(?:=|:=|=>|\+=)\s*\S|</\w+>\s*$|^(?:\t| {4,})(?![-*•\d])\S+[(=]"
 )
-_END = regex(r"[.!?…]+[\"'\u201d\u2019)\]*]{0,3}(?=\s)|[。！？；!?]+[\"”」』）]?")
+_END = regex(
+    r"[.!?…。！？；](?:(?<=[.!?…])[.!?…]*[\"'\u201d\u2019)\]*]{0,3}(?=\s)|(?<=[。！？；!?])[。！？；!?]*[\"”」』）]?)"
+)
 _SHORT = regex(
     r"(?:\b(?:e\.g|i\.e|etc|dr|mr|mrs|ms|prof|st|no|vs|p\.s|p\. s|n\.b|ca|z\.b|d\.h|u\.a|bzw|nr|sr|sra)\."
     r"|\b[a-z]\.|^\W{0,4}\w{1,3}[.)])$",
@@ -88,10 +90,17 @@ def _own(text: str, begin: int, end: int) -> Iterator[Line]:
             close = bisect_left(places, start)
             if close < len(places):
                 at = places[close] + len(tag[1]) + 3
-        elif not fenced and not _NOT_PROSE.match(line) and not _CODE.search(line[-200:]):
+        elif not fenced and not _NOT_PROSE.match(line) and not _is_code(line[-200:]):
             yield Line(start, line) if len(line) <= _MAX_LINE else Line(start, line[:_MAX_LINE])
             continue
         yield Line(start, "")
+
+
+def _is_code(end: str) -> bool:
+    """Whether the end of a line looks like code. What no such line lacks is looked for first."""
+    if not end.rstrip().endswith((";", "{", "}", ")", ">")) and "=" not in end and "(" not in end:
+        return False
+    return _CODE.search(end) is not None
 
 
 def sentences(line: str) -> Iterator[tuple[int, int]]:
@@ -109,7 +118,7 @@ def foreign(line: str) -> list[tuple[int, int]]:
     """Where a line quotes several sentences at once: a text of somebody else, unless it is called a rule."""
     return [
         found.span()
-        for found in _QUOTATION.finditer(line)
+        for found in (_QUOTATION.finditer(line) if '"' in line or not line.isascii() else ())
         if _END.search(found[1], 0, len(found[1]) - 1)
         and not _CALLED.search(line, max(0, found.start() - 60), found.start())
     ]

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from memsvc.core.extract.cues import decides
 from memsvc.core.extract.speakers import Spoken, spoken
 from memsvc.core.extract.stale import superseded
 from memsvc.core.extract.terms import Vocabulary
 from memsvc.core.extract.times import is_title
 from memsvc.core.extract.units import MAX_CHARS, Unit, clip, statements
+from memsvc.core.flatten import Said, said
 from memsvc.core.model import Entry
 from memsvc.core.patterns import regex
 
@@ -26,16 +28,19 @@ class Reading(Struct, frozen=True):
     """What may be chosen from.
 
     Attributes:
-        sources: the messages, each with its speaker and day.
+        messages: as they stand; sources: the same, each with its speaker and day.
         terms: of each statement, in order.
         likely: how likely each holds what is asked for later (1 = as likely as any).
+        decides: whether each tells of a decision, a reason or a need.
         stale: indices of those that a later one repeats or revises.
     """
 
+    messages: Sequence[Said]
     sources: Sequence[Spoken]
     units: Sequence[Unit]
     terms: Sequence[tuple[str, ...]]
     likely: Sequence[float]
+    decides: Sequence[bool]
     stale: frozenset[int]
     vocabulary: Vocabulary
 
@@ -71,17 +76,20 @@ def read(entries: Sequence[Entry], previous: str | None = None) -> Reading:
     first = entries[0].seq if entries else 1
     found = list(_previous(previous, before=first)) if previous and first > 1 else []
     start = len(found)
-    sources = spoken(entries)
+    messages = [said(e) for e in entries]
+    sources = spoken(entries, messages)
     for i, source in enumerate(sources):
         found.extend(statements(start + i, source))
     latest = {(u.label, u.text): i for i, u in enumerate(found)}
     units = [u for i, u in enumerate(found) if latest[u.label, u.text] == i]
     vocabulary = Vocabulary()
     both = [vocabulary.read(u.text) for u in units]
-    terms = [t for t, _ in both]
+    terms = [t for t, _, _ in both]
     vocabulary.weigh(terms)
-    likely = [likelihood if u.speech else 1.0 for u, (_, likelihood) in zip(units, both, strict=True)]
-    return Reading(sources, units, terms, likely, frozenset(superseded(units, terms, vocabulary)), vocabulary)
+    likely = [likelihood if u.speech else 1.0 for u, (_, likelihood, _) in zip(units, both, strict=True)]
+    decided = [decides(u.text, signs) for u, (_, _, signs) in zip(units, both, strict=True)]
+    stale = frozenset(superseded(units, terms, vocabulary))
+    return Reading(messages, sources, units, terms, likely, decided, stale, vocabulary)
 
 
 def _previous(body: str, before: int) -> Iterable[Unit]:

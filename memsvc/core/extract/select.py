@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import heapq
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 from memsvc.core.extract.reading import Reading
-from memsvc.core.patterns import regex
 
 _SEEN = 0.45
 """What a term is worth each further time it is covered."""
@@ -28,13 +26,6 @@ _LEAST_WEIGHT = 0.3  # below it a statement is small talk, kept only where there
 _LEAST_TOKENS = 5  # less than this left: stop
 _PATIENCE = 12  # re-evaluations per statement, on average, after which scores are taken as they are
 
-_DECISION = regex(
-    r"\b(?:decid\w*|agreed?|chose\w*|choos\w+|settled on|go(?:ing)? with|we(?:'ll| will)|let'?s|instead|"
-    r"root cause|fix(?:ed)?|because|prefer\w*|must|need(?:s|ed)? to|plan\w*|deadline|confirm\w*|goal|"
-    r"requirement\w*|remember|important|actually|no longer|changed?|updated?|correction)\b"
-    r"|决定|确认|改为|改成|计划|因为|需要|必须|記住|记住|喜欢|不再|決め|変更",
-    re.IGNORECASE,
-)
 _DECISIVE = 1.05
 
 
@@ -49,7 +40,7 @@ def _base_weights(reading: Reading) -> list[float]:
     out = []
     for i, unit in enumerate(reading.units):
         weight = unit.weight * reading.likely[i] * (_OLDEST + (1 - _OLDEST) * unit.message / last)
-        out.append(weight * _DECISIVE if _DECISION.search(unit.text) else weight)
+        out.append(weight * _DECISIVE if reading.decides[i] else weight)
     return out
 
 
@@ -122,7 +113,7 @@ class _Greedy:
 
     def _score(self, i: int) -> float:
         seen, weight = self._seen, self._weights
-        gain = math.fsum(weight[t] * _SEEN ** seen[t] if t in seen else weight[t] for t in self._terms[i])
+        gain = math.fsum([weight[t] * _SEEN ** seen[t] if t in seen else weight[t] for t in self._terms[i]])
         message, opened = self._units[i].message, self._open
         if message in opened or message - 1 in opened or message + 1 in opened:
             gain *= _BESIDE

@@ -60,9 +60,10 @@ class Spoken(Struct, frozen=True):
     day: int | None
 
 
-def spoken(entries: Sequence[Entry]) -> list[Spoken]:
-    """Messages with speaker and day, without the name and the date that they begin with."""
-    read = [said(e) for e in entries]
+def spoken(entries: Sequence[Entry], read: Sequence[Said] | None = None) -> list[Spoken]:
+    """Messages with speaker and day, without the name and the date that they begin with; `read` are what they say,
+    where that is known."""
+    read = [said(e) for e in entries] if read is None else read
     first = [stamp(m.text[:80]) if m.text else None for m in read]
     names = [_name(m.text[s[1] if s else 0 :][:60]) if m.text else None for m, s in zip(read, first, strict=True)]
     known = _believed(read, names)

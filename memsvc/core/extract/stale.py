@@ -11,16 +11,14 @@ than one lost.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from memsvc.core.extract.cues import HEADED, of_word
+from memsvc.core.extract.cues import HEADED, PEOPLE, of_word
 from memsvc.core.extract.terms import Vocabulary, words
 from memsvc.core.extract.units import Unit
-from memsvc.core.extract.wording import UNSPACED
+from memsvc.core.extract.wording import unspaced
 from memsvc.core.patterns import regex
 
 _RESTATED = 0.6  # share of a statement's information that a later one must repeat
@@ -41,7 +39,7 @@ _HAPPENED = regex(
     r"\b(?:went|visited|bought|saw|met|watched|read|made|took|got|had|played|found|gave|won|lost|ate|came|was|were|did)\b",
     re.IGNORECASE,
 )
-_IS = regex(r"\s(?:is|are|will be|costs?)\s|\s?[:=]\s|是")
+_IS = regex(r"[\s:=是](?:(?<=\s)(?:is|are|will be|costs?|[:=])\s|(?<=[:=])\s|(?<=是))")
 _OWN = regex(r"\b(?:my|our|mein\w?|unser\w?|mon|ma|mes|notre|mi|mis|nuestr\w{1,2})\b|我的|我们的|私の", re.IGNORECASE)
 _QUANTITY = regex(r"[$€£¥]\s?\d|\d\s?(?:%|[$€£¥]|(?:EUR|USD|GBP|CHF|euros?|dollars?)\b)|\d{4}-\d\d-\d\d")
 _ONE_ONLY = regex(r"\b(?:only|nobody else|no one else|solely|exclusively)\b", re.IGNORECASE)
@@ -78,7 +76,8 @@ def superseded(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabula
 def _echoes(stale: set[int], units: Sequence[Unit], terms: Sequence[tuple[str, ...]]) -> set[int]:
     """What another answered to a statement that is out of date with its numbers and no others, where nobody names
     them later."""
-    numbers = [{t for t in own if _has_digit(t)} for own in terms]
+    counted = {t for own in terms for t in own if not t.isalpha() and _has_digit(t)}
+    numbers = [counted.intersection(own) for own in terms]
     last = {t: unit.message for unit, own in zip(units, numbers, strict=True) for t in own}
     old: dict[int, list[int]] = {}
     for i in stale:
@@ -110,11 +109,16 @@ def _with_wholes(
         if 1 < len(own) <= _MOST_SENTENCES and all(units[p].speech for p in own):
             together = tuple(dict.fromkeys(t for p in own for t in terms[p]))
             if len(together) <= _MOST_TERMS:
-                text, source = (" ".join(getattr(units[p], part) for p in own) for part in ("text", "source"))
-                said.append(replace(unit, text=text, source=source))
+                said.append(_together([units[p] for p in own]))
                 said_terms.append(together)
                 parts.append(list(own))
     return said, said_terms, parts
+
+
+def _together(parts: Sequence[Unit]) -> Unit:
+    """The statements of a message as one."""
+    text, source = " ".join([u.text for u in parts]), " ".join([u.source for u in parts])
+    return replace(parts[-1], text=text, source=source)
 
 
 def _replaced(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabulary: Vocabulary) -> dict[int, int]:
@@ -124,20 +128,26 @@ def _replaced(units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabular
     own: dict[str, int] = {}  # terms of the message itself, which replaces nothing of its own
     found: dict[int, int] = {}
     weight = vocabulary.weights
+    rarest = {t: place for place, t in enumerate(sorted(weight, key=lambda t: (-weight[t], t)))}
+    compared = _Compared(units, terms, vocabulary)
     for i in range(len(units) - 1, -1, -1):
-        mine, unit = terms[i], units[i]
-        if i + 1 < len(units) and units[i + 1].message != unit.message:
+        mine = terms[i]
+        if i + 1 < len(units) and units[i + 1].message != units[i].message:
             latest.update(own)
             own = {}
-        shared = sorted((t for t in mine if t in latest), key=lambda t: (-weight[t], t))[:_LINKS]
+        shared = sorted([t for t in mine if t in latest], key=rarest.__getitem__)[:_LINKS]
         if len(mine) > 1 and (len(shared) > 1 or (shared and len(mine) <= _FEW)):
-            for j, _ in Counter(latest[t] for t in shared).most_common(_NEAREST):
-                if _Pair(unit, units[j], mine, frozenset(terms[j])).replaced(vocabulary):
-                    found[i] = j
-                    break
-        for term in mine:
-            own[term] = i
+            j = compared.first(i, _nearest([latest[t] for t in shared]))
+            if j is not None:
+                found[i] = j
+        own.update(dict.fromkeys(mine, i))
     return found
+
+
+def _nearest(linked: Sequence[int]) -> list[int]:
+    """What is linked most often; of equals, what was linked first."""
+    once = list(dict.fromkeys(linked))
+    return once if len(once) == 1 else sorted(once, key=linked.count, reverse=True)[:_NEAREST]
 
 
 def _of_subjects(units: Sequence[Unit], vocabulary: Vocabulary) -> dict[int, int]:
@@ -182,7 +192,7 @@ def _subject(unit: Unit, vocabulary: Vocabulary) -> str:
     if not any(not vocabulary.is_value(t) for t in terms):
         return ""
     own = _OWN.search(before) is not None
-    enough = _SUBJECT_TERMS * (2 if UNSPACED.search(before) else 1)
+    enough = _SUBJECT_TERMS * (2 if unspaced(before) else 1)
     return " ".join(sorted(terms)) if own or len(terms) >= enough else ""
 
 
@@ -192,7 +202,7 @@ def _said_anew(earlier: Unit, later: Unit, subject: str, vocabulary: Vocabulary)
     old, new = _complement(earlier.text), _complement(later.text)
     if _UNSURE.search(later.text) or bool(_DENIES.search(old)) != bool(_DENIES.search(new)):
         return False
-    if UNSPACED.search(earlier.text):
+    if unspaced(earlier.text):
         return _has_digit(old) == _has_digit(new) and max(len(old), len(new)) <= _QUALITY_CHARS
     before, after = frozenset(vocabulary.terms(old)), frozenset(vocabulary.terms(new))
     values = [{t for t in terms if vocabulary.is_value(t)} for terms in (before, after)]
@@ -201,7 +211,7 @@ def _said_anew(earlier: Unit, later: Unit, subject: str, vocabulary: Vocabulary)
         one = len(_runs(old, before, vocabulary)) == len(_runs(new, after, vocabulary)) == 1
         return same_kind and one and before - values[0] <= after - values[1]
     few = max(len(words(old)), len(words(new))) <= _QUALITY_WORDS and not (_PLACE.match(old) or _PLACE.match(new))
-    of_people = any("people" in of_word(word) for word in words(earlier.text))
+    of_people = any(of_word(word) & PEOPLE for word in words(earlier.text))
     return not (values[0] or values[1]) and few and " " in subject and not of_people
 
 
@@ -215,52 +225,88 @@ def _has_digit(text: str) -> bool:
     return any(c.isdigit() for c in text)
 
 
-class _Pair(Struct, frozen=True):
-    """An earlier statement and a later one, with their terms."""
+class _Compared:
+    """Statements with their terms, and what is found out about them once, however many they are compared with."""
 
-    earlier: Unit
-    later: Unit
-    old: tuple[str, ...]
-    new: frozenset[str]
+    def __init__(self, units: Sequence[Unit], terms: Sequence[tuple[str, ...]], vocabulary: Vocabulary) -> None:
+        self.units, self.terms, self.vocabulary = units, terms, vocabulary
+        self.values = frozenset(filter(vocabulary.is_value, vocabulary.weights))
+        self._sets: dict[int, frozenset[str]] = {}
+        self._searched: dict[tuple[int, str], bool] = {}
 
-    def replaced(self, vocabulary: Vocabulary) -> bool:
-        """Whether the later one says what the earlier one said, or that it changed."""
-        common = [t for t in self.old if t in self.new]
-        if vocabulary.value(common) >= _RESTATED * vocabulary.value(self.old):
-            return self._kept_values(vocabulary)
-        topic = [t for t in self.old if not vocabulary.is_value(t)]
-        kept = [t for t in topic if t in self.new]
-        share = vocabulary.value(kept) / max(vocabulary.value(topic), 1e-9)
-        if _UNSURE.search(self.later.text):
+    def of(self, i: int) -> frozenset[str]:
+        """The terms of one statement."""
+        found = self._sets.get(i)
+        if found is None:
+            found = self._sets[i] = frozenset(self.terms[i])
+        return found
+
+    def first(self, i: int, later: Sequence[int]) -> int | None:
+        """The first of some later statements that says what an earlier one said, or that it changed."""
+        old, value = self.of(i), self.vocabulary.value
+        topic = old - self.values
+        repeated, about = _RESTATED * value(old), max(value(topic), 1e-9)
+        for j in later:
+            new = self.of(j)
+            if value(old & new) >= repeated:
+                if self._kept_values(i, j):
+                    return j
+                continue
+            kept = topic & new
+            if len(kept) >= _ONE_VALUE_TERMS and self._revised(i, j, len(kept), value(kept) / about):
+                return j
+        return None
+
+    def _revised(self, i: int, j: int, kept: int, share: float) -> bool:
+        """Whether a later statement that keeps so much of the topic says that it changed."""
+        if share < _ONE_VALUE_TOPIC or self._has(j, _UNSURE):
             return False
-        if len(kept) >= _TOPIC_TERMS and share >= _SAME_TOPIC and _CHANGE.search(self.later.text):
+        if kept >= _TOPIC_TERMS and share >= _SAME_TOPIC and self._has(j, _CHANGE):
             return True
-        return len(kept) >= _ONE_VALUE_TERMS and share >= _ONE_VALUE_TOPIC and self._other_value(vocabulary)
+        return self._other_value(i, j)
 
-    def _kept_values(self, vocabulary: Vocabulary) -> bool:
+    def _has(self, i: int, pattern: re.Pattern[str]) -> bool:
+        found = self._searched.get((i, pattern.pattern))
+        if found is None:
+            found = self._searched[i, pattern.pattern] = pattern.search(self.units[i].text) is not None
+        return found
+
+    def _kept_values(self, i: int, j: int) -> bool:
         """A repetition with another number in it is one only where that number is what is said, and no guess."""
-        lost = any(t not in self.new and vocabulary.is_value(t) for t in self.old)
-        return not lost or (not _UNSURE.search(self.later.text) and self._one_slot(vocabulary))
+        lost = (self.of(i) - self.of(j)) & self.values
+        return not lost or (not self._has(j, _UNSURE) and self._one_slot(i, j))
 
-    def _other_value(self, vocabulary: Vocabulary) -> bool:
-        if not (self.earlier.speech and self.later.speech) or self.earlier.label != self.later.label:
+    def _other_value(self, i: int, j: int) -> bool:
+        earlier, later = self.units[i], self.units[j]
+        if not self._other_values(i, j):
             return False
-        if bool(_DENIES.search(self.earlier.text)) != bool(_DENIES.search(self.later.text)):
+        if not (earlier.speech and later.speech) or earlier.label != later.label:
             return False
-        if len(self.old) > _MOST_TERMS or _HAPPENED.search(self.earlier.text) or _HAPPENED.search(self.later.text):
+        if self._has(i, _DENIES) != self._has(j, _DENIES):
             return False
-        return self._one_slot(vocabulary)
+        if len(self.terms[i]) > _MOST_TERMS or self._has(i, _HAPPENED) or self._has(j, _HAPPENED):
+            return False
+        return self._one_slot(i, j)
 
-    def _one_slot(self, vocabulary: Vocabulary) -> bool:
+    def _other_values(self, i: int, j: int) -> bool:
+        """Whether each has a value that the other has not."""
+        old, new = self.of(i), self.of(j)
+        return not self.values.isdisjoint(old - new) and not self.values.isdisjoint(new - old)
+
+    def _one_slot(self, i: int, j: int) -> bool:
         """Whether the earlier one has one value that the later has not, a number or a name, the later one other of that
         kind, and one of the two comes after what it is the value of."""
-        old = frozenset(self.old)
-        earlier, later = (unit.source or unit.text for unit in (self.earlier, self.later))
-        gone = _runs(earlier, old - self.new, vocabulary)
-        come = [r for r in _runs(later, self.new - old, vocabulary) if gone and r[1] == gone[0][1]]
-        if len(gone) != 1 or len(come) != 1:
+        if not self._other_values(i, j):
             return False
-        common = old & self.new
+        old, new, vocabulary = self.of(i), self.of(j), self.vocabulary
+        earlier, later = (unit.source or unit.text for unit in (self.units[i], self.units[j]))
+        gone = _runs(earlier, old - new, vocabulary)
+        if len(gone) != 1:
+            return False
+        come = [r for r in _runs(later, new - old, vocabulary) if r[1] == gone[0][1]]
+        if len(come) != 1:
+            return False
+        common = old & new
         texts = ((earlier, gone[0][0]), (later, come[0][0]))
         # a sum or a date is said of something; a bare number may be the name of what something is said of
         least = 1 if all(_QUANTITY.search(text) for text, _ in texts) else _ONE_VALUE_TERMS

@@ -10,8 +10,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import reduce
+from itertools import chain
+from operator import or_
 
-from memsvc.core.extract.cues import likelihood, of_word
+from memsvc.core.extract.cues import BEYOND_FIRST, likelihood, of_word
 from memsvc.core.patterns import regex
 
 _UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3005\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -83,11 +86,26 @@ def stem(word: str) -> str:
     return low[:-1] if low.endswith("e") else low
 
 
+class _Known(dict[str, tuple[str, ...]]):
+    """The terms of each word, looked up once; its signs, and which words with terms are in capitals."""
+
+    def __init__(self) -> None:
+        self.signs: dict[str, int] = {}
+        self.capitals: set[str] = set()
+
+    def __missing__(self, word: str) -> tuple[str, ...]:
+        self.signs[word] = 0 if is_unspaced(word) else of_word(word)
+        terms = self[word] = tuple(_split(word))
+        if terms and word[0].isupper():
+            self.capitals.add(word)
+        return terms
+
+
 class Vocabulary:
     """Turns texts into terms and weighs terms by how rare they are. One per extraction."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {}
+        self._known = _Known()
         self._names: set[str] = set()
         self._changing: set[str] = set()  # without abbreviations: an API stays one
         self.weights: dict[str, float] = {}
@@ -97,26 +115,29 @@ class Vocabulary:
         """The informative terms of one text, each once, in order. Call for all texts before `weigh`."""
         return self._terms(words(text), text)
 
-    def read(self, text: str) -> tuple[tuple[str, ...], float]:
-        """The same, and how likely a statement of these words holds what is asked for later."""
+    def read(self, text: str) -> tuple[tuple[str, ...], float, int]:
+        """The same; how likely a statement of these words holds what is asked for later; the signs of its words."""
         found = words(text)
         terms = self._terms(found, text)
-        return terms, likelihood(text, found, [self._known[w][1] for w in found])
+        signs = reduce(or_, map(self._known.signs.__getitem__, found[1:]), 0) & BEYOND_FIRST
+        if found:
+            signs |= self._known.signs[found[0]]
+        return terms, likelihood(text, len(found), signs), signs
 
     def _terms(self, found: Sequence[str], text: str) -> tuple[str, ...]:
-        out: dict[str, None] = {}
+        terms = tuple(dict.fromkeys(chain.from_iterable(map(self._known.__getitem__, found))))
+        if not self._known.capitals.isdisjoint(found):
+            self._learn(found, text)
+        return terms
+
+    def _learn(self, found: Sequence[str], text: str) -> None:
+        """Take words in capitals for names, but those that begin a sentence."""
         initial = frozenset(_INITIAL.findall(text))
-        for position, word in enumerate(found):
-            known = self._known.get(word)
-            if known is None:
-                known = self._known[word] = (tuple(_split(word)), of_word(word))
-            for term in known[0]:
-                out[term] = None
-            if position and known[0] and word[0].isupper() and word not in initial:
-                self._names.update(known[0])
-                if not word.isupper():
-                    self._changing.update(known[0])
-        return tuple(out)
+        for word in self._known.capitals.intersection(found[1:]) - initial:
+            terms = self._known[word]
+            self._names.update(terms)
+            if not word.isupper():
+                self._changing.update(terms)
 
     def weigh(self, texts: Sequence[tuple[str, ...]]) -> None:
         """Learn the weights from all statements."""
@@ -140,7 +161,7 @@ class Vocabulary:
     def value(self, terms: Iterable[str]) -> float:
         """What terms are worth, each seen for the first time; the same in whatever order they come."""
         weights = self.weights
-        return math.fsum(weights[t] for t in terms if t in weights)
+        return math.fsum([weights[t] for t in terms if t in weights])
 
 
 def _split(word: str) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -29,16 +29,25 @@ _MAX_ALIKE = 3  # lines of a tool output that differ in their numbers only
 _CALL_CHARS = 220
 _SCANNED = 400_000  # characters of a tool output searched for failures
 
-_SENTENCE = regex(r"(?<=[.!?…])[\"'\u201d\u2019)\]]{0,3}\s+|(?<=[。\uff01\uff1f\uff1b])\s*|(?<=[,;}\]]) (?=[\[{\"])")
+_SENTENCE = regex(
+    r"[.!?…。\uff01\uff1f\uff1b,;}\]](?:(?<=[.!?…])[\"'\u201d\u2019)\]]{0,3}\s+|(?<=[。\uff01\uff1f\uff1b])\s*"
+    r"|(?<=[,;}\]]) (?=[\[{\"]))"
+)
+"""Ends where a sentence does. One class of characters comes first: a search leaps from one of them to the next."""
 _ENUMERATOR = regex(r"^\W{0,4}\w{1,3}[.)]$")
+_BEFORE_NUMBER = [r"no", r"nr", r"str", r"\w{2,12}str", r"tel", r"art", r"abs", r"fig", r"vol", r"approx", r"ca"]
+_BEFORE_NAME = ["dr", "mr", "mrs", "ms", "prof", "hr", "fr", "sr", "sra"]
+_BEFORE_ANY = [r"e\.g", r"i\.e", r"z\.\s?b", r"d\.\s?h", r"u\.\s?a", r"bzw", r"vs"]
 _GOES_ON = regex(
-    r"\b(?:no|nr|str|\w{2,12}str|tel|art|abs|fig|vol|approx|ca)\.\s+\0(?:\d|[A-Z]{1,6}-?\d)"
-    r"|\b(?:dr|mr|mrs|ms|prof|hr|fr|sra?)\.\s+\0[A-Z]|\b(?:e\.g|i\.e|z\.\s?b|d\.\s?h|u\.\s?a|bzw|vs)\.\s+\0"
+    rf"\b(?:{'|'.join(_BEFORE_NUMBER)})\.\s+\0(?:\d|[A-Z]{{1,6}}-?\d)"
+    rf"|\b(?:{'|'.join(_BEFORE_NAME)})\.\s+\0[A-Z]|\b(?:{'|'.join(_BEFORE_ANY)})\.\s+\0"
     r"|\b\d{1,2}\.\s+\0(?:jan(?:uar)?|feb(?:ruar)?|märz|apr(?:il)?|mai|ju[nl]i?|aug(?:ust)?|sept?(?:ember)?|okt(?:ober)?"
     r"|nov(?:ember)?|dez(?:ember)?)\b",
     re.IGNORECASE,
 )
 """Where a full stop, before the NUL, ends an abbreviation or the number of a day and no sentence."""
+_ENDINGS = frozenset(word[-2:] for word in (*_BEFORE_NUMBER, *_BEFORE_NAME, *_BEFORE_ANY))
+"""The last letters of such abbreviations; those of single letters have something else before it."""
 _SAYS = regex(r"[^\W_]")
 _FAILURE = regex(
     r"\b(?:error|exception|traceback|failed|failure|fatal|panic|denied|refused|not found|cannot|undefined|"
@@ -48,14 +57,15 @@ _FAILURE = regex(
 _NOT_IN_LABEL = regex(r"[^\w./-]+")
 _NOTHING = ("", " ", "")
 _DIGITS = regex(r"\d+")
-_BLOB = regex(r"[A-Za-z0-9+/=_-]{120,}")
+_BLOB_CHARS = 120
+_BLOB = regex(rf"[A-Za-z0-9+/=_-]{{{_BLOB_CHARS},}}")
 
 
 Statement = tuple[str, str, str]
 """Text ("" where something was left out), what comes after it (see Unit), and its kind."""
 
 
-class Unit(Struct, frozen=True):
+class Unit(Struct, frozen=True, gc=False):
     """One statement.
 
     Attributes:
@@ -95,20 +105,26 @@ _WEIGHTS = {
 _SPEECH = frozenset({"user", "assistant", "system"})
 
 
-def statements(message: int, source: Spoken) -> Iterator[Unit]:
+def statements(message: int, source: Spoken) -> list[Unit]:
     """The statements of one message, in order."""
+    found: list[Unit] = []
     part, seq, day = 0, source.said.seq, source.day
     told = day if day is not None and may_tell_a_day(source.said.text) else None
     for piece in source.said.pieces:
         label, cuts = _read(piece, source)
         for text, after, kind in cuts:
-            weight = _WEIGHTS.get(kind, 1.0)
-            for one, between in _clauses(text, after) if kind in _SPEECH else [(text, after)]:
-                shown = _shown(one, told) if kind in _SPEECH else one
+            if not text:
+                part += 1
+                continue
+            speech, weight = kind in _SPEECH, _WEIGHTS.get(kind, 1.0)
+            for one, between in clauses(text) if speech else ((text, ""),):
+                shown = _shown(one, told) if speech else one
                 if shown:
-                    yield Unit(message, part, seq, label, shown, between, weight, kind in _SPEECH, day, one)
+                    unit = (message, part, seq, label, shown, between or after, weight, speech, day, one)
+                    found.append(Unit(*unit))
                 part += 1
         part += 1  # a gap: the next piece does not continue this one
+    return found
 
 
 def _shown(text: str, day: int | None) -> str:
@@ -117,18 +133,13 @@ def _shown(text: str, day: int | None) -> str:
     return dated(text, day) if day is not None else text
 
 
-def _clauses(text: str, after: str) -> Iterator[tuple[str, str]]:
-    for clause, between in clauses(text):
-        yield clause, between or after
-
-
-def _read(piece: Piece, source: Spoken) -> tuple[str, Iterator[Statement]]:
+def _read(piece: Piece, source: Spoken) -> tuple[str, Iterable[Statement]]:
     if piece.kind == "call":
         return f"call {_NOT_IN_LABEL.sub('_', piece.name)[:60]}", _call(piece.text)
     if piece.kind in ("result", "error"):
         return piece.kind, _output(piece.text, piece.kind)
     if piece.kind == "media":
-        return source.label, iter([(f"[{piece.text[:40]}]", " ", "media")])
+        return source.label, [(f"[{piece.text[:40]}]", " ", "media")]
     return source.label, prose(piece.text, source.said.role)
 
 
@@ -192,28 +203,42 @@ def window(text: str) -> str:
     return text[:_HEAD] + "\n" + text[-_TAIL:]
 
 
-def _sentences(line: str) -> Iterator[tuple[str, str]]:
+def _sentences(line: str) -> list[tuple[str, str]]:
     """Sentences of one line, each at most MAX_CHARS; a line without a word says nothing."""
     line = line.strip()
     if not _SAYS.search(line):
-        yield "", " "
-        return
-    start = 0
+        return [("", " ")]
+    found: list[tuple[str, str]] = []
+    start, odd = 0, "\0" in line
     for match in _SENTENCE.finditer(line):
-        sentence = line[start : match.end()].strip()
-        goes_on = _GOES_ON.search(line[max(start, match.end() - 16) : match.end()] + "\0" + line[match.end() :][:12])
-        if not goes_on and not _ENUMERATOR.match(sentence[:8]):
-            yield from _pieces(sentence, " " if line[match.end() - 1].isspace() else "")
-            start = match.end()
-    yield from _pieces(line[start:].strip(), " ")
+        end = match.end()
+        sentence = line[start:end].strip()
+        if (odd or _may_go_on(sentence)) and _GOES_ON.search(line[max(start, end - 16) : end] + "\0" + line[end:][:12]):
+            continue
+        head = sentence[:8]
+        if head.endswith((".", ")")) and _ENUMERATOR.match(head):
+            continue
+        found += _pieces(sentence, " " if line[end - 1].isspace() else "")
+        start = end
+    return found + _pieces(line[start:].strip(), " ")
 
 
-def _pieces(sentence: str, after: str) -> Iterator[tuple[str, str]]:
+def _may_go_on(sentence: str) -> bool:
+    """Whether it may end with the full stop of an abbreviation or a number, at a glance."""
+    end = sentence[-3:-1]
+    return sentence.endswith(".") and (end.lower() in _ENDINGS or not (end.isalpha() and end.isascii()))
+
+
+def _pieces(sentence: str, after: str) -> list[tuple[str, str]]:
+    if len(sentence) < _BLOB_CHARS:
+        return [(sentence if _SAYS.search(sentence) else "", after)]
+    found: list[tuple[str, str]] = []
     while len(sentence) > MAX_CHARS:
         head = clip(sentence, MAX_CHARS)
-        yield "" if _BLOB.search(head) else head, CUT
+        found.append(("" if _BLOB.search(head) else head, CUT))
         sentence = sentence[len(head) :].lstrip()
-    yield sentence if _SAYS.search(sentence) and not _BLOB.search(sentence) else "", after
+    found.append((sentence if _SAYS.search(sentence) and not _BLOB.search(sentence) else "", after))
+    return found
 
 
 def clip(text: str, limit: int) -> str:

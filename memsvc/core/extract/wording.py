@@ -31,21 +31,23 @@ _OPENING = regex(
     r"(?:\s?[,!.:\u2013\u2014-]{1,3}\s{1,2}|(?<=and) |(?<=but) |(?<=also) )){1,4}",
     re.IGNORECASE,
 )
-_ENGLISH = regex(r"\b(?:the|and|with|this|that|you|of|i'm|i've|my|it's)\b", re.IGNORECASE)
+_PLAIN = frozenset(["the", "and", "with", "this", "that", "you", "of", "i'm", "i've", "my", "it's"])
+_ENGLISH = regex(rf"\b(?:{'|'.join(sorted(_PLAIN))})\b", re.IGNORECASE)
 _ARTICLE = regex(
     r"\b(?:[Aa]n?|[Tt]he) (?=[a-z])(?!(?:few|little|bit|lot|couple|dozen|hundred|thousand|million|billion|third|quarter"
     r"|half|tenth|second|minute|hour|day|night|week|month|year|piece|head|person|seat|share|time|good|great|many"
     r"|is|are|was|were|has|have|will|can|costs?|and|or|to|vs|versus|in|on|at|of|for|from|with|by|as|if|than|then|but"
     r"|because|instead|please|not|seems?|looks?|would|should|could|must)\b)"
 )
-_EMPHASIS = regex(r"\b(?:really|very|totally|actually|definitely|basically|literally) (?=[a-z])")
+_EMPHATIC = ["really", "very", "totally", "actually", "definitely", "basically", "literally"]
+_EMPHASIS = regex(rf"\b(?:{'|'.join(_EMPHATIC)}) (?=[a-z])")
 _DENIES = regex(
     r"\b(?:no|not|never|nor|neither|hardly|barely|scarcely|without|cannot|nobody|nothing|none)\b|n['\u2019]t\b",
     re.IGNORECASE,
 )
 _LEFT_ALONE = regex('["`\u201c\u201d\u300c\u300e=<>{}]')
 
-UNSPACED = regex("[\u3040-\u30ff\u3400-\u9fff]")
+_UNSPACED = regex("[\u3040-\u30ff\u3400-\u9fff]")
 _OPENING_CJK = regex(
     "^(?:(?:好的|好吧|好|嗯+|哦+|噢|你好|您好|谢谢[你您]?|謝謝[你您]?|请问(?:一下)?|請問|那么?|行|没问题|不好意思|抱歉|收到"
     "|麻烦[你您]?|然后|最后|另外|ええと|えっと|あの|それで|ありがとう(?:ございます)?|すみません"
@@ -75,24 +77,39 @@ _LEAST_STATED = 8
 _EDGE = "，；、, "
 
 
+def unspaced(text: str) -> bool:
+    """Whether a text has Chinese or Japanese in it."""
+    return not text.isascii() and _UNSPACED.search(text) is not None
+
+
 def shortened(text: str) -> str:
     """One statement without what carries nothing; "" if nothing is left."""
     alone = _LEFT_ALONE.search(text) is not None
-    if UNSPACED.search(text):
+    if unspaced(text):
         text = _OPENING_CJK.sub("", text)
         return (text if alone or _DENIES_CJK.search(text) else _FILLER_CJK.sub("", text)).strip(_EDGE)
-    text = _OPENING.sub("", text)
-    if not alone and _ENGLISH.search(text):
-        text = _ARTICLE.sub("", text if _DENIES.search(text) else _EMPHASIS.sub("", text))
+    opening = _OPENING.match(text)
+    if opening is not None:
+        text = text[opening.end() :]
+    if not alone and _is_english(text):
+        if any(word in text for word in _EMPHATIC) and not _DENIES.search(text):
+            text = _EMPHASIS.sub("", text)
+        text = _ARTICLE.sub("", text)
     return text.strip()
+
+
+def _is_english(text: str) -> bool:
+    return not _PLAIN.isdisjoint(text.split()) or _ENGLISH.search(text) is not None
 
 
 def clauses(text: str) -> list[tuple[str, str]]:
     """A statement cut into clauses: each with what stood between it and the next one ("" after the last)."""
     pattern, least_head, least_rest = _CLAUSE, _LEAST_HEAD, _LEAST_REST
-    if UNSPACED.search(text):
+    if unspaced(text):
         pattern, least_head, least_rest = _CLAUSE_CJK, 1, 1
     elif len(text) <= _LONG:
+        if ", " not in text:
+            return [(text, "")]
         pattern, least_head, least_rest = _STATES, _LEAST_STATED, _LEAST_STATED
     found: list[tuple[str, str]] = []
     start = 0
