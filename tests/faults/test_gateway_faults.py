@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from memsvc.core.vendor_calls import Api
+from memsvc.gateway.relay import ProviderLeft, Watch
 from tests.edges.through import MODEL, Json, Through, text_of, through
 from tests.faults.playback import Playback
 
@@ -169,6 +170,40 @@ async def test_a_provider_that_falls_silent_is_given_up() -> None:
         _, ended = await _stream(t, "messages", "s")
         assert not ended
         assert text_of((await t.said())[1]).startswith("Hällo")
+
+
+class _Quiet:
+    """A request and a reply of which nothing moves, until the reply is closed."""
+
+    def __init__(self) -> None:
+        self.transport, self.content, self.connection = self, self, None
+        self.total_bytes = 0
+        self.closed = asyncio.Event()
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.closed.set()
+
+    async def readany(self) -> bytes:
+        await self.closed.wait()
+        raise aiohttp.ClientConnectionError("closed")
+
+
+async def test_a_provider_is_not_silent_while_its_slow_client_is_waited_for() -> None:
+    quiet: Any = _Quiet()
+    watch = Watch(quiet, quiet, 600.0)
+    for _ in range(1000):  # half an hour
+        watch._look()
+    assert not quiet.closed.is_set()
+    waits = asyncio.create_task(watch.chunk())
+    await asyncio.sleep(0)
+    for _ in range(300):
+        watch._look()
+    with pytest.raises(ProviderLeft):
+        await waits
+    watch.end()
 
 
 @pytest.mark.parametrize("api", PATHS)
