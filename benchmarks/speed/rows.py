@@ -1,0 +1,19 @@
+"""The rows of the table, and who measures each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.speed import appending, fetching
+from benchmarks.speed.goals import Goal, Json, Plan
+
+GOALS: dict[str, Goal] = fetching.GOALS | appending.GOALS
+"""Figure -> what is asked of it, in the order of the table."""
+ROWS: dict[str, tuple[Callable[[Plan], dict[str, Json]], tuple[str, ...]]] = {
+    "fetch": (fetching.fetch, ("fetch",)),
+    "not_modified": (fetching.not_modified, ("not_modified",)),
+    "fetch_valkey": (fetching.fetch_valkey, ("fetch_valkey",)),
+    "append": (appending.append, ("append", "append_raw")),
+    "append_valkey": (appending.append_valkey, ("append_valkey",)),
+}
+"""What `--only` names -> how it is measured, and the figures that this gives."""
