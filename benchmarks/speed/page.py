@@ -73,7 +73,7 @@ def put_between(page: Path, marks: tuple[str, str], text: str) -> None:
 
 
 def block(text: str, stamp: Json, results: Path) -> str:
-    """What stands between the marks: the table, where it was measured, and the table of the peers where there is one."""
+    """What stands between the marks: the table, where it was measured, and the peers' where there is one."""
     packages = stamp["packages"]
     made = f"{stamp['date']}, {stamp['cores']} cores of {stamp['cpu']}, Python {stamp['python']}"
     libraries = ", ".join(

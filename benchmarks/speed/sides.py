@@ -6,12 +6,13 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from benchmarks.load import load
 from benchmarks.serving import Server, cores
 from benchmarks.speed.goals import Json, Plan, reading
 
+T = TypeVar("T")
 OURS, THEIRS = "memsvc", "compared with"
 
 
@@ -52,17 +53,18 @@ def used_us(pids: Sequence[int], before: Sequence[float | None], calls: int) -> 
     return round(sum(known) * 1e6 / max(1, calls), 1) if known and len(known) == len(spent) else None
 
 
-def in_turn(rounds: int, ours: Callable[[], Any], theirs: Callable[[], Any]) -> list[tuple[Any, Any]]:
-    """(ours, theirs) of each round; who goes first changes from round to round."""
-    found = []
-    for number in range(rounds):
-        if number % 2 == 0:
-            first = ours()
-            found.append((first, theirs()))
-        else:
-            second = theirs()
-            found.append((ours(), second))
-    return found
+def one_round(number: int, ours: Callable[[], T], theirs: Callable[[], T]) -> tuple[T, T]:
+    """(ours, theirs) of a round; who goes first changes from round to round."""
+    if number % 2 == 0:
+        first = ours()
+        return first, theirs()
+    second = theirs()
+    return ours(), second
+
+
+def in_turn(rounds: int, ours: Callable[[], T], theirs: Callable[[], T]) -> list[tuple[T, T]]:
+    """(ours, theirs) of each round."""
+    return [one_round(number, ours, theirs) for number in range(rounds)]
 
 
 def rates(ours: Side, theirs: Side, connections: int, plan: Plan, beside: Callable[[], float] | None = None) -> Json:
