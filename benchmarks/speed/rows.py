@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.speed import appending, depth, fetching
+from benchmarks.speed import appending, depth, fetching, working
 from benchmarks.speed.goals import Goal, Json, Plan
 
-GOALS: dict[str, Goal] = fetching.GOALS | appending.GOALS | depth.GOALS
+GOALS: dict[str, Goal] = fetching.GOALS | appending.GOALS | depth.GOALS | working.GOALS
 """Figure -> what is asked of it, in the order of the table."""
 ROWS: dict[str, tuple[Callable[[Plan], dict[str, Json]], tuple[str, ...]]] = {
     "fetch": (fetching.fetch, ("fetch",)),
@@ -19,5 +19,8 @@ ROWS: dict[str, tuple[Callable[[Plan], dict[str, Json]], tuple[str, ...]]] = {
     "deep": (depth.deep, ("deep_append", "deep_fetch")),
     "long": (depth.long, ("long_append", "long_fetch")),
     "full": (depth.full, ("full_append", "full_fetch")),
+    "compacting": (working.compacting, ("compacting",)),
+    "workers": (working.workers, ("workers",)),
+    "summarizer": (working.summarizer, ("summarizer",)),
 }
 """What `--only` names -> how it is measured, and the figures that this gives."""

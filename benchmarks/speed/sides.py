@@ -73,16 +73,16 @@ def rates(ours: Side, theirs: Side, connections: int, plan: Plan, beside: Callab
     `beside` is measured in each round too; its values are told as such.
     """
     for side in (ours, theirs):
-        _round(side, connections, min(1.0, plan.seconds))  # what is learnt at first is learnt
+        measure(side, connections, min(1.0, plan.seconds))  # what is learnt at first is learnt
     others: list[float] = []
 
     def one() -> Json:
-        return _round(ours, connections, plan.seconds)
+        return measure(ours, connections, plan.seconds)
 
     def other() -> Json:
         if beside is not None:
             others.append(beside())
-        return _round(theirs, connections, plan.seconds)
+        return measure(theirs, connections, plan.seconds)
 
     pairs = in_turn(plan.rounds, one, other)
     told = {OURS: _told([a for a, _ in pairs]), THEIRS: _told([b for _, b in pairs])}
@@ -110,7 +110,8 @@ def by_cpu(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
     return round(statistics.median(ratios), 3) if ratios else None
 
 
-def _round(side: Side, connections: int, seconds: float) -> Json:
+def measure(side: Side, connections: int, seconds: float) -> Json:
+    """One round of load: what the generator says, and microseconds of processor time a request."""
     pids = (side.server.pid, *side.also)
     before = [cpu_s(pid) for pid in pids]
     found = load(side.server, side.path, connections, seconds, cores()[1], body=side.body, headers=side.headers)
