@@ -86,8 +86,8 @@ def bars(path: Path, title: str, rows: Sequence[Bar], x_label: str) -> bool:
         for n, mark in marked:
             name = "asked" if n == marked[0][0] else None
             axes.plot([mark, mark], [n - 0.42, n + 0.42], color=_COLOURS[1], linewidth=2.2, label=name)
-        for n, (_, value, mark) in enumerate(rows):
-            at, told = (max(value, mark or 0), n), f"{value:.3g}"
+        for n, (_, value, wanted) in enumerate(rows):
+            at, told = (max(value, wanted or 0), n), f"{value:.3g}"
             axes.annotate(told, at, (4, 0), textcoords="offset points", va="center", fontsize=9)
         axes.set_yticks(places, [label for label, _, _ in rows])
         axes.invert_yaxis()

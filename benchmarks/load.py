@@ -34,6 +34,9 @@ end
 """
 """For wrk, which knows nothing of its connections: the paths in turn."""
 
+_PATIENCE_S = 30
+"""A reply that takes longer is an error."""
+
 
 def load(
     server: Server,
@@ -52,7 +55,15 @@ def load(
     with tempfile.TemporaryDirectory() as folder:
         command = _own(server, path, connections, seconds)
         if wrk is not None:
-            command = [wrk, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency"]
+            command = [
+                wrk,
+                "-t1",
+                f"-c{connections}",
+                f"-d{max(1, round(seconds))}s",
+                "--latency",
+                "--timeout",
+                f"{_PATIENCE_S}s",
+            ]
         for name, value in (headers or {}).items():
             command += ["-H" if wrk is not None else "--header", f"{name}: {value}"]
         if body is not None:

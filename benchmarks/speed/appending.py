@@ -64,9 +64,9 @@ def _raw(folder: Path, body: Path, seconds: float) -> float:
 
 def append_valkey(plan: Plan) -> dict[str, Json]:
     """In Valkey, one for both, which shares the load generator's core."""
-    ours_on, theirs_on = cores()
+    ours_on, _ = cores()
     with ExitStack() as stack:
-        body, valkey = stack.enter_context(one_message()), stack.enter_context(valkey_server(theirs_on))
+        body, valkey = stack.enter_context(one_message()), stack.enter_context(valkey_server())
         memsvc = stack.enter_context(memsvc_server(ours_on, store=valkey.url))
         _sessions(memsvc)
         fixed = ["--url", valkey.url]

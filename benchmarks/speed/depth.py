@@ -15,6 +15,8 @@ from benchmarks.speed.talk import FETCH, compacted, encoded, fill, manual, messa
 from benchmarks.speed.turns import Caller, Round, compared, turned
 
 SHALLOW = 10
+_STORED = 200
+"""Bytes of a message that is stored before; those of the turns have 1 KB."""
 _WHAT = {"append": "append of 1 KB", "fetch": "fetch"}
 
 
@@ -66,7 +68,7 @@ def deep(plan: Plan) -> dict[str, Json]:
     with memsvc_server(cores()[0]) as server, Caller(server) as caller:
         path = manual(caller.link, "deep")
         for start in range(0, plan.deep, 100):
-            caller.link.ok("POST", f"{path}/messages", messages(range(start, min(start + 100, plan.deep))))
+            caller.link.ok("POST", f"{path}/messages", messages(range(start, min(start + 100, plan.deep)), _STORED))
         return _named("deep", _against_shallow(caller, path, caller, server, plan))
 
 
@@ -85,7 +87,7 @@ def long(plan: Plan) -> dict[str, Json]:
 def _against_shallow(ours: Caller, path: str, theirs: Caller, small: Server, plan: Plan) -> dict[str, Json]:
     _append_and_fetch(ours, path, 0)  # what is learnt at first is learnt
     pairs = []
-    for number in range(plan.turn_rounds):
+    for number in range(plan.rounds):
         size = compacted(ours.link, path, SHALLOW)
         shallow = fill(small.port, f"shallow-{number}", size, SHALLOW)
         for caller, where in ((ours, path), (theirs, shallow)):

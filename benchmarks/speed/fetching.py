@@ -60,9 +60,9 @@ def not_modified(plan: Plan) -> dict[str, Json]:
 
 def fetch_valkey(plan: Plan) -> dict[str, Json]:
     """A context of 16 KB that lies in Valkey, which shares the load generator's core."""
-    ours_on, theirs_on = cores()
+    ours_on, _ = cores()
     with ExitStack() as stack:
-        valkey = stack.enter_context(valkey_server(theirs_on))
+        valkey = stack.enter_context(valkey_server())
         memsvc = stack.enter_context(memsvc_server(ours_on, store=valkey.url))
         path = fill(memsvc.port, "fetch", BYTES) + FETCH
         _, headers, body = reply(memsvc.port, path)

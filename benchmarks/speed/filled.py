@@ -24,6 +24,8 @@ from memsvc.stores import open_store
 from memsvc.stores.sqlite import connect
 
 LONG = "long"
+_FILLING = 1
+"""Another number when other things are put in."""
 _BEGAN = 1_700_000_000.0
 _BATCH, _AT_ONCE, _EPOCH = 500, 256, 1_000
 _LAST, _LAST_BYTES = 10, 1_000
@@ -72,7 +74,7 @@ def _form() -> str:
     """Of the database and of what is put into it: another one is another file."""
     scripts = Path(connect.__file__).parent / "schema"
     texts = [path.read_bytes() for path in sorted(scripts.glob("*.sql"))]
-    return hashlib.sha256(b"".join([*texts, Path(__file__).read_bytes()])).hexdigest()[:12]
+    return f"{_FILLING}-{hashlib.sha256(b''.join(texts)).hexdigest()[:12]}"
 
 
 async def _filled(url: str, fill: Filler, many: int) -> None:

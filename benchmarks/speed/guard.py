@@ -20,6 +20,7 @@ class Judged:
     """One figure.
 
     Attributes:
+        stored, now: None = there is none.
         worse: by how much, as a share of the stored one; below 0 is better; None = it could not be judged.
         why: what is wrong with it; empty = nothing.
     """
@@ -31,25 +32,33 @@ class Judged:
     why: str = ""
 
 
-def judge(name: str, stored: Json | None, now: Json | None, goal: Goal) -> Judged:
-    """One figure against its stored one."""
-    before = stored.get("value") if stored else None
-    after = now.get("value") if now else None
+def judge(name: str, stored: Json | None, now: Json | None, goal: Goal) -> list[Judged]:
+    """One figure against its stored one; and its ratio by processor time, which tells more on a busy machine."""
+    found = [_judged(name, "value", stored or {}, now or {}, goal)]
+    if (stored or {}).get("cpu_ratio") and (now or {}).get("cpu_ratio"):
+        found.append(_judged(f"{name}, by CPU time", "cpu_ratio", stored or {}, now or {}, goal))
+    return found
+
+
+def _judged(name: str, what: str, stored: Json, now: Json, goal: Goal) -> Judged:
+    before, after = stored.get(what), now.get(what)
     if after is None:
-        why = (now or {}).get("unmeasured", "not measured")
-        return Judged(name, before, None, None, f"could not be measured: {why}")
+        return Judged(name, before, None, None, f"could not be measured: {now.get('unmeasured', 'not measured')}")
     if before is None:
         return Judged(name, None, after, None, "no stored figure to compare with")
-    worse = before / after - 1 if goal.better == "more" else after / before - 1
-    why = f"{worse:.0%} worse than stored" if worse > ALLOWED else ""
-    return Judged(name, before, after, round(worse, 4), why)
+    part, whole = (before, after) if goal.better == "more" else (after, before)
+    worse = part / whole - 1 if whole else float(part > 0)
+    return Judged(name, before, after, round(worse, 4), f"{worse:.0%} worse than stored" if worse > ALLOWED else "")
 
 
 def better(one: Json, other: Json, goal: Goal) -> Json:
-    """The better of two readings of the same figure; one that was measured before one that was not."""
-    if one.get("value") is None or other.get("value") is None:
-        return other if one.get("value") is None else one
-    return max(one, other, key=lambda r: float(r["value"]) * (1 if goal.better == "more" else -1))
+    """The best of two readings of the same figure, each of its ratios by itself."""
+    best = max if goal.better == "more" else min
+    both = {**one, **other}
+    for what in ("value", "cpu_ratio"):
+        known = [r[what] for r in (one, other) if r.get(what) is not None]
+        both[what] = best(known) if known else None
+    return both
 
 
 def check(
@@ -65,7 +74,7 @@ def check(
         for _ in range(1 + REPEATS):
             for name, one in measure(row).items():
                 now[name] = better(now[name], one, goals[name]) if name in now else one
-            judged = [judge(name, stored.get(name), now.get(name), goals[name]) for name in names]
+            judged = [j for name in names for j in judge(name, stored.get(name), now.get(name), goals[name])]
             if not any(j.why and j.stored is not None for j in judged):
                 break
         found += judged

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks import charts, report
 from benchmarks.speed.goals import Goal, Json
 
-HEAD = ("what", "against", "reached", "half of the rounds", "by CPU time", "asked", "aim", "")
+HEAD = ("what", "against", "reached", "half of the rounds", "by CPU time", "asked", "aim", "goal")
 MARKS = ("<!-- speed -->\n", "<!-- /speed -->\n")
 """Around the tables in README.md."""
 
@@ -21,24 +21,26 @@ def table(figures: Mapping[str, Json], goals: Mapping[str, Goal]) -> str:
 
 
 def _line(found: Json, goal: Goal) -> list[Any]:
-    value, by_cpu = found["value"], found.get("cpu_ratio")
+    value = found["value"]
     asked = [_with_unit(goal.asked, goal), _with_unit(goal.aim, goal)]
     if value is None:
         return [goal.what, goal.against, "not measured", found["unmeasured"], "-", *asked, ""]
-    around = f"{number(found['quarter'])} to {number(found['three_quarters'])}" if "quarter" in found else "-"
-    cpu = "-" if by_cpu is None else number(by_cpu)
+    around = f"{number(found['quarter'])} to {number(found['three_quarters'])}" if len(found["rounds"]) > 1 else "-"
+    cpu = number(found["cpu_ratio"]) if found.get("cpu_ratio") else "-"
+    if found.get("cpu_s"):
+        cpu = f"{number(found['cpu_s'])} s"
     return [goal.what, goal.against, _with_unit(value, goal), around, cpu, *asked, verdict(value, goal)]
 
 
 def verdict(value: float, goal: Goal) -> str:
-    """`aim`, `reached`, or by how much it falls short."""
+    """`aim`, `reached`, or how much of what was asked."""
     if goal.asked is None:
         return ""
     if goal.reached(value):
         best = goal.aim is not None and (value >= goal.aim if goal.better == "more" else value <= goal.aim)
         return "aim" if best else "reached"
-    away = goal.asked / value if goal.better == "more" else value / goal.asked
-    return f"**short by {away - 1:.0%}**"
+    share = value / goal.asked if goal.better == "more" else goal.asked / value
+    return f"**short: {int(share * 100)}% of it**"
 
 
 def number(value: float) -> str:
@@ -49,7 +51,9 @@ def number(value: float) -> str:
 def _with_unit(value: float | None, goal: Goal) -> str:
     if value is None:
         return "-"
-    return f"{number(value)} {goal.unit}" if goal.unit else number(value)
+    if not goal.unit:
+        return number(value)
+    return f"{value:,.0f} {goal.unit}" if value == int(value) else f"{number(value)} {goal.unit}"
 
 
 def chart(path: Path, figures: Mapping[str, Json], goals: Mapping[str, Goal]) -> bool:
@@ -70,6 +74,12 @@ def put_between(page: Path, marks: tuple[str, str], text: str) -> None:
     if not (found and ended):
         raise SystemExit(f"{page.name} has no place for the table: {marks[0].strip()} ... {marks[1].strip()}")
     page.write_text(f"{before}{found}{text}{ended}{after}", encoding="utf-8")
+
+
+def when(figures: Mapping[str, Json]) -> str:
+    """When the figures were measured: a part of them may be older than the rest."""
+    times = sorted({found["measured"] for found in figures.values()})
+    return "" if len(times) < 2 else f"Parts of the table were measured from {times[0]} to {times[-1]}.\n"
 
 
 def block(text: str, stamp: Json, results: Path) -> str:

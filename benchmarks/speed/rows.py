@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.speed import appending, depth, fetching, working
+from benchmarks.speed import appending, costs, depth, fetching, working
 from benchmarks.speed.goals import Goal, Json, Plan
 
-GOALS: dict[str, Goal] = fetching.GOALS | appending.GOALS | depth.GOALS | working.GOALS
+GOALS: dict[str, Goal] = fetching.GOALS | appending.GOALS | depth.GOALS | working.GOALS | costs.GOALS
 """Figure -> what is asked of it, in the order of the table."""
 ROWS: dict[str, tuple[Callable[[Plan], dict[str, Json]], tuple[str, ...]]] = {
     "fetch": (fetching.fetch, ("fetch",)),
@@ -22,5 +22,8 @@ ROWS: dict[str, tuple[Callable[[Plan], dict[str, Json]], tuple[str, ...]]] = {
     "compacting": (working.compacting, ("compacting",)),
     "workers": (working.workers, ("workers",)),
     "summarizer": (working.summarizer, ("summarizer",)),
+    "start": (costs.start, ("start",)),
+    "memory": (costs.memory, ("memory_idle", "memory_live")),
+    "gateway": (costs.gateway, ("gateway", "streams")),
 }
 """What `--only` names -> how it is measured, and the figures that this gives."""

@@ -86,9 +86,9 @@ def rates(ours: Side, theirs: Side, connections: int, plan: Plan, beside: Callab
 
     pairs = in_turn(plan.rounds, one, other)
     told = {OURS: _told([a for a, _ in pairs]), THEIRS: _told([b for _, b in pairs])}
-    errors = sum(r["errors"] for pair in pairs for r in pair)
-    if errors:
-        raise RuntimeError(f"{errors} requests were refused or lost")
+    errors = [sum(pair[which]["errors"] for pair in pairs) for which in (0, 1)]
+    if any(errors):
+        raise RuntimeError(f"requests refused or lost: {errors[0]} by {OURS}, {errors[1]} by what it is compared with")
     return reading(
         [a["rps"] / b["rps"] for a, b in pairs],
         cpu_ratio=by_cpu([(b["cpu_us"], a["cpu_us"]) for a, b in pairs]),

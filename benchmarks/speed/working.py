@@ -130,9 +130,9 @@ def summarizer(plan: Plan) -> dict[str, Json]:
 
 def workers(plan: Plan) -> dict[str, Json]:
     """Fetches of one session and appends to 64: two processes against one, on the same core; the time of all counts."""
-    ours_on, theirs_on = cores()
+    ours_on, _ = cores()
     with ExitStack() as stack:
-        body, valkey = stack.enter_context(one_message()), stack.enter_context(valkey_server(theirs_on))
+        body, valkey = stack.enter_context(one_message()), stack.enter_context(valkey_server())
         servers = [
             stack.enter_context(memsvc_server(ours_on, store=valkey.url, options=["--workers", str(n)])) for n in (2, 1)
         ]
