@@ -39,8 +39,14 @@ def verdict(value: float, goal: Goal) -> str:
     if goal.reached(value):
         best = goal.aim is not None and (value >= goal.aim if goal.better == "more" else value <= goal.aim)
         return "aim" if best else "reached"
-    share = value / goal.asked if goal.better == "more" else goal.asked / value
-    return f"**short: {int(share * 100)}% of it**"
+    return f"**short: {int(_share(value, goal) * 100)}% of it**"
+
+
+def _share(value: float, goal: Goal) -> float:
+    """How much of what was asked: 1 is all of it, more is better."""
+    asked = goal.asked or 0.0
+    part, whole = (value, asked) if goal.better == "more" else (asked, value)
+    return part / whole if whole else 1.0
 
 
 def number(value: float) -> str:
@@ -60,10 +66,11 @@ def chart(path: Path, figures: Mapping[str, Json], goals: Mapping[str, Goal]) ->
     """How far each figure is from what was asked: 1 is what was asked, more is better. False = not drawn."""
     bars: list[charts.Bar] = []
     for name, goal in goals.items():
-        value = figures.get(name, {}).get("value")
-        if value and goal.asked:
-            share = value / goal.asked if goal.better == "more" else goal.asked / value
-            bars.append((f"{name.replace('_', ' ')} ({_with_unit(value, goal)})", share, 1.0))
+        if goal.asked is None or name not in figures:
+            continue
+        value = figures[name]["value"]
+        said = "not measured" if value is None else _with_unit(value, goal)
+        bars.append((f"{name.replace('_', ' ')} ({said})", 0.0 if value is None else _share(value, goal), 1.0))
     return charts.bars(path, "Reached, as a share of what was asked", bars, "1 = what was asked; longer is better")
 
 

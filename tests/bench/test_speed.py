@@ -56,6 +56,13 @@ def test_what_falls_short_says_so(number: float, goal: Goal, said: str) -> None:
     assert page.verdict(number, goal) == said
 
 
+def test_the_chart_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[str, float, float | None]] = []
+    monkeypatch.setattr(page.charts, "bars", lambda path, title, bars, label: drawn.extend(bars) or True)
+    assert page.chart(tmp_path / "x.svg", {"rate": value(0.0), "time": unmeasured("no clock")}, BOTH)
+    assert drawn == [("rate (0.00)", 0.0, 1.0), ("time (not measured)", 0.0, 1.0)]
+
+
 def test_a_row_that_was_not_measured_stands_in_the_table_too() -> None:
     text = page.table({"rate": unmeasured("no Valkey"), "time": reading([1.0, 1.0])}, BOTH)
     assert "| rate | bare | not measured | no Valkey |" in text
