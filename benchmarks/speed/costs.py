@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks import footprint
 from benchmarks import gateway as gateways
-from benchmarks.speed.goals import Goal, Json, Plan, reading
+from benchmarks.speed.goals import QUICK, Goal, Json, Plan, reading
 
 GOALS = {
     "start": Goal("start to ready", "-", "less", 1.0, 0.5, "s"),
@@ -34,7 +34,7 @@ def memory(plan: Plan) -> dict[str, Json]:
 
 def gateway(plan: Plan) -> dict[str, Json]:
     """As `benchmarks.gateway` measures it."""
-    found = gateways.measure_gateway(gateways.Plan() if plan.rounds > 2 else gateways.QUICK)
+    found = gateways.measure_gateway(gateways.Plan() if plan.rounds > QUICK.rounds else gateways.QUICK)
     also = {name: found[name] for name in ("added_p99_ms", "cpu_ms_per_call")}
     names = ("streams_lost", "core_busy", "events_per_s", "stream_added_p50_ms", "stream_added_p99_ms")
     streams = reading([found["streams"]], **{name: found[name] for name in names})
