@@ -11,7 +11,7 @@ FIND_PYTHON = for p in $(CANDIDATES); do \
 	then echo "$$p"; break; fi; done
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help run demo replay test frameworks lint format docs site bench soak ledger fidelity mutants fuzz api-fuzz sample screenshots lock clean \
+.PHONY: help run demo replay test frameworks lint format docs site bench bench-check soak ledger fidelity mutants fuzz api-fuzz sample screenshots lock clean \
 	package package-test deploy-check typing licences audit workflows
 
 help:
@@ -24,7 +24,8 @@ help:
 	@echo "make format  let ruff format and repair what it can"
 	@echo "make docs    write the generated pages"
 	@echo "make site    build the documents as a site in site/; a broken link fails"
-	@echo "make bench   measure; DATA='folder ...' for your own conversations"
+	@echo "make bench   how fast, against bare handlers and peers; DATA='folder ...' for your own conversations too"
+	@echo "make bench-check  the same against the stored ratios: fails where one is over 15 % worse"
 	@echo "make fidelity  what summaries keep, against other compactors; DATA=folder of sets"
 	@echo "make soak    kill -9 everything under load, account for every message; ARGS='--store cluster'"
 	@echo "make ledger  10,000 paid calls under kill -9: books against the provider's own meter"
@@ -123,9 +124,18 @@ site: $(VENV)/.docs docs
 	@$(PY) docs/offline.py site
 	@echo "built: site/index.html"
 
-bench: $(VENV)/.dev
-	@$(PY) -m benchmarks.latency
+$(VENV)/.bench: requirements-bench.txt | $(VENV)/.dev
+	@echo "installing what draws the charts"
+	@if $(PIP) --require-hashes -r requirements-bench.txt; then touch $@; \
+		else echo "not installed: no charts will be drawn"; fi
+
+bench: $(VENV)/.bench
+	@$(PY) -m benchmarks.speed --peers --readme README.md $(ARGS)
 	@if [ -n "$(DATA)" ]; then $(PY) -m benchmarks.compression --data $(DATA); fi
+
+# Before a release, on a machine with nothing else to do; not in CI, whose machines differ from run to run.
+bench-check: $(VENV)/.bench
+	@$(PY) -m benchmarks.speed --check $(ARGS)
 
 $(VENV)/.fidelity: requirements-fidelity.txt | $(VENV)/.dev
 	@echo "installing two outside suites"
@@ -203,6 +213,7 @@ lock: | $(VENV)/bin/python
 	@$(COMPILE) $(EXTRAS) -c requirements.txt pyproject.toml requirements-dev.in -o requirements-dev.txt
 	@$(COMPILE) -c requirements-dev.txt requirements-fuzz.in -o requirements-fuzz.txt
 	@$(COMPILE) -c requirements-dev.txt requirements-fidelity.in -o requirements-fidelity.txt
+	@$(COMPILE) -c requirements-dev.txt requirements-bench.in -o requirements-bench.txt
 	@$(COMPILE) -c requirements-dev.txt requirements-docs.in -o requirements-docs.txt
 	@$(COMPILE) requirements-package.in -o requirements-package.txt
 	@$(COMPILE) -c requirements-package.txt requirements-build.in -o requirements-build.txt

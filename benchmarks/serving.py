@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -37,13 +38,16 @@ class Server:
 
 @contextmanager
 def memsvc_server(
-    cpus: Sequence[int] = (), env: Mapping[str, str] | None = None, store: str | None = None
+    cpus: Sequence[int] = (),
+    env: Mapping[str, str] | None = None,
+    store: str | None = None,
+    options: Sequence[str] = (),
 ) -> Iterator[Server]:
     """`python -m memsvc serve` over the store of that URL (None = a new SQLite file), default settings otherwise."""
     folder = tempfile.mkdtemp(prefix="memsvc-bench-")
     try:
         store = store or f"sqlite:///{Path(folder) / 'memsvc.db'}"
-        command = ["-m", "memsvc", "serve", "--host", "127.0.0.1", "--store", store]
+        command = ["-m", "memsvc", "serve", "--host", "127.0.0.1", "--store", store, *options]
         with _running(command, "/readyz", cpus, env or {}) as server:
             yield server
     finally:
@@ -66,14 +70,22 @@ def scripted_server(cpus: Sequence[int] = (), *, events: int, pause_ms: float) -
 
 
 @contextmanager
-def bare_server(reply: bytes, cpus: Sequence[int] = ()) -> Iterator[Server]:
-    """A bare aiohttp handler that answers every GET with the same bytes."""
+def bare_server(reply: bytes, cpus: Sequence[int] = (), headers: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A bare aiohttp handler that answers every GET with the same bytes and headers."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(reply)
         file.flush()
         command = [str(ROOT / "benchmarks" / "bare.py"), "--reply", file.name]
+        command += ["--headers", json.dumps(dict(headers))] if headers is not None else []
         with _running(command, "/", cpus, {}) as server:
             yield server
+
+
+@contextmanager
+def program(module: str, options: Sequence[str], ready: str, cpus: Sequence[int] = ()) -> Iterator[Server]:
+    """`python -m module` with these options and a `--port`; ready when it answers a GET of that path."""
+    with _running(["-m", module, *options], ready, cpus, {}) as server:
+        yield server
 
 
 @contextmanager

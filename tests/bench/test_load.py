@@ -1,16 +1,19 @@
-"""The latency benchmark's own arithmetic, its load generator and its small HTTP client."""
+"""Load: the generators, the small HTTP client, the comparison servers, figures on paper."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 from pathlib import Path
 
+import apsw
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import TestClient, TestServer
 
-from benchmarks import latency, load, loadgen, rawhttp, report, serving
+from benchmarks import load, loadgen, rawhttp, report, serving
+from benchmarks.speed import bare_sqlite, talk
 
 WRK = """Running 1s test @ http://127.0.0.1:1/
   Latency Distribution
@@ -42,21 +45,8 @@ def test_a_reply_is_measured_when_its_head_is_whole() -> None:
         rawhttp.measure_reply(b"HTTP/1.1 200 OK\r\n\r\n")
 
 
-def test_ratios_of_deep_to_shallow_are_of_medians() -> None:
-    spent = {"deep_append": [1.0, 2.0, 9.0], "deep_fetch": [3.0] * 3}
-    spent |= {"shallow_append": [1.0] * 3, "shallow_fetch": [2.0] * 3}
-    found = latency.depth_figures(spent, {"deep": [10, 30, 20], "shallow": [20]}, {"deep": 3, "shallow": 1})
-    assert (found["append_ratio"], found["fetch_ratio"]) == (2.0, 1.5)
-    assert found["pair_ratio"] == pytest.approx(5 / 3, abs=0.001)
-    assert found["context_bytes"] == {"deep": 20, "shallow": 20}
-
-
-def test_only_what_was_measured_is_in_the_table() -> None:
-    assert latency.table({"start": {"median_s": 0.5, "all_s": [0.5]}}).count("\n") == 3
-
-
 def test_messages_have_the_size_asked_for_and_are_the_same_each_time() -> None:
-    first, again = latency._messages(range(4), 1000), latency._messages(range(4), 1000)
+    first, again = talk.messages(range(4), 1000), talk.messages(range(4), 1000)
     assert first == again
     made = json.loads(first)["messages"]
     assert [len(m["content"]) for m in made] == [1000] * 4
@@ -71,7 +61,9 @@ async def test_the_generator_counts_answers_and_errors() -> None:
     app.router.add_get("/{i}", handler)
     server = TestServer(app, host="127.0.0.1")
     await server.start_server()
-    args = argparse.Namespace(port=server.port, path="/{i}", connections=2, seconds=0.2, warmup=0.0, body_file=None)
+    args = argparse.Namespace(
+        port=server.port, path="/{i}", connections=2, seconds=0.2, warmup=0.0, body_file=None, header=[]
+    )
     found = await loadgen.run(args)
     await server.close()
     assert int(found["requests"]) > 0
@@ -85,6 +77,24 @@ def test_the_generator_as_a_process_on_its_own_loop() -> None:
     assert found["generator"] == "asyncio"
     assert found["requests"] > 0
     assert found["errors"] == 0
+
+
+async def test_inserts_that_are_compared_with_are_durable_and_share_commits(tmp_path: Path) -> None:
+    assert await bare_sqlite.raw(tmp_path / "raw.db", b"body", writers=4, seconds=0.05) > 0
+    async with TestClient(TestServer(bare_sqlite.application(tmp_path / "bare.db"))) as client:
+        answers = await asyncio.gather(*(client.post(f"/v1/sessions/w{n}/messages", data=b"body") for n in range(3)))
+        assert sorted([(await a.json())["seq"] for a in answers]) == [1, 2, 3]
+        with apsw.Connection(str(tmp_path / "bare.db")) as db:
+            rows = list(db.execute("SELECT session, body FROM log ORDER BY session"))
+    assert rows == [("w0", b"body"), ("w1", b"body"), ("w2", b"body")]
+
+
+def test_posts_of_wrk_take_the_paths_in_turn(tmp_path: Path) -> None:
+    body = tmp_path / "body"
+    text = Path(load._script(tmp_path, "/s/w{i}", body, 64)).read_text()
+    assert "for i = 0, 63 do" in text
+    assert json.dumps(str(body)) in text
+    assert "for i = 0, 0 do" in Path(load._script(tmp_path, "/one", body, 64)).read_text()
 
 
 def test_waiting_ends_when_the_process_has_ended() -> None:
