@@ -20,7 +20,7 @@ ROWS: dict[str, tuple[Callable[[Plan], dict[str, Json]], tuple[str, ...]]] = {
     "long": (depth.long, ("long_append", "long_fetch")),
     "full": (depth.full, ("full_append", "full_fetch")),
     "compacting": (working.compacting, ("compacting",)),
-    "workers": (working.workers, ("workers",)),
+    "workers": (working.workers, ("workers", "workers_shared")),
     "summarizer": (working.summarizer, ("summarizer",)),
     "start": (costs.start, ("start",)),
     "memory": (costs.memory, ("memory_idle", "memory_live")),
