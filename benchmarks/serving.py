@@ -37,13 +37,17 @@ class Server:
 
 @contextmanager
 def memsvc_server(
-    cpus: Sequence[int] = (), env: Mapping[str, str] | None = None, store: str | None = None
+    cpus: Sequence[int] = (),
+    env: Mapping[str, str] | None = None,
+    store: str | None = None,
+    options: Sequence[str] = (),
 ) -> Iterator[Server]:
-    """`python -m memsvc serve` over the store of that URL (None = a new SQLite file), default settings otherwise."""
+    """`python -m memsvc serve` over the store of that URL (None = a new SQLite file), default settings otherwise;
+    `options` are more of its command line."""
     folder = tempfile.mkdtemp(prefix="memsvc-bench-")
     try:
         store = store or f"sqlite:///{Path(folder) / 'memsvc.db'}"
-        command = ["-m", "memsvc", "serve", "--host", "127.0.0.1", "--store", store]
+        command = ["-m", "memsvc", "serve", "--host", "127.0.0.1", "--store", store, *options]
         with _running(command, "/readyz", cpus, env or {}) as server:
             yield server
     finally:

@@ -74,6 +74,11 @@ class Server:
         """Whether it was started and not killed."""
         return self._process is not None
 
+    @property
+    def pid(self) -> int | None:
+        """Of its process; None while there is none."""
+        return self._process.pid if self._process is not None else None
+
     def tell(self, *words: str) -> str:
         """A command over a connection of its own; the raw answer, "" where nobody answers."""
         try:
