@@ -123,7 +123,12 @@ site: $(VENV)/.docs docs
 	@$(PY) docs/offline.py site
 	@echo "built: site/index.html"
 
-bench: $(VENV)/.dev
+$(VENV)/.bench: requirements-bench.txt | $(VENV)/.dev
+	@echo "installing what draws the charts"
+	@if $(PIP) --require-hashes -r requirements-bench.txt; then touch $@; \
+		else echo "not installed: no charts will be drawn"; fi
+
+bench: $(VENV)/.bench
 	@$(PY) -m benchmarks.latency
 	@if [ -n "$(DATA)" ]; then $(PY) -m benchmarks.compression --data $(DATA); fi
 
@@ -203,6 +208,7 @@ lock: | $(VENV)/bin/python
 	@$(COMPILE) $(EXTRAS) -c requirements.txt pyproject.toml requirements-dev.in -o requirements-dev.txt
 	@$(COMPILE) -c requirements-dev.txt requirements-fuzz.in -o requirements-fuzz.txt
 	@$(COMPILE) -c requirements-dev.txt requirements-fidelity.in -o requirements-fidelity.txt
+	@$(COMPILE) -c requirements-dev.txt requirements-bench.in -o requirements-bench.txt
 	@$(COMPILE) -c requirements-dev.txt requirements-docs.in -o requirements-docs.txt
 	@$(COMPILE) requirements-package.in -o requirements-package.txt
 	@$(COMPILE) -c requirements-package.txt requirements-build.in -o requirements-build.txt

@@ -73,7 +73,7 @@ class Connection(asyncio.Protocol):
     def _answered(self, status: int, length: int) -> None:
         count = self._count
         count.answered += 1
-        if not 200 <= status < 300:
+        if not 200 <= status < 400:
             count.errors += 1
         elif count.counting:
             count.ms.append((time.perf_counter() - self._sent) * 1000)
@@ -99,7 +99,8 @@ async def run(args: argparse.Namespace) -> dict[str, float | int | str]:
     body = args.body_file.read_bytes() if args.body_file else b""
     method = "POST" if args.body_file else "GET"
     count = Count()
-    requests = (request_bytes(method, args.path.replace("{i}", str(i)), body) for i in range(args.connections))
+    paths = (args.path.replace("{i}", str(i)) for i in range(args.connections))
+    requests = (request_bytes(method, path, body, args.header) for path in paths)
     links = [Connection(request, count) for request in requests]
     for link in links:
         await loop.create_connection(partial(_same, link), "127.0.0.1", args.port)
@@ -134,6 +135,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--warmup", type=float, default=0.5)
     parser.add_argument("--body-file", type=Path)
+    parser.add_argument("--header", action="append", default=[], metavar="NAME: VALUE")
     args = parser.parse_args()
     try:
         import uvloop

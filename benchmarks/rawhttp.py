@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Sequence
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
-def request_bytes(method: str, path: str, body: bytes = b"") -> bytes:
-    """A whole request with keep-alive."""
+def request_bytes(method: str, path: str, body: bytes = b"", headers: Sequence[str] = ()) -> bytes:
+    """A whole request with keep-alive, and with the headers (`name: value`)."""
     head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
+    head += "".join(f"{line}\r\n" for line in headers)
     return head.encode() + b"Content-Type: application/json\r\n\r\n" + body
 
 

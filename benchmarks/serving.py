@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -70,14 +71,22 @@ def scripted_server(cpus: Sequence[int] = (), *, events: int, pause_ms: float) -
 
 
 @contextmanager
-def bare_server(reply: bytes, cpus: Sequence[int] = ()) -> Iterator[Server]:
-    """A bare aiohttp handler that answers every GET with the same bytes."""
+def bare_server(reply: bytes, cpus: Sequence[int] = (), headers: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A bare aiohttp handler that answers every GET with the same bytes and headers."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(reply)
         file.flush()
         command = [str(ROOT / "benchmarks" / "bare.py"), "--reply", file.name]
+        command += ["--headers", json.dumps(dict(headers))] if headers is not None else []
         with _running(command, "/", cpus, {}) as server:
             yield server
+
+
+@contextmanager
+def program(module: str, options: Sequence[str], ready: str, cpus: Sequence[int] = ()) -> Iterator[Server]:
+    """`python -m module` with these options and a `--port`; ready when it answers a GET of that path."""
+    with _running(["-m", module, *options], ready, cpus, {}) as server:
+        yield server
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""How fast, as ratios: each figure of the service beside what it is compared with, in turn within one run."""
