@@ -1,6 +1,6 @@
 """How time, memory and disk grow with messages in a session, sessions in a store, and processes on it.
 
-    python -m benchmarks.growth [--only sessions messages replicas habits compaction] [--engines sqlite valkey] [--quick]
+    python -m benchmarks.growth [--only sessions messages ...] [--engines sqlite valkey] [--quick]
 
 Fills stores in a folder that goes away (`--cache`, a few GB), starts a service on each point of the way and asks it.
 """
@@ -15,13 +15,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # run as a script from anywhere
 
 from benchmarks import report
 from benchmarks.corpus import Json
 from benchmarks.growing import filling
-from benchmarks.growing.curves import QUICK, Plan, by_habit, by_messages, by_sessions, compaction
+from benchmarks.growing.curves import QUICK, Plan, by_habit, by_messages, by_moving, by_sessions, compaction
 from benchmarks.growing.engines import Sqlite, Valkey, engine
 from benchmarks.growing.page import draw, table
 from benchmarks.growing.replicas import by_replicas
@@ -31,8 +32,9 @@ PARTS: dict[str, Callable[[Sqlite | Valkey, Plan], object]] = {
     "messages": by_messages,
     "replicas": by_replicas,
     "habits": by_habit,
+    "moving": by_moving,
 }
-ENGINES = ("sqlite", "valkey")
+ENGINES: tuple[Literal["sqlite", "valkey"], ...] = ("sqlite", "valkey")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,7 +74,9 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def measured(work: Callable[[Sqlite | Valkey, Plan], object], name: str, plan: Plan, cache: Path | None) -> object:
+def measured(
+    work: Callable[[Sqlite | Valkey, Plan], object], name: Literal["sqlite", "valkey"], plan: Plan, cache: Path | None
+) -> object:
     """One part on one engine, in a folder that goes away."""
     folder = Path(tempfile.mkdtemp(prefix="memsvc-growth-", dir=cache))
     try:

@@ -75,8 +75,8 @@ def constants(figures: Json, engine: str) -> Constants:
 
 
 def room(figures: Json, engine: str, what: str) -> Room:
-    """A message from the longest session, a session from the fullest store. Files are larger where sessions grow side by
-    side than where each was put in at once: by as much as they were when it was tried."""
+    """A message from the longest session, a session from the fullest store. Files are larger where sessions grow side
+    by side than where each was put in at once: by as much as they were when it was tried."""
     plan, habits = figures["plan"], figures["habits"][engine]
     longest, fullest = figures["messages"][engine][-1], figures["sessions"][engine][-1]
     summaries = plan["summary_bytes"] / plan["messages_a_summary"]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from random import Random
+from typing import IO
 
 from benchmarks.corpus import Json
 from benchmarks.growing import filling
 from benchmarks.growing.engines import Sqlite, Valkey
 from benchmarks.growing.probing import Probe, append, fetch, resident, session_path
-from benchmarks.serving import Server, cores, memsvc_server
+from benchmarks.serving import ROOT, Server, cores, memsvc_server
 
 ENV = {"MEMSVC_REDIS_PERSISTENCE": "off", "MEMSVC_LOG_LEVEL": "warning"}
 LISTED = 50
@@ -25,13 +30,15 @@ class Plan:
     Attributes:
         lengths: messages of the long sessions.
         sizes: sessions in the store; the first is as good as empty: only those that are asked about.
-        full, full_sessions, small: messages of the first so many sessions and of every hundredth after them; of all others.
+        full, full_sessions, small: messages of the first so many sessions and of every hundredth after them; of
+            all others.
         picked: sessions that are asked about at each size.
         rounds, repeats: of the long sessions: so many rounds of so many requests of a kind.
         seconds, connections: of load on replicas.
-        replicas: serve processes at once.
+        replicas: processes at once; more than two only where there are two cores for each.
         habits: sessions for each way of writing.
         compacted: messages of the session whose compaction is timed.
+        moved: sessions that are exported and imported.
     """
 
     lengths: Sequence[int] = (10, 100, 1_000, 10_000, 100_000, 1_000_000)
@@ -41,12 +48,13 @@ class Plan:
     small: int = 4
     picked: int = 300
     rounds: int = 12
-    repeats: int = 25
+    repeats: int = 12
     seconds: float = 3.0
     connections: int = 64
-    replicas: Sequence[int] = (1, 2)
+    replicas: Sequence[int] = (1, 2, 4, 8)
     habits: int = 500
     compacted: int = 1_400
+    moved: int = 2_000
 
     def messages(self, number: int) -> int:
         """Of the session with that number."""
@@ -64,6 +72,7 @@ QUICK = Plan(
     connections=8,
     habits=20,
     compacted=100,
+    moved=50,
 )
 
 
@@ -112,12 +121,8 @@ def _store_point(engine: Sqlite | Valkey, plan: Plan, size: int, server: Server)
     finally:
         probe.close()
     rss = {"idle": idle, "after": resident([server.pid])}
-    return {
-        "ready_s": round(server.ready_s, 3),
-        "rss": rss,
-        "log_bytes_an_append": round(grown),
-        "asked": probe.figures(),
-    }
+    ready, written = round(server.ready_s, 3), round(grown)
+    return {"ready_s": ready, "rss": rss, "log_bytes_an_append": written, "asked": probe.figures()}
 
 
 def _picked(plan: Plan, size: int) -> list[int]:
@@ -162,7 +167,7 @@ def _ask_by_turns(engine: Sqlite | Valkey, plan: Plan, server: Server, points: l
             session = filling.long_name(length)
             history = ("GET", f"{session_path(session)}/history?after={max(0, length - 50)}&limit=50", b"")
             first = ("GET", f"{session_path(session)}/history?limit=50", b"")
-            probe.ask("append", (append(session, n) for n in range(plan.repeats)))
+            probe.ask("append", (append(session, n, filling.TEXT_BYTES) for n in range(plan.repeats)))
             probe.ask("fetch", [fetch(session)] * plan.repeats)
             probe.ask("history_end", [history] * 5)
             probe.ask("history_begin", [first] * 5)
@@ -202,19 +207,43 @@ def by_habit(engine: Sqlite | Valkey, plan: Plan) -> dict[str, Json]:
 
 
 def compaction(plan: Plan) -> Json:
-    """A local summary of a session that was never compacted, three times: its tokens, and what it takes."""
-    tokens = 0
+    """A session put in by one append, and its first local summary; three times, on SQLite."""
+    said = [json.loads(draft.raw) for draft in filling.drafts(plan.compacted)]
+    body = json.dumps({"messages": said}).encode()
     with memsvc_server(cores()[0], ENV) as server:
         probe = Probe(server.port, server.pid, None)
         for n in range(3):
             path = session_path(f"whole-{n}")
             probe.answer(("PUT", path, b'{"policy": {"mode": "manual"}, "format": "openai"}'))
-            said = [json.loads(draft.raw) for draft in filling.drafts(plan.compacted)]
-            request = ("POST", f"{path}/messages", json.dumps({"messages": said}).encode())
-            tokens = json.loads(probe.answer(request))["tokens"]
+            tokens = json.loads(probe.ask("bulk", [("POST", f"{path}/messages", body)]))["tokens"]
             probe.ask("compact", [("POST", f"{path}/compact", b'{"force": true, "wait_ms": 60000}')])
         probe.close()
     return {"messages": plan.compacted, "tokens": tokens, "asked": probe.figures()}
+
+
+def by_moving(engine: Sqlite | Valkey, plan: Plan) -> Json:
+    """`memsvc export` of a store, and `memsvc import` into an empty one of the same kind."""
+    engine.start()
+    try:
+        filling.sessions(engine.url, range(plan.moved), lambda number: plan.full)
+        _say(f"{engine.name}: export, import")
+        with tempfile.NamedTemporaryFile() as file:
+            exported = _command(["export", "--store", engine.url], file)
+            imported = _command(["import", file.name, "--store", engine.other], None)
+            size = os.stat(file.name).st_size
+    finally:
+        engine.stop()
+    sessions = {"sessions": plan.moved, "messages": plan.moved * plan.full, "bytes": size}
+    return {**sessions, "export_s": exported, "import_s": imported}
+
+
+def _command(words: list[str], output: IO[bytes] | None) -> float:
+    """How long a command of memsvc takes, its start among it."""
+    began = time.perf_counter()
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **ENV}
+    into = output or subprocess.DEVNULL
+    subprocess.run([sys.executable, "-m", "memsvc", *words], stdout=into, env=env, cwd=ROOT, check=True)
+    return round(time.perf_counter() - began, 2)
 
 
 def _rested(engine: Sqlite | Valkey) -> tuple[int | None, int]:

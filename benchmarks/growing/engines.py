@@ -18,11 +18,13 @@ class Engine(Protocol):
     """A store that grows.
 
     Attributes:
+        other: the URL of another store of its kind, empty.
         pid: of its own process; None = it has none.
     """
 
     name: str
     url: str
+    other: str
     pid: int | None
 
     def start(self) -> None:
@@ -56,6 +58,7 @@ class Sqlite:
         folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / "growth.db"
         self.url = f"sqlite:///{self._file}"
+        self.other = f"sqlite:///{folder / 'other.db'}"
 
     def start(self) -> None:
         """Nothing to do."""
@@ -87,6 +90,7 @@ class Valkey:
         self._server = Server(folder / "valkey", *options)
         self._logs = folder / "valkey" / "appendonlydir"
         self.url = f"redis://127.0.0.1:{self._server.port}"
+        self.other = f"{self.url}/1"
         self.pid: int | None = None
 
     def start(self) -> None:

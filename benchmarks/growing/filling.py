@@ -119,8 +119,15 @@ def long(url: str, messages: int) -> Filled:
             last = min(start + PAGE, messages)
             await store.append(key, Batch(drafts(last - start), BEGAN + last, format="openai"))
             made = _summary(epoch + 1, cut + 1, last - TAIL)
-            asked = {"soft_tokens": None, "factor": None, "renderer": RENDERER}
-            await store.commit(key, made, expect_epoch=epoch, expect_cut=cut, **asked)
+            await store.commit(
+                key,
+                made,
+                expect_epoch=epoch,
+                expect_cut=cut,
+                soft_tokens=None,
+                factor=None,
+                renderer=RENDERER,
+            )
             epoch, cut = epoch + 1, last - TAIL
 
     return _timed(url, fill, 1, messages)

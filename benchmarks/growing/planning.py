@@ -48,7 +48,8 @@ class Rules:
 
     Attributes:
         node_bytes: memory of a machine for Valkey.
-        filled: share of it that may hold data: the rest is for the copy that is written (`BGREWRITEAOF`), buffers, growth.
+        filled: share of it that may hold data: the rest is for the copy that is written (`BGREWRITEAOF`), buffers,
+            growth.
         busy: share of a core that is planned with.
         disk_bytes: of a machine with SQLite.
         threshold, kept: tokens at which a session is compacted, and what is left of it then.

@@ -67,17 +67,19 @@ class Probe:
         self._server, self._engine = server, engine
         self.spent: dict[str, Spent] = {}
 
-    def ask(self, kind: str, requests: Iterable[Request]) -> None:
-        """Send them one by one. Raises RuntimeError where one fails."""
+    def ask(self, kind: str, requests: Iterable[Request]) -> bytes:
+        """Send them one by one; the last reply. Raises RuntimeError where one fails."""
+        reply = b""
         spent = self.spent.setdefault(kind, Spent())
         before = self._cpu()
         for method, path, body in requests:
             started = time.perf_counter()
-            self._link.ok(method, path, body)
+            reply = self._link.ok(method, path, body)
             spent.ms.append((time.perf_counter() - started) * 1000)
         after = self._cpu()
         spent.server_s += after[0] - before[0]
         spent.engine_s += after[1] - before[1]
+        return reply
 
     def answer(self, request: Request) -> bytes:
         """One more that does not count."""

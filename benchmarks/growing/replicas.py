@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -25,15 +26,13 @@ def by_replicas(engine: Sqlite | Valkey, plan: Plan) -> list[Json]:
     found: list[Json] = []
     engine.start()
     try:
-        for number in plan.replicas:
+        for number in (n for n in plan.replicas if n <= max(2, (os.cpu_count() or 1) // 2)):
             if engine.pid is not None or number == 1:
-                found.append(
-                    {"processes": number, "as": "serve", **_loaded(engine, plan, f"serve-{number}-", number, 1)}
-                )
+                loaded = _loaded(engine, plan, f"serve-{number}-", number, 1)
+                found.append({"processes": number, "as": "serve", **loaded})
             if number > 1:
-                found.append(
-                    {"processes": number, "as": "--workers", **_loaded(engine, plan, f"w-{number}-", 1, number)}
-                )
+                loaded = _loaded(engine, plan, f"workers-{number}-", 1, number)
+                found.append({"processes": number, "as": "--workers", **loaded})
     finally:
         engine.stop()
     return found
