@@ -11,7 +11,7 @@ FIND_PYTHON = for p in $(CANDIDATES); do \
 	then echo "$$p"; break; fi; done
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help run demo replay test frameworks lint format docs site bench soak ledger fidelity mutants fuzz api-fuzz sample screenshots lock clean \
+.PHONY: help run demo replay test frameworks lint format docs site bench growth soak ledger fidelity mutants fuzz api-fuzz sample screenshots lock clean \
 	package package-test deploy-check typing licences audit workflows
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make docs    write the generated pages"
 	@echo "make site    build the documents as a site in site/; a broken link fails"
 	@echo "make bench   measure; DATA='folder ...' for your own conversations"
+	@echo "make growth  time, memory and disk against messages, sessions, processes; the tables of docs/capacity.md"
 	@echo "make fidelity  what summaries keep, against other compactors; DATA=folder of sets"
 	@echo "make soak    kill -9 everything under load, account for every message; ARGS='--store cluster'"
 	@echo "make ledger  10,000 paid calls under kill -9: books against the provider's own meter"
@@ -131,6 +132,10 @@ $(VENV)/.bench: requirements-bench.txt | $(VENV)/.dev
 bench: $(VENV)/.bench
 	@$(PY) -m benchmarks.latency
 	@if [ -n "$(DATA)" ]; then $(PY) -m benchmarks.compression --data $(DATA); fi
+
+growth: $(VENV)/.bench
+	@$(PY) -m benchmarks.growth $(ARGS)
+	@$(PY) -m benchmarks.capacity --write
 
 $(VENV)/.fidelity: requirements-fidelity.txt | $(VENV)/.dev
 	@echo "installing two outside suites"

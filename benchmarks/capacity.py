@@ -29,6 +29,18 @@ RESULTS = report.RESULTS / "growth.json"
 GB = 1e9
 SESSIONS = (1e4, 1e5, 1e6, 1e7, 1e8)
 MARK = "<!-- {} {} -->"
+_COSTS = (
+    ("an append of 1 KB", "append", "replicas"),
+    ("a fetch of an unchanged session", "fetch", "replicas"),
+    ("a fetch after an append", "following", "sessions"),
+    ("a process's first fetch of 20 messages", "first", "sessions"),
+)
+_ROOMS = (
+    ("a session", "session", "sessions"),
+    ("a message, beside its JSON", "message", "messages"),
+    ("an `Idempotency-Key`, each append", "keyed", "habits"),
+    ("an id of yours, each message", "named", "habits"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,28 +100,20 @@ def tables(figures: Json) -> dict[str, str]:
 
 
 def constants_table(figures: Json) -> str:
-    """What one of everything takes, on each engine."""
+    """What one of everything takes, on each engine, and the part of `benchmarks.growth` that says so."""
     by_engine = [constants(figures, engine) for engine in NAMES]
     rows: list[list[Any]] = []
-    for title, what in (
-        ("CPU of an append of 1 KB", "append"),
-        ("CPU of a fetch of an unchanged session", "fetch"),
-        ("CPU of a fetch after an append", "following"),
-        ("CPU of a process's first fetch of a session, 20 messages", "first"),
-    ):
-        rows.append([f"{title}, µs: service / engine", *(_cost(c, what) for c in by_engine)])
-    rows.append(["CPU of a local compaction of a long session, s", *(f"{c.compaction_s:.2f}" for c in by_engine)])
-    rows.append(["durable appends a second, one process", *(f"{c.appends_s:,.0f}" for c in by_engine)])
-    rows.append(["messages a second put in by import or bulk", *(f"{_round(c.filled_s):,}" for c in by_engine)])
-    for title, field in (
-        ("a session", "session"),
-        ("a message, beside its JSON", "message"),
-        ("an `Idempotency-Key`, for each append", "keyed"),
-        ("an id of yours, for each message", "named"),
-    ):
-        rows.append([f"memory of {title}, bytes", *(_part(c.memory, field) for c in by_engine)])
-        rows.append([f"disk of {title}, bytes", *(_part(c.disk, field) for c in by_engine)])
-    return report.table(("", *NAMES.values()), rows)
+    for title, what, part in _COSTS:
+        rows.append([f"CPU of {title}, µs: service / engine", *(_cost(c, what) for c in by_engine), part])
+    seconds = (f"{c.compaction_s:.2f}" for c in by_engine)
+    rows.append(["CPU of a local compaction in a long session, s", *seconds, "messages"])
+    rows.append(["durable appends a second, one process", *(f"{_round(c.appends_s):,}" for c in by_engine), "replicas"])
+    for where in ("memory", "disk"):
+        for title, field, part in _ROOMS:
+            each = [_part(getattr(c, where), field) for c in by_engine]
+            rows.append([f"{where} of {title}, bytes", *each, part])
+    rows = [[*cells, f"`--only {part}`"] for *cells, part in rows]
+    return report.table(("", *NAMES.values(), "`python -m benchmarks.growth`"), rows)
 
 
 def fits_table(figures: Json, rules: Rules) -> str:
@@ -130,7 +134,7 @@ def fits_table(figures: Json, rules: Rules) -> str:
         service = _round(one.turns_s / one.service_cores)
         engines = f", one core of {name} itself {_round(one.turns_s / one.engine_cores):,}" if one.engine_cores else ""
         lines.append(f"* {name}: one busy core of the service carries {service:,} turns a second{engines}.")
-    return "\n".join([lines[0], *lines[1:]])
+    return "\n".join(lines)
 
 
 def needs(loads: Sequence[Load], rules: Rules, figures: Json) -> str:

@@ -41,7 +41,6 @@ class Constants:
         first: the first fetch of a session by a process.
         following: a fetch after an append.
         appends_s: durable appends a second by one process, as many writers as there were connections.
-        filled_s: messages a second that one process put in.
         compaction_s: processor time of a local compaction in the longest session.
     """
 
@@ -52,14 +51,12 @@ class Constants:
     first: Cost
     following: Cost
     appends_s: float
-    filled_s: float
     compaction_s: float
 
 
 def constants(figures: Json, engine: str) -> Constants:
     """From the results of a whole run."""
     store, load = figures["sessions"][engine][-1]["asked"], figures["replicas"][engine][0]
-    filled = figures["sessions"][engine][-1]["filled"]
     longest = figures["messages"][engine][-1]["asked"]
     return Constants(
         memory=room(figures, engine, "memory") if figures["sessions"][engine][-1]["memory"] else None,
@@ -69,7 +66,6 @@ def constants(figures: Json, engine: str) -> Constants:
         first=_cost(store["fetch_first"]),
         following=_cost(store["fetch_after_append"]),
         appends_s=load["append"]["rps"],
-        filled_s=filled["messages"] / filled["seconds"],
         compaction_s=longest["compact"]["cpu_us"] / 1e6,
     )
 

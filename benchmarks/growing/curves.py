@@ -45,7 +45,7 @@ class Plan:
     sizes: Sequence[int] = (300, 1_000, 10_000, 100_000, 1_000_000)
     full: int = 20
     full_sessions: int = 100_000
-    small: int = 4
+    small: int = 2
     picked: int = 300
     rounds: int = 12
     repeats: int = 12

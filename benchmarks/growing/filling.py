@@ -17,7 +17,7 @@ from memsvc.core.render import RENDERER
 from memsvc.ports import Store
 from memsvc.stores import open_store
 
-AT_ONCE = 500
+AT_ONCE = 2_000
 """Appends that wait at the same moment: they share a transaction, or a trip."""
 PAGE = 1000
 """Messages of one append to a long session, and of one summary."""
