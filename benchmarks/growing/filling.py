@@ -7,7 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from random import Random
 
@@ -26,6 +26,8 @@ TAIL = 8
 """Messages of a long session that no summary stands for, however long it is."""
 SUMMARY_BYTES = 2_000
 BYTES_PER_TOKEN = 4
+DIGEST_BYTES = 32
+"""Of what an `Idempotency-Key` stands for."""
 BEGAN = 1_790_000_000.0
 _KINDS = 64
 
@@ -142,11 +144,11 @@ def habit(url: str, prefix: str, number: int, messages: int, way: Habit) -> Fill
     """Put in sessions that grow side by side, as a caller of that habit writes them."""
 
     async def one(store: Store, session: int, batch: Sequence[Draft], at: float) -> None:
-        made = Batch(tuple(batch), at, format="openai")
+        said = tuple(batch)
         if way.named:
-            made = replace(made, drafts=tuple(replace(d, id=f"msg_{uuid.uuid4().hex}") for d in batch))
-        if way.keyed:
-            made = replace(made, idempotency_key=uuid.uuid4().hex, digest=bytes(32))
+            said = tuple(Draft(d.raw, d.format, d.tokens, d.at, f"msg_{uuid.uuid4().hex}") for d in batch)
+        key, digest = (uuid.uuid4().hex, bytes(DIGEST_BYTES)) if way.keyed else (None, b"")
+        made = Batch(said, at, format="openai", idempotency_key=key, digest=digest)
         await store.append(Key(DEFAULT_TENANT, f"{prefix}{session}"), made)
 
     async def fill(store: Store) -> None:
