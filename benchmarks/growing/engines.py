@@ -89,8 +89,9 @@ class Valkey:
         options = ("--appendonly", "no", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0")
         self._server = Server(folder / "valkey", *options)
         self._logs = folder / "valkey" / "appendonlydir"
-        self.url = f"redis://127.0.0.1:{self._server.port}"
-        self.other = f"{self.url}/1"
+        # A machine that is busy with filling answers late: no reason to give up.
+        address, patience = f"redis://127.0.0.1:{self._server.port}", "?timeout_s=60&connect_s=60"
+        self.url, self.other = f"{address}{patience}", f"{address}/1{patience}"
         self.pid: int | None = None
 
     def start(self) -> None:
