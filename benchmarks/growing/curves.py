@@ -80,20 +80,21 @@ def by_sessions(engine: Sqlite | Valkey, plan: Plan) -> list[Json]:
     """A point for each size of the store."""
     found: list[Json] = []
     before = 0
+    held: dict[str, int | None] = {"memory": 0, "disk": 0}
     engine.start()
     try:
-        empty = engine.memory()
         for size in plan.sizes:
             _say(f"{engine.name}: {size:,} sessions")
+            memory, disk = _rested(engine)  # with what was asked at the size before, which is not counted
             engine.fills()
             filled = filling.sessions(engine.url, range(before, size), plan.messages)
             before = size
-            engine.rests()
-            held = {"memory": _above(engine.memory(), empty), "disk": engine.disk()}
+            now, on_disk = _rested(engine)
+            more = {"memory": _above(now, memory), "disk": on_disk - disk}
+            held = {what: None if new is None else (held[what] or 0) + new for what, new in more.items()}
             with memsvc_server(cores()[0], ENV, engine.url) as server:
-                found.append(
-                    {"sessions": size, "filled": asdict(filled), **held, **_store_point(engine, plan, size, server)}
-                )
+                asked = _store_point(engine, plan, size, server)
+            found.append({"sessions": size, "filled": asdict(filled), **held, **asked})
             found[-1]["messages"] = sum(point["filled"]["messages"] for point in found)
     finally:
         engine.stop()
