@@ -166,7 +166,9 @@ def ranges_table() -> str:
 
 def _stamp(figures: Json) -> str:
     made = figures["stamp"]
+    far = {curve: figures[curve]["valkey"][-1][curve] for curve in ("sessions", "messages")}
     return (
+        f"Curves up to {far['sessions']:,} sessions, and up to {far['messages']:,} messages in one. "
         f"Measured {made['date']} on {made['cores']} cores of {made['cpu']}, revision {made['revision']}: "
         "[growth.md](../benchmarks/results/growth.md)."
     )
