@@ -11,7 +11,7 @@ FIND_PYTHON = for p in $(CANDIDATES); do \
 	then echo "$$p"; break; fi; done
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help run demo replay test frameworks lint format docs site bench bench-check soak ledger fidelity mutants fuzz api-fuzz sample screenshots lock clean \
+.PHONY: help run demo replay test frameworks lint format docs site bench bench-check growth soak ledger fidelity mutants fuzz api-fuzz sample screenshots lock clean \
 	package package-test deploy-check typing licences audit workflows
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo "make site    build the documents as a site in site/; a broken link fails"
 	@echo "make bench   how fast, against bare handlers and peers; DATA='folder ...' for your own conversations too"
 	@echo "make bench-check  the same against the stored ratios: fails where one is over 15 % worse"
+	@echo "make growth  time, memory and disk against messages, sessions, processes; the tables of docs/capacity.md"
 	@echo "make fidelity  what summaries keep, against other compactors; DATA=folder of sets"
 	@echo "make soak    kill -9 everything under load, account for every message; ARGS='--store cluster'"
 	@echo "make ledger  10,000 paid calls under kill -9: books against the provider's own meter"
@@ -136,6 +137,10 @@ bench: $(VENV)/.bench
 # Before a release, on a machine with nothing else to do; not in CI, whose machines differ from run to run.
 bench-check: $(VENV)/.bench
 	@$(PY) -m benchmarks.speed --check $(ARGS)
+
+growth: $(VENV)/.bench
+	@$(PY) -m benchmarks.growth $(ARGS)
+	@$(PY) -m benchmarks.capacity --write
 
 $(VENV)/.fidelity: requirements-fidelity.txt | $(VENV)/.dev
 	@echo "installing two outside suites"

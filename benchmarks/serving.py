@@ -43,7 +43,8 @@ def memsvc_server(
     store: str | None = None,
     options: Sequence[str] = (),
 ) -> Iterator[Server]:
-    """`python -m memsvc serve` over the store of that URL (None = a new SQLite file), default settings otherwise."""
+    """`python -m memsvc serve` over the store of that URL (None = a new SQLite file), default settings otherwise;
+    `options` are more of its command line."""
     folder = tempfile.mkdtemp(prefix="memsvc-bench-")
     try:
         store = store or f"sqlite:///{Path(folder) / 'memsvc.db'}"

@@ -46,7 +46,7 @@ html_theme_options = {
 
 _SECTION = re.compile(r"^## (.+)\n((?:(?!^## ).*\n?)*)", re.M)
 _ENTRY = re.compile(r"^\* \[([^\]]+)\]\(([^)#]+)\.md\)", re.M)
-_LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)([^)#]+)\)")
+_LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?:)([^)#]+)\)")
 
 
 def navigation(index: str) -> str:

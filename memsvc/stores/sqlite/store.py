@@ -286,7 +286,7 @@ class SQLiteStore(AccessKeys, FigureRows):
 
     async def backlog(self, *, now: float) -> Backlog:
         """How much waits."""
-        return await self._read(lambda db: jobs.backlog(db, now))
+        return await self._read_far(lambda db: jobs.backlog(db, now))
 
     # --- ledger ----------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""What time, memory and disk do while a store grows."""
