@@ -1,0 +1,17 @@
+"""All rows of the table, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.peers import ams, ours
+from benchmarks.peers.stub import Stub
+from benchmarks.peers.subject import Subject
+
+NAMES = ("memsvc", "memsvc-valkey", "memsvc-whole", "ams")
+
+
+def subjects(stub: Stub, patience_s: float, only: Sequence[str] = NAMES) -> list[Subject]:
+    """Those of them that are wanted."""
+    every = [*ours.rows(stub, patience_s), ams.row(stub, patience_s)]
+    return [s for s in every if s.name in only]
