@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.peers import ams, ours
+from benchmarks.peers import ams, frameworks, ours
 from benchmarks.peers.stub import Stub
 from benchmarks.peers.subject import Subject
 
-NAMES = ("memsvc", "memsvc-valkey", "memsvc-whole", "ams")
+NAMES = (
+    *("memsvc", "memsvc-valkey", "memsvc-whole", "ams", "langchain-middleware", "langchain-buffer"),
+    *("openai-agents", "llama-memory", "llama-buffer", "pydantic-ai"),
+)
 
 
 def subjects(stub: Stub, patience_s: float, only: Sequence[str] = NAMES) -> list[Subject]:
     """Those of them that are wanted."""
-    every = [*ours.rows(stub, patience_s), ams.row(stub, patience_s)]
+    every = [*ours.rows(stub, patience_s), ams.row(stub, patience_s), *frameworks.rows(stub, patience_s)]
     return [s for s in every if s.name in only]

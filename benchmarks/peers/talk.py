@@ -12,92 +12,15 @@ Json = dict[str, Any]
 MARK = re.compile(r"\[#\d{6}\]")
 FACT_EVERY = 5
 """Every so many messages one states a fact."""
-_WORDS = [
-    "order",
-    "invoice",
-    "refund",
-    "shipment",
-    "delay",
-    "account",
-    "customer",
-    "region",
-    "replica",
-    "latency",
-    "deploy",
-    "rollback",
-    "ticket",
-    "schedule",
-    "report",
-    "budget",
-    "warehouse",
-    "carrier",
-    "label",
-    "address",
-    "payment",
-    "card",
-    "limit",
-    "retry",
-    "queue",
-    "session",
-    "please",
-    "should",
-    "because",
-    "however",
-    "before",
-    "after",
-    "during",
-    "without",
-    "again",
-    "usually",
-    "important",
-    "different",
-    "current",
-    "previous",
-    "several",
-    "second",
-    "slow",
-    "remote",
-    "stable",
-    "the",
-    "of",
-    "to",
-    "and",
-    "in",
-    "is",
-    "that",
-    "for",
-    "it",
-    "as",
-    "with",
-    "was",
-    "on",
-    "be",
-    "at",
-    "by",
-    "this",
-    "have",
-    "from",
-    "or",
-    "an",
-    "they",
-    "not",
-    "are",
-    "but",
-]
-_PLACES = [
-    "Kestrel",
-    "Heron",
-    "Plover",
-    "Dunlin",
-    "Avocet",
-    "Curlew",
-    "Merlin",
-    "Osprey",
-    "Linnet",
-    "Siskin",
-    "Wigeon",
-    "Garganey",
-]
+_WORDS = """
+    order invoice refund shipment delay account customer region replica latency deploy rollback ticket schedule
+    report budget warehouse carrier label address payment card limit retry queue session please should because
+    however before after during without again usually important different current previous several second slow
+    remote stable the of to and in is that for it as with was on be at by this have from or an they not are but
+"""
+_PLACES = """
+    Kestrel Heron Plover Dunlin Avocet Curlew Merlin Osprey Linnet Siskin Wigeon Garganey
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +47,16 @@ def fact(number: int) -> Fact | None:
         return None
     dice = random.Random(number * 7919)
     value = f"{dice.choice('BCDFGHKLMNPRSTVWXZ')}{dice.randrange(10_000, 99_999)}"
-    return Fact(f"The gate code of depot {dice.choice(_PLACES)}-{number} is {value}.", value)
+    return Fact(f"The gate code of depot {dice.choice(_PLACES.split())}-{number} is {value}.", value)
 
 
 def message(number: int, words: int = 75) -> Json:
     """The message of that number: the user and the assistant in turn, about a third more tokens than words."""
     dice = random.Random(number)
-    said, left = [], words
+    said, left, known = [], words, _WORDS.split()
     while left > 0:
         many = min(left, dice.randrange(8, 18))
-        said.append(" ".join(dice.choice(_WORDS) for _ in range(many)).capitalize() + ".")
+        said.append(" ".join(dice.choice(known) for _ in range(many)).capitalize() + ".")
         left -= many
     if (stated := fact(number)) is not None:
         said.insert(len(said) // 2, stated.text)
