@@ -103,7 +103,7 @@ def _speed(blocks: Sequence[tuple[list[float], float | None, int]]) -> Figures:
     turns = [ms for block in blocks for ms in block[0]]
     cpu = [block[1] / len(block[0]) for block in blocks if block[1] is not None]
     return {
-        "p50_ms": round(statistics.median(turns), 3),
+        "p50_ms": round(max(0.0, statistics.median(turns)), 3),
         "max_ms": round(max(turns), 3),
         "cpu_ms": round(statistics.median(cpu), 3) if cpu else None,
         "turns": len(turns),

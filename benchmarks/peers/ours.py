@@ -16,27 +16,36 @@ from typing import Literal
 from benchmarks.peers.homes import Missing
 from benchmarks.peers.processes import Process, cpu_s
 from benchmarks.peers.stub import Stub
-from benchmarks.peers.subject import SUMMARY_MODEL, Limit, Refused, Subject, Talk, Terms, TooSlow
+from benchmarks.peers.subject import NO_LIMIT, SUMMARY_MODEL, Limit, Refused, Subject, Talk, Terms, TooSlow
 from benchmarks.peers.talk import Json, marks
 from benchmarks.rawhttp import Link
 from benchmarks.serving import ROOT, free_port
 
 AT_ONCE = 500
 """Messages of one append when a conversation is brought in."""
-SETTLE_S = 60.0
+SETTLE_S, SOON_S = 60.0, 1.0
+"""What is due later than soon is the look at a cache that has gone cold by then."""
 DEFAULTS = Limit(32_000, 8_000, 2_000)
 """The service's own: its turns are not timed as it would never be used."""
 _BY_MODEL = "the played conversation is summarized by the stand-in provider, in the form that memsvc asks for"
 Store = Literal["sqlite", "valkey"]
 
 
-class _Talk(Talk):
-    def __init__(self, port: int, name: str, policy: Json, cpu: Callable[[], float], patience_s: float) -> None:
+def policy(limit: Limit) -> Json:
+    """The session's policy."""
+    given = {"threshold_tokens": limit.threshold, "keep_tokens": limit.keep, "summary_tokens": limit.summary}
+    return {"max_tokens": 1 << 40, "max_bytes": 1 << 40, **given} if limit == NO_LIMIT else given
+
+
+class ServiceTalk(Talk):
+    """One session over HTTP."""
+
+    def __init__(self, port: int, name: str, terms: Json, cpu: Callable[[], float], patience_s: float) -> None:
         super().__init__(cpu)
         self._port, self._patience_s = port, patience_s
         self._path = f"/v1/sessions/{name}"
         self._link = Link(port, patience_s)
-        self._ask("PUT", "", {"format": "openai", "policy": policy})
+        self._ask("PUT", "", {"format": "openai", "policy": terms})
 
     def load(self, messages: Sequence[Json]) -> None:
         for i in range(0, len(messages), AT_ONCE):
@@ -66,8 +75,9 @@ class _Talk(Talk):
     def settle(self) -> None:
         end = time.monotonic() + SETTLE_S
         while time.monotonic() < end:
-            state = self._ask("GET", "")["compaction"]["state"]
-            if state in ("idle", "failed"):
+            found = self._ask("GET", "")["compaction"]
+            later = found["state"] == "queued" and (found["due"] or 0.0) > time.time() + SOON_S
+            if found["state"] in ("idle", "failed") or later:
                 return
             time.sleep(0.05)
 
@@ -141,11 +151,8 @@ class Ours(Subject):
             server.restart()
 
     def talk(self, name: str, limit: Limit, *, model: bool) -> Talk:
-        policy: Json = {"mode": "threshold", "threshold_tokens": limit.threshold}
-        policy |= {"keep_tokens": limit.keep, "summary_tokens": limit.summary}
-        if self.verbatim:
-            policy = {"mode": "manual", "max_tokens": 1 << 40, "max_bytes": 1 << 40}
-        return _Talk(self._server(model).port, name, policy, lambda: self._cpu_s(model), self.patience_s)
+        terms = policy(NO_LIMIT) | {"mode": "manual"} if self.verbatim else policy(limit)
+        return ServiceTalk(self._server(model).port, name, terms, lambda: self._cpu_s(model), self.patience_s)
 
     def _server(self, model: bool) -> Process:
         if model not in self._servers:

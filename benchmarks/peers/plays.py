@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.peers.measures import Figures, Plan, fresh
 from benchmarks.peers.stub import Stub
 from benchmarks.peers.subject import Limit, Refused, Subject, TooSlow
-from benchmarks.peers.talk import Fact, Json, fact, mark, messages, text_of
+from benchmarks.peers.talk import Fact, Json, fact, mark, marks, messages, text_of
 from benchmarks.retention import cases, metrics
 from benchmarks.retention.messages import count, size
 from memsvc.prices import GenaiPrices
@@ -21,6 +21,8 @@ from memsvc.replay.terms import Terms, Tools
 from memsvc.tokens import build_counter
 
 PLAYED = Limit(8_000, 2_000, 1_000)
+RECENT = 12
+"""Facts of the last messages are not asked for."""
 APART_S = 20.0
 """Between two calls: the provider's cache is always warm."""
 PATIENCE_S = 120.0
@@ -38,6 +40,15 @@ class Conversation:
     facts: list[Fact] = field(default_factory=list)
     questions: list[metrics.Question] = field(default_factory=list)
 
+    def answers(self) -> dict[str, str]:
+        """What is said after each message, by its mark."""
+        pairs = zip(self.messages, self.messages[1:], strict=False)
+        return {min(marks(one["content"])): str(other["content"]) for one, other in pairs}
+
+    def last(self) -> int:
+        """The place of the user's last message: what comes before it is played, with it what was restarted goes on."""
+        return max(n for n, m in enumerate(self.messages) if m["role"] == "user")
+
     def kept(self, prompt: Sequence[Json]) -> float:
         """The share of facts whose value is in the prompt, or of questions whose answer a search in it finds."""
         if self.questions:
@@ -51,7 +62,7 @@ def conversation(plan: Plan, data: Path | None) -> Conversation:
     """The first conversation of the set in the folder, if there is one, else one that is made up."""
     found = cases.load(data, SET) if data is not None else []
     if not found:
-        facts = [f for n in range(plan.played) if (f := fact(n)) is not None]
+        facts = [f for n in range(plan.played - RECENT) if (f := fact(n)) is not None]
         return Conversation(f"{plan.played} messages, made up", messages(range(plan.played)), facts)
     said = [{"role": m["role"], "content": f"{mark(n)} {m['content']}"} for n, m in enumerate(found[0]["messages"])]
     said = said[: plan.played * 2]
@@ -122,13 +133,13 @@ def _line(prompt: Sequence[Json]) -> str:
 def play(subject: Subject, stub: Stub, said: Conversation) -> Figures:
     """Message after message; a call is made after each of the user's. At the end everything is restarted, and one more
     message said."""
-    stub.be(delay_s=0.0, failing=False, summary=PLAYED.summary)
+    stub.be(delay_s=0.0, failing=False, summary=PLAYED.summary, answers=said.answers())
     name, model = fresh("play"), subject.terms.model_plays
     talk, register = subject.talk(name, PLAYED, model=model), Register()
     spent: list[float] = []
     cpu: list[float] = []
     began = time.monotonic()
-    for number, message in enumerate(said.messages[:-1]):
+    for number, message in enumerate(said.messages[: said.last()]):
         if time.monotonic() - began > PATIENCE_S:
             return {"failed": "slow", "seconds": PATIENCE_S, "after": number}
         block = talk.turns([message], 0.0)
@@ -139,11 +150,14 @@ def play(subject: Subject, stub: Stub, said: Conversation) -> Figures:
         talk.settle()
     last = talk.shown()
     found: dict[str, Any] = register.figures(stub.summaries())
-    found |= {"kept": round(said.kept(last), 4), "tokens_at_end": size(last), "cpu_ms": round(sum(cpu) / len(spent), 3)}
+    found |= {"kept": round(said.kept(last), 4), "tokens_at_end": size(last)}
+    found |= {"cpu_ms": round(sum(cpu) / len(spent), 3)}
     found |= {"mean_ms": round(sum(spent) / len(spent), 3)}
     talk.close()
     if subject.terms.stores:
-        found["prefix_after_restart"] = round(_restarted(subject, name, said.messages[-1], last, model=model), 4)
+        found["prefix_after_restart"] = round(
+            _restarted(subject, name, said.messages[said.last()], last, model=model), 4
+        )
     return found
 
 
@@ -161,7 +175,7 @@ def _restarted(subject: Subject, name: str, message: Json, before: list[Json], *
 def whole(said: Conversation) -> Figures:
     """The same conversation with all of it sent at each call."""
     register = Register()
-    for number, message in enumerate(said.messages[:-1], 1):
+    for number, message in enumerate(said.messages[: said.last()], 1):
         if message["role"] == "user":
             register.call([{"role": m["role"], "content": m["content"]} for m in said.messages[:number]])
     return register.figures([]) | {"tokens_at_end": sum(count(m["content"]) for m in said.messages)}

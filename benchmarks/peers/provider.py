@@ -22,7 +22,7 @@ from aiohttp import web
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from benchmarks.peers.subject import SUMMARY_MODELS
-from benchmarks.peers.talk import marks
+from benchmarks.peers.talk import MARK, marks, message
 from benchmarks.retention.baselines import coverage, extractive
 from benchmarks.retention.messages import count
 from memsvc.testing.provider.outcome import Answer, Ask, Fault
@@ -44,6 +44,7 @@ class Desk:
         failing: every call is answered with 500.
         summary: tokens of an extract.
         last: the body of the newest call that was not for a summary.
+        answers: what is said after the message of a mark, where it is not the made-up conversation's.
     """
 
     delay_s: float = 0.0
@@ -51,12 +52,13 @@ class Desk:
     summary: int = 600
     log: list[dict[str, Any]] = field(default_factory=list)
     last: Any = None
+    answers: dict[str, str] = field(default_factory=dict)
 
     async def choose(self, ask: Ask) -> Answer | Fault | None:
         """What to answer."""
         if ask.model.name not in SUMMARY_MODELS:
             self.last = ask.body
-            return Fault("server", "Internal server error") if self.failing else Answer("Noted.")
+            return Fault("server", "Internal server error") if self.failing else Answer(self.answer(ask))
         text = "\n".join([ask.system, *(said for _, said in ask.turns)])
         entry = {"began": time.time(), "ended": None, "ok": False, "input": count(text), "output": 0}
         self.log.append(entry | {"marks": sorted(marks(text))})
@@ -69,6 +71,13 @@ class Desk:
         answer = plain(ask, count) if headings_asked_for(ask) is not None else Answer(extract(text, self.summary))
         entry["output"] = count(answer.text)
         return answer
+
+    def answer(self, ask: Ask) -> str:
+        """What the conversation that is played goes on with."""
+        said = MARK.search(ask.user)
+        if said is None:
+            return "Noted."
+        return self.answers.get(said[0]) or str(message(int(said[0][2:-1]) + 1)["content"])
 
 
 def extract(text: str, most: int) -> str:

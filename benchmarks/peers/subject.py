@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from benchmarks.peers.talk import Json
 
 SUMMARY_MODEL = "gpt-5.4-mini"
-SUMMARY_MODELS = (SUMMARY_MODEL, "gpt-5")
+SUMMARY_MODELS = (SUMMARY_MODEL, "gpt-5", "gpt-4.1-mini")
 """Models that are named for summaries; what is sent to the stand-in provider under other names is chat."""
 
 
