@@ -68,23 +68,28 @@ class Framework(Subject):
     _process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        python = homes.python(self.home)
-        self.versions = homes.versions(self.home, self.packages)
+        program = self.program()
         self._folder = self._folder or tempfile.mkdtemp(prefix="memsvc-peers-")
         assert self.stub is not None, "its summaries are a model's"
-        command = [str(python), str(WORKERS / f"{self.home}_worker.py"), self.kind]
+        command = [*program, self.kind]
         command += [f"{self.stub.url}/v1", MODEL, self._folder]
         env = environment({"TIKTOKEN_CACHE_DIR": str(homes.tokenizers()), "OPENAI_API_KEY": "any"})
         pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - read when the worker has failed
-        self._process = subprocess.Popen(command, env=env, stderr=log, **pipes)
+        log = Path(self._folder) / "log"
+        with log.open("ab") as file:
+            self._process = subprocess.Popen(command, env=env, stderr=file, **pipes)
         try:
             self._answer({"do": "open", "name": "", "limit": [1, 1, 1]}, STARTING_S)
         except (BrokenPipeError, EOFError, TooSlow):
             self._end()
-            log.seek(0)
-            said = log.read().strip().splitlines()
-            raise NotRunning(f"its worker does not start: {said[-1][-200:] if said else 'says nothing'}") from None
+            said = log.read_text(errors="replace").strip().splitlines() or ["says nothing"]
+            raise NotRunning(f"its worker does not start: {said[-1][-200:]}") from None
+
+    def program(self) -> list[str]:
+        """The interpreter and the worker. Raises homes.Missing."""
+        python = homes.python(self.home)
+        self.versions = homes.versions(self.home, self.packages)
+        return [str(python), str(WORKERS / f"{self.home}_worker.py")]
 
     def stop(self) -> None:
         self._end()
@@ -130,7 +135,10 @@ class Framework(Subject):
         process, self._process = self._process, None
         if process is not None:
             process.kill()
-            process.communicate()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
 
 
 def rows(stub: Stub, patience_s: float) -> list[Subject]:

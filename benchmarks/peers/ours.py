@@ -155,11 +155,12 @@ class Ours(Subject):
         return ServiceTalk(self._server(model).port, name, terms, lambda: self._cpu_s(model), self.patience_s)
 
     def _server(self, model: bool) -> Process:
+        model = model and self.stub is not None
         if model not in self._servers:
             port = free_port()
             command = [sys.executable, "-m", "memsvc", "serve", "--host", "127.0.0.1", "--port", str(port)]
             env = {"PYTHONPATH": str(ROOT)}
-            if model and self.stub is not None:
+            if model and self.stub:
                 env |= {"MEMSVC_SUMMARIZERS": f"openai:{SUMMARY_MODEL}", "MEMSVC_OPENAI_API_KEY": "any"}
                 env |= {"MEMSVC_OPENAI_BASE_URL": f"{self.stub.url}/v1"}
             server = Process([*command, "--store", self._place(model)], port, env, "/readyz")

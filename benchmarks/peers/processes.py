@@ -84,6 +84,7 @@ class Process:
             except ProcessLookupError:
                 process.wait(STOP_S)
             break
+        self._log.close()
 
     def _said(self) -> str:
         """The last line that it wrote."""
