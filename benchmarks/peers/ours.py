@@ -54,6 +54,9 @@ class ServiceTalk(Talk):
     def send(self, message: Json) -> list[Json]:
         return self._send(self._link, message)
 
+    def store(self, message: Json) -> None:
+        self.load([message])
+
     def shown(self) -> list[Json]:
         return list(self._ask("GET", "/context?format=openai")["messages"])
 
@@ -89,6 +92,9 @@ class ServiceTalk(Talk):
         last = max(s["to"] for s in local)
         rows = self._pages("/history", "messages")
         return {mark for row in rows if row["seq"] <= last for mark in marks(row["message"]["content"])}
+
+    def forget(self) -> None:
+        self._link.send("DELETE", self._path)
 
     def close(self) -> None:
         self._link.close()

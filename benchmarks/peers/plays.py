@@ -142,10 +142,12 @@ def play(subject: Subject, stub: Stub, said: Conversation) -> Figures:
     for number, message in enumerate(said.messages[: said.last()]):
         if time.monotonic() - began > PATIENCE_S:
             return {"failed": "slow", "seconds": PATIENCE_S, "after": number}
-        block = talk.turns([message], 0.0)
-        spent += block.ms
-        cpu += [block.cpu_ms] if block.cpu_ms is not None else []
-        if message["role"] == "user" and block.prompt:
+        if message["role"] != "user":
+            talk.store(message)
+        else:
+            block = talk.turns([message], 0.0)
+            spent += block.ms
+            cpu += [block.cpu_ms] if block.cpu_ms is not None else []
             register.call(block.prompt)
         talk.settle()
     last = talk.shown()
@@ -168,6 +170,7 @@ def _restarted(subject: Subject, name: str, message: Json, before: list[Json], *
         after = talk.turns([message], 0.0).prompt
     except (Refused, TooSlow):
         after = []
+    talk.forget()
     talk.close()
     return same(before, after)
 

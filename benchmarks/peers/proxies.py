@@ -203,6 +203,9 @@ class _GatewayTalk(_Talk):
     def covered(self) -> set[str]:
         return self._own.covered()
 
+    def forget(self) -> None:
+        self._own.forget()
+
     def close(self) -> None:
         super().close()
         self._own.close()

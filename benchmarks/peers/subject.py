@@ -92,6 +92,10 @@ class Talk:
         """What a model would be sent now."""
         raise NotImplementedError
 
+    def store(self, message: Json) -> None:
+        """Store a message that no call follows. Raises Refused, TooSlow."""
+        self.send(message)
+
     def turns(self, messages: Sequence[Json], within_s: float) -> Block:
         """Send messages one after the other until all are sent or the time is up; at least one is sent."""
         began, cpu, spent = time.perf_counter(), self._cpu_s() if self._cpu_s else 0.0, []
@@ -126,6 +130,9 @@ class Talk:
     def covered(self) -> set[str]:
         """Marks of messages that a summary stands for which no model wrote, so that no model was shown them."""
         return set()
+
+    def forget(self) -> None:
+        """Delete it, where something could still be done for it later."""
 
     def close(self) -> None:
         """Let go of connections."""

@@ -57,7 +57,8 @@ def _time(found: Figures | None) -> str:
 
 def failed(found: Figures) -> str:
     """What to say of a measure that came to nothing."""
-    return f"> {found['seconds']:.0f} s" if found["failed"] == "slow" else f"fails: {found['failed'][:60]}"
+    loading = " to load" if found.get("loading") else ""
+    return f"> {found['seconds']:.0f} s{loading}" if found["failed"] == "slow" else f"fails: {found['failed'][:60]}"
 
 
 def _ms(value: float) -> str:
@@ -76,6 +77,10 @@ def _of(measure: str, text: Callable[[Figures], str]) -> Callable[[Figures, Figu
 
 def _lost(found: Figures) -> str:
     return f"{found['lost']} of {found['acknowledged']}"
+
+
+def _raced(found: Figures) -> str:
+    return _lost(found) + (f"; {found['refused']} refused" if found["refused"] else "")
 
 
 def _import(found: Figures) -> str:
@@ -105,8 +110,8 @@ def _facts(found: Figures) -> str:
 
 COLUMNS: tuple[tuple[str, Callable[[Figures, Figures], str]], ...] = (
     ("slowest turn while a summary takes 3 s, ms", _of("stall", lambda f: _ms(f["slowest_ms"]))),
-    ("lost of appends at once", _of("race", _lost)),
-    ("lost of those written during a summary", _of("meanwhile", _lost)),
+    ("lost of appends at once", _of("race", _raced)),
+    ("lost of those written during a summary", _of("meanwhile", _raced)),
     ("lost in an import; time to the first prompt", _of("imported", _import)),
     ("while the provider fails", _of("outage", _outage)),
     ("prefix kept; after a restart", _of("play", _prefix)),

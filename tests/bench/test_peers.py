@@ -152,7 +152,7 @@ def test_what_is_lost_is_counted_and_what_a_summary_was_written_from_is_not() ->
 def test_only_what_was_taken_can_be_lost() -> None:
     thing, written = Lossy.Held(), talk.messages(range(4))
     lost = measures._lost(thing, Provider(), written, [True, False, False, True])  # type: ignore[arg-type]
-    assert lost == {"acknowledged": 2, "lost": 2}
+    assert lost == {"acknowledged": 2, "refused": 2, "lost": 2}
 
 
 def test_the_service_itself(capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,7 +164,7 @@ def test_the_service_itself(capsys: pytest.CaptureFixture[str]) -> None:
     finally:
         ours.stop()
     assert (speed["turns"], speed["p50_ms"] > 0, speed["cpu_ms"] >= 0) == (2, True, True)
-    assert race == {"acknowledged": 4, "lost": 0}
+    assert race == {"acknowledged": 4, "refused": 0, "lost": 0}
     assert "ended by itself" not in capsys.readouterr().err
 
 
@@ -211,14 +211,14 @@ def test_no_row_hides_a_loss_or_a_time_that_was_not_awaited() -> None:
     row = {
         "title": "it",
         "speed": {"100": {"p50_ms": 1.234, "cpu_ms": None}, "1000": {"failed": "slow", "seconds": 20.0}},
-        "race": {"lost": 13, "acknowledged": 20},
+        "race": {"lost": 13, "acknowledged": 20, "refused": 1},
         "imported": {"lost": 0, "acknowledged": 800, "seconds": 1.25},
         "outage": {"failed": "500 Internal Server Error"},
         "play": {"prefix_kept": 0.9, "kept": 0.5, "tokens_at_end": 1234, "usd": 1.0, "summary_usd": 1.0},
     }
     cells = [c.strip() for c in _table([row]).splitlines()[2].split("|")[1:-1]]
     assert cells[:4] == ["it", "1.2", "> 20 s", "-"]
-    assert cells[4:8] == ["-", "13 of 20", "-", "0 of 800; 1.2 s"]
+    assert cells[4:8] == ["-", "13 of 20; 1 refused", "-", "0 of 800; 1.2 s"]
     assert cells[8:] == ["fails: 500 Internal Server Error", "90.0%", "0.50", "50% in 1,234 tokens"]
 
 

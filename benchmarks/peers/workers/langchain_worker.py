@@ -41,8 +41,12 @@ class Middleware:
     def load(self, messages: Sequence[Json]) -> None:
         self._held = add_messages(self._held, [_message(m) for m in messages])
 
-    def send(self, message: Json) -> list[Json] | None:
+    def store(self, message: Json) -> None:
+        """The hook is for calls."""
         self._held = add_messages(self._held, [_message(message)])
+
+    def send(self, message: Json) -> list[Json] | None:
+        self.store(message)
         update = self._middleware.before_model({"messages": self._held}, None)
         if update is not None:
             self._held = add_messages(self._held, update["messages"])

@@ -60,6 +60,10 @@ class SummaryBuffer:
     def load(self, messages: Sequence[Json]) -> None:
         self._memory.set([_message(m) for m in messages])
 
+    def store(self, message: Json) -> None:
+        """Nothing is read, so nothing is summarized."""
+        self._memory.put(_message(message))
+
     def send(self, message: Json) -> list[Json] | None:
         self._memory.put(_message(message))
         return self.shown()
@@ -84,6 +88,10 @@ class Whole:
 
     def load(self, messages: Sequence[Json]) -> None:
         self._run(self._memory.aput_messages([_message(m) for m in messages]))
+
+    def store(self, message: Json) -> None:
+        """Nothing is read."""
+        self._run(self._memory.aput(_message(message)))
 
     def send(self, message: Json) -> list[Json] | None:
         return self._run(self._sent(message))

@@ -2,6 +2,7 @@
 
 A worker module has a class with `__init__(name, limit, place)`, `load(messages)`, `send(message)` and `shown()`; it
 gives it to `serve`. `send` stores a message and gives what a model would be sent, or None where that was no turn.
+Where there are, `store(message)` does the first part alone, and `together(messages)` is how several are sent at once.
 """
 
 from __future__ import annotations
@@ -84,6 +85,9 @@ def _done(talk: Memory, job: Json) -> Json:
     match job["do"]:
         case "load":
             talk.load(job["messages"])
+            return {}
+        case "store":
+            getattr(talk, "store", talk.send)(job["messages"][0])
             return {}
         case "turns":
             return _turns(talk, job["messages"], job["within_s"])

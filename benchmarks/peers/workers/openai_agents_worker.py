@@ -19,6 +19,10 @@ class Session:
     def load(self, messages: Sequence[Json]) -> None:
         asyncio.run(self._session.add_items(list(messages)))
 
+    def store(self, message: Json) -> None:
+        """Nothing is read."""
+        asyncio.run(self._session.add_items([message]))
+
     def send(self, message: Json) -> list[Json] | None:
         return asyncio.run(self._sent(message))
 
