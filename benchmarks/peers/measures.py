@@ -6,9 +6,11 @@ import statistics
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.peers.processes import NotRunning
 from benchmarks.peers.stub import Stub
 from benchmarks.peers.subject import NO_LIMIT, Block, Limit, Refused, Subject, Talk, TooSlow
 from benchmarks.peers.talk import Json, marks, message, messages, text_of
@@ -20,6 +22,10 @@ LARGE = Limit(16_000, 4_000, 1_000)
 """For the import."""
 LONG_WORDS = 220
 """Of a message of the import, about 250 tokens: all of it is more than most windows."""
+
+
+FAILURES = (TooSlow, Refused, NotRunning, OSError, ValueError, KeyError)
+"""Of a thing that is measured, the last two where it answers with something else than what is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +74,9 @@ def _at(size: int, subjects: Sequence[Subject], plan: Plan, told: Callable[[str]
         told(f"{size:,} messages: {subject.title}")
         try:
             held.append((subject, _filled(subject, size)))
-        except (TooSlow, Refused) as failed:
-            found[subject.name] = _failed(failed) | {"loading": True}
-            subject.restart()
+        except FAILURES as failure:
+            found[subject.name] = failed(failure) | {"loading": True}
+            again(subject)
     blocks: dict[str, list[Block]] = {subject.name: [] for subject, _ in held}
     for number in range(-1, plan.rounds):  # the first is not counted: what is made once is not what a turn takes
         for subject, talk in held if number % 2 == 0 else held[::-1]:
@@ -78,9 +84,9 @@ def _at(size: int, subjects: Sequence[Subject], plan: Plan, told: Callable[[str]
                 continue
             try:
                 block = talk.turns(_next(size, number, plan), plan.block_s)
-            except (TooSlow, Refused) as failed:
-                found[subject.name] = _failed(failed)
-                subject.restart()
+            except FAILURES as failure:
+                found[subject.name] = failed(failure)
+                again(subject)
             else:
                 blocks[subject.name] += [block] if number >= 0 else []
     for subject, talk in held:
@@ -102,10 +108,17 @@ def _filled(subject: Subject, size: int) -> Talk:
     return talk
 
 
-def _failed(why: Exception) -> Figures:
+def failed(why: Exception) -> Figures:
+    """A measure that came to nothing."""
     if isinstance(why, TooSlow):
         return {"failed": "slow", "seconds": why.seconds}
-    return {"failed": str(why)[:200]}
+    return {"failed": str(why)[:200] or type(why).__name__}
+
+
+def again(subject: Subject) -> None:
+    """Start a thing anew that may have come to harm, or still be at it; one that does not start fails from now on."""
+    with suppress(NotRunning):
+        subject.restart()
 
 
 def _speed(blocks: Sequence[Block]) -> Figures:

@@ -64,9 +64,10 @@ def conversation(plan: Plan, data: Path | None) -> Conversation:
     if not found:
         facts = [f for n in range(plan.played - RECENT) if (f := fact(n)) is not None]
         return Conversation(f"{plan.played} messages, made up", messages(range(plan.played)), facts)
-    said = [{"role": m["role"], "content": f"{mark(n)} {m['content']}"} for n, m in enumerate(found[0]["messages"])]
-    said = said[: plan.played * 2]
-    return Conversation(f"{SET}, {len(said)} messages", said, questions=metrics.questions(found[0]))
+    many = min(len(found[0]["messages"]), plan.played * 2)
+    part = {**found[0], "messages": found[0]["messages"][:many], "meta": found[0]["meta"][:many]}
+    said = [{"role": m["role"], "content": f"{mark(n)} {m['content']}"} for n, m in enumerate(part["messages"])]
+    return Conversation(f"{SET}, {many} messages", said, questions=metrics.questions(part))
 
 
 class Register:

@@ -20,8 +20,8 @@ counts messages that were acknowledged while every call of the provider failed; 
 Prefix, cost and facts are of one conversation ({played}), with a threshold of {threshold:,} tokens and {keep:,} kept.
 Prefix: the share of each prompt that is, to the letter, the beginning of the next, on average; then across a restart.
 Cost: input and summaries at the prices of {model} (summaries: the vendor's cheapest model) with a warm cache, against
-sending the whole conversation with the cache. Facts: {kept} said earlier that is still in the last prompt, and the
-prompt's size. Peers that summarize with a model got, from the stand-in provider, the same extract of whatever they
+sending the whole conversation with the cache. Facts: the share of {kept} the last prompt,
+and its size. Peers that summarize with a model got, from the stand-in provider, the same extract of whatever they
 showed it ({summary:,} tokens): the figure says what they show and keep, not what a real model would make of it.
 Keeping more is dearer: read both.
 """
