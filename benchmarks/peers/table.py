@@ -30,7 +30,11 @@ Keeping more is dearer: read both.
 def table(figures: Figures) -> str:
     """The table and what its columns mean."""
     sizes = figures["plan"]["sizes"]
-    head = ["", *(f"turn at {n:,} messages, ms (CPU ms)" for n in sizes), *(title for title, _ in COLUMNS)]
+    head = [
+        "",
+        *(f"turn at {n:,} messages, ms (CPU ms)" for n in sizes),
+        *(title.format(**figures["plan"]) for title, _ in COLUMNS),
+    ]
     rows = []
     for row in figures["rows"]:
         if row.get("skipped"):
@@ -109,7 +113,7 @@ def _facts(found: Figures) -> str:
 
 
 COLUMNS: tuple[tuple[str, Callable[[Figures, Figures], str]], ...] = (
-    ("slowest turn while a summary takes 3 s, ms", _of("stall", lambda f: _ms(f["slowest_ms"]))),
+    ("slowest turn while a summary takes {delay_s:g} s, ms", _of("stall", lambda f: _ms(f["slowest_ms"]))),
     ("lost of appends at once", _of("race", _raced)),
     ("lost of those written during a summary", _of("meanwhile", _raced)),
     ("lost in an import; time to the first prompt", _of("imported", _import)),

@@ -233,6 +233,6 @@ def test_requirements_are_pinned_with_hashes_and_name_no_place() -> None:
 
 
 def _table(rows: list[Json]) -> str:
-    sizes = {"sizes": (100, 1000, 10_000)}
+    plan = {"sizes": (100, 1000, 10_000), "delay_s": 3.0}
     played = {"played": "x", "model": "m", "kept": "k", "threshold": 1, "keep": 1, "summary": 1}
-    return table.table({"plan": sizes, "rows": rows, "whole": {"usd": 4.0}, "played": played})
+    return table.table({"plan": plan, "rows": rows, "whole": {"usd": 4.0}, "played": played})
