@@ -33,7 +33,7 @@ BEHAVIOUR: tuple[Callable[[Subject, Stub, Plan], Figures], ...] = (
     measures.imported,
     measures.outage,
 )
-PATIENCE_S, QUICK_PATIENCE_S = 20.0, 10.0
+PATIENCE_S, QUICK_PATIENCE_S = 30.0, 10.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -62,6 +62,9 @@ class _Talk(Talk):
         with ThreadPoolExecutor(len(messages)) as pool:
             return list(pool.map(one, range(len(messages))))
 
+    def refresh(self) -> None:
+        self._link.again()
+
     def close(self) -> None:
         self._link.close()
 

@@ -83,6 +83,7 @@ def _at(size: int, subjects: Sequence[Subject], plan: Plan, told: Callable[[str]
             if subject.name in found:
                 continue
             try:
+                talk.refresh()
                 block = talk.turns(_next(size, number, plan), plan.block_s)
             except FAILURES as failure:
                 found[subject.name] = failed(failure)

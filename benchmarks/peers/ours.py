@@ -96,6 +96,9 @@ class ServiceTalk(Talk):
     def forget(self) -> None:
         self._link.send("DELETE", self._path)
 
+    def refresh(self) -> None:
+        self._link.again()
+
     def close(self) -> None:
         self._link.close()
 

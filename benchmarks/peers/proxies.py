@@ -24,7 +24,9 @@ from benchmarks.serving import ROOT, free_port
 STARTING_S = 90.0
 KEPT_TURNS = 4
 """What awecompress keeps verbatim (its default)."""
-NOTE = "time is what it adds to the same call made directly; the caller keeps the conversation"
+NOTE = (
+    "time is what it adds to a direct call with what it sends on; the caller keeps the conversation and sends all of it"
+)
 
 
 class _Caller:
@@ -49,12 +51,24 @@ class _Caller:
             self._link.close()
             raise Refused(type(failed).__name__) from None
         if reply.status >= 300:
-            raise Refused(f"{reply.status} {said[:200].decode(errors='replace')}")
+            raise Refused(f"{reply.status} {_why(said)}")
         return (time.perf_counter() - started) * 1000
+
+    def again(self) -> None:
+        """Hang up and connect again."""
+        self._link.close()
+        self._link.connect()
 
     def close(self) -> None:
         """Hang up."""
         self._link.close()
+
+
+def _why(reply: bytes) -> str:
+    try:
+        return str(json.loads(reply)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return reply[:200].decode(errors="replace")
 
 
 class _Talk(Talk):
@@ -83,16 +97,19 @@ class _Talk(Talk):
             if message["role"] != "user":
                 continue
             body = json.dumps({"model": CHAT_MODELS[0], "messages": [self._system, *self._held]}).encode()
-            direct = self._direct.call(body)
             before = self._cpu()
             through = self._caller.call(body)
             cpu += self._cpu() - before
-            spent.append(through - direct)
+            sent = self._stub.last()
+            self._prompt = list(sent["messages"])
+            spent.append(through - self._direct.call(json.dumps(sent).encode()))
             if time.perf_counter() - began > within_s:
                 break
-        if spent:
-            self._prompt = list(self._stub.last()["messages"])
         return Block(spent, cpu * 1000, self._prompt if spent else [])
+
+    def refresh(self) -> None:
+        self._caller.again()
+        self._direct.again()
 
     def close(self) -> None:
         self._caller.close()
@@ -196,6 +213,14 @@ class _GatewayTalk(_Talk):
     def __init__(self, own: Talk, *rest: Any) -> None:
         super().__init__(*rest)
         self._own = own
+
+    def load(self, messages: Sequence[Json]) -> None:
+        super().load(messages)
+        self._own.load(messages)
+
+    def refresh(self) -> None:
+        super().refresh()
+        self._own.refresh()
 
     def settle(self) -> None:
         self._own.settle()

@@ -131,6 +131,9 @@ class Talk:
         """Marks of messages that a summary stands for which no model wrote, so that no model was shown them."""
         return set()
 
+    def refresh(self) -> None:
+        """Connect again: servers hang up on who has been silent for a while."""
+
     def forget(self) -> None:
         """Delete it, where something could still be done for it later."""
 

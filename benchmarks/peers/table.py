@@ -62,7 +62,7 @@ def _time(found: Figures | None) -> str:
 def failed(found: Figures) -> str:
     """What to say of a measure that came to nothing."""
     loading = " to load" if found.get("loading") else ""
-    return f"> {found['seconds']:.0f} s{loading}" if found["failed"] == "slow" else f"fails: {found['failed'][:60]}"
+    return f"> {found['seconds']:.0f} s{loading}" if found["failed"] == "slow" else f"fails: {found['failed'][:70]}"
 
 
 def _ms(value: float) -> str:
