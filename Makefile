@@ -11,7 +11,7 @@ FIND_PYTHON = for p in $(CANDIDATES); do \
 	then echo "$$p"; break; fi; done
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help run demo replay test frameworks lint format docs site bench bench-check growth soak ledger fidelity mutants fuzz api-fuzz sample screenshots lock clean \
+.PHONY: help run demo replay test frameworks lint format docs site bench bench-check growth peers soak ledger fidelity mutants fuzz api-fuzz sample screenshots lock clean \
 	package package-test deploy-check typing licences audit workflows
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo "make bench   how fast, against bare handlers and peers; DATA='folder ...' for your own conversations too"
 	@echo "make bench-check  the same against the stored ratios: fails where one is over 15 % worse"
 	@echo "make growth  time, memory and disk against messages, sessions, processes; the tables of docs/capacity.md"
+	@echo "make peers   the service beside what one would use in its place, each in its own environment"
 	@echo "make fidelity  what summaries keep, against other compactors; DATA=folder of sets"
 	@echo "make soak    kill -9 everything under load, account for every message; ARGS='--store cluster'"
 	@echo "make ledger  10,000 paid calls under kill -9: books against the provider's own meter"
@@ -142,6 +143,9 @@ growth: $(VENV)/.bench
 	@$(PY) -m benchmarks.growth $(ARGS)
 	@$(PY) -m benchmarks.capacity --write
 
+peers: $(VENV)/.dev
+	@$(PY) -m benchmarks.peers $(if $(DATA),--data $(DATA)) $(ARGS)
+
 $(VENV)/.fidelity: requirements-fidelity.txt | $(VENV)/.dev
 	@echo "installing two outside suites"
 	@if $(PIP) --require-hashes -r requirements-fidelity.txt; then touch $@; \
@@ -211,6 +215,7 @@ screenshots: $(VENV)/.dev
 # One file for every system and Python from 3.11 on, with hashes, without the address of a registry.
 COMPILE = $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade
+PEERS = benchmarks/peers/requirements
 EXTRAS = --extra anthropic --extra openai --extra redis --extra encryption --extra mcp --extra otel
 lock: | $(VENV)/bin/python
 	@$(PIP) uv
@@ -223,6 +228,10 @@ lock: | $(VENV)/bin/python
 	@$(COMPILE) requirements-package.in -o requirements-package.txt
 	@$(COMPILE) -c requirements-package.txt requirements-build.in -o requirements-build.txt
 	@$(COMPILE) pyproject.toml requirements-frameworks.in -o requirements-frameworks.txt
+	@for name in langchain openai_agents llama_index pydantic_ai headroom awecompress; do \
+		$(COMPILE) $(PEERS)/$$name.in -o $(PEERS)/$$name.txt || exit 1; done
+	@$(subst 3.11,3.12,$(COMPILE)) --override $(PEERS)/ams.overrides $(PEERS)/ams.in -o $(PEERS)/ams.txt
+	@$(subst 3.11,3.10,$(COMPILE)) --no-deps $(PEERS)/libssl.in -o $(PEERS)/libssl.txt
 
 clean:
 	rm -rf $(VENV) $(FRAMEWORKS) $(PACKAGE) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build site

@@ -35,8 +35,13 @@ class Link:
     """One blocking keep-alive connection."""
 
     def __init__(self, port: int, timeout_s: float = 300.0) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._port, self._timeout_s = port, timeout_s
+        self._socket = self._connected()
+
+    def again(self) -> None:
+        """Hang up and connect again."""
+        self._socket.close()
+        self._socket = self._connected()
 
     def send(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """Send one request, wait for the whole reply: status and body."""
@@ -59,3 +64,8 @@ class Link:
     def close(self) -> None:
         """Hang up."""
         self._socket.close()
+
+    def _connected(self) -> socket.socket:
+        made = socket.create_connection(("127.0.0.1", self._port), timeout=self._timeout_s)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return made
