@@ -8,12 +8,13 @@ import resource
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import apsw
+import orjson
 import pytest
 
 from memsvc.core.model import Known, Part, Summary
@@ -21,7 +22,7 @@ from memsvc.core.money import Sent, Usage
 from memsvc.errors import Unavailable
 from memsvc.ports import Store
 from memsvc.stores import open_store
-from memsvc.stores.sqlite import SQLiteStore, ledger, rows, writer
+from memsvc.stores.sqlite import SQLiteStore, connect, ledger, rows, writer
 from memsvc.stores.sqlite.connect import APPLICATION_ID, open_writer
 from memsvc.stores.sqlite.readers import NotHere
 from tests.contract.copies_contract import HEADER, TO, stage
@@ -572,3 +573,67 @@ async def test_what_a_copy_left_that_died_goes_while_the_service_runs(path: str,
     await run(store, lambda db: db.execute("UPDATE staged SET touched = touched - 3601"))
     assert await store.claim(now=1.0, lease_s=5.0) is None
     assert counted(path) == dict.fromkeys(TABLES, 0)
+
+
+@asynccontextmanager
+async def read_without_a_pause(store: SQLiteStore, readers: int = 32) -> AsyncIterator[None]:
+    """Somebody reads in every turn of the loop, and every turn has work to do."""
+    ended = asyncio.Event()
+
+    async def reads() -> None:
+        while not ended.is_set():
+            await store.head(KEY)
+            for _ in range(200):
+                orjson.dumps({"some": ["work"] * 10})
+            await asyncio.sleep(0)
+
+    tasks = [asyncio.create_task(reads()) for _ in range(readers)]
+    try:
+        yield
+    finally:
+        ended.set()
+        await asyncio.gather(*tasks)
+
+
+async def test_what_is_erased_is_gone_from_the_log_while_every_turn_reads(path: str) -> None:
+    """Snapshots that turns share would hold the log up all the time."""
+    store = SQLiteStore(path, own_loop=True)
+    await store.open()
+    await say(store)
+    async with read_without_a_pause(store):
+        for number in range(3):
+            secret = f"secret {number}"
+            done = await store.append(KEY, batch(draft(secret)))
+            assert secret.encode() in Path(f"{path}-wal").read_bytes()
+            await store.redact(KEY, done.seqs[0], at=2.0)
+            assert secret.encode() not in Path(f"{path}-wal").read_bytes()
+    await store.close()
+
+
+async def test_turns_share_no_snapshot_while_somebody_waits_for_the_log(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SQLiteStore(path, own_loop=True)
+    await store.open()
+    await say(store)
+    readers = store._readers
+    assert readers is not None
+
+    async def shared() -> bool:
+        await asyncio.sleep(0)  # a turn of its own
+        await store.head(KEY)
+        return readers._near.in_transaction
+
+    assert await shared()
+    with readers.apart():
+        assert not await shared()
+    assert await shared()
+    monkeypatch.setattr(connect, "CHECKPOINT_PAGES", 1)
+    await say(store)
+    assert not await shared(), "the log is long"
+    monkeypatch.undo()
+    await say(store)
+    assert await shared(), "it has begun anew"
+    await asyncio.sleep(0)
+    assert not readers._near.in_transaction, "the turn has ended"
+    await store.close()

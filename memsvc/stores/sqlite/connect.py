@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 
 import apsw
@@ -20,8 +20,8 @@ SCRUB_MS = 100
 """How long cutting the log file to nothing waits for readers."""
 WAL_STEP_S = 0.01
 CHECKPOINT_PAGES = 4_000
-"""Pages of the log, 16 MB, at which it goes into the database. A page that many appends change is copied once for all of
-them; at SQLite's own 1,000 that is a tenth of an append's time."""
+"""Pages of the log, 16 MB, at which it goes into the database. A page that many appends change is copied once for all
+of them; at SQLite's own 1,000 that is a tenth of an append's time."""
 APPLICATION_ID = 0x6D656D73
 """`mems`: marks a file as ours, so that another program's database is never written to."""
 JOURNAL_BYTES = 64 * 1024 * 1024
@@ -85,7 +85,6 @@ def open_writer(path: str) -> apsw.Connection:
                 "fullfsync=1",
                 "temp_store=MEMORY",
                 "cache_size=-16000",
-                f"wal_autocheckpoint={CHECKPOINT_PAGES}",
             ):
                 connection.execute(f"PRAGMA {pragma}")
             connection.execute(f"PRAGMA journal_size_limit={JOURNAL_BYTES}")
@@ -94,6 +93,25 @@ def open_writer(path: str) -> apsw.Connection:
             connection.close()
             raise
         return connection
+
+
+def rewrite_version(connection: apsw.Connection) -> None:
+    """The least that can be written: the schema's number over itself."""
+    connection.execute(f"PRAGMA user_version={connection.execute('PRAGMA user_version').get}")
+
+
+def tend_log(connection: apsw.Connection, crowded: Callable[[bool], None]) -> None:
+    """Let the log go into the database when it is long. `crowded` is told after each commit whether it is: it begins
+    anew with the first commit that finds nobody reading in it."""
+
+    def committed(db: apsw.Connection, name: str, pages: int) -> int:
+        crowded(pages >= CHECKPOINT_PAGES)
+        if pages >= CHECKPOINT_PAGES:
+            with contextlib.suppress(apsw.Error):  # the next one tries again
+                db.wal_checkpoint(name)
+        return apsw.SQLITE_OK
+
+    connection.set_wal_hook(committed)
 
 
 def scrub(connection: apsw.Connection) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -39,8 +39,13 @@ class Readers:
         own_loop: all that one turn of the event loop reads sees one state: to lock and to let go of the log for each
             read would take longer than most reads. It is not old: who runs in this turn was put in the loop's queue
             before the first of its reads, so that whatever he knows of had happened by then; who learns of something
-            later is behind `_let_go` in that queue, which is first in, first out. That holds only where nobody learns
-            of anything while he holds the loop up.
+            later is behind `_let_go` in that queue, which is first in, first out. What a socket brings comes to a
+            request through a future, and so through that queue. All that holds only where nobody learns of anything
+            while he holds the loop up.
+
+    Attributes:
+        crowded: the log is long, and cannot begin anew while somebody reads in it: reads do not share then, so that
+            there are moments in which nobody does. Set by the writer's thread.
     """
 
     def __init__(self, path: str, *, own_loop: bool) -> None:
@@ -48,6 +53,8 @@ class Readers:
         self._near = open_reader(path, busy_ms=0)
         self._own_loop = own_loop
         self._looking = False
+        self._apart = 0
+        self.crowded = False
         self._idle: queue.SimpleQueue[apsw.Connection] = queue.SimpleQueue()
         for connection in self._connections:
             self._idle.put(connection)
@@ -56,12 +63,13 @@ class Readers:
     def one(self, work: Work[T]) -> T:
         """The result of a few small statements that see one state, at once. Raises NotHere."""
         try:
-            if not self._own_loop:
-                return _in_snapshot(self._near, work)
-            if not self._looking:
+            if not self._near.in_transaction:
+                if self.crowded or self._apart or not self._own_loop:
+                    return _in_snapshot(self._near, work)
                 self._near.execute("BEGIN")
-                self._looking = True
-                asyncio.get_running_loop().call_soon(self._let_go)
+                if not self._looking:
+                    self._looking = True
+                    asyncio.get_running_loop().call_soon(self._let_go)
             return work(self._near)
         except TooLarge as large:
             raise NotHere from large
@@ -70,11 +78,20 @@ class Readers:
         except apsw.Error as error:
             raise unavailable(error) from error
 
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[None]:
+        """Meanwhile reads do not share: somebody waits for a moment in which nobody reads."""
+        self._apart += 1
+        try:
+            yield
+        finally:
+            self._apart -= 1
+
     def _let_go(self) -> None:
         self._looking = False
         with contextlib.suppress(apsw.Error):
             if self._near.in_transaction:  # SQLite ends it by itself after some errors
-                self._near.execute("COMMIT")
+                self._near.execute("ROLLBACK")
 
     async def far(self, work: Work[T]) -> T:
         """The result of statements that see one state, from a thread."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar, cast
 
 import apsw
@@ -35,7 +36,7 @@ from memsvc.stores.sqlite.codec import (
     entry_of,
     summary_of,
 )
-from memsvc.stores.sqlite.connect import MEMORY, open_writer
+from memsvc.stores.sqlite.connect import MEMORY, open_writer, rewrite_version, tend_log
 from memsvc.stores.sqlite.figures import FigureRows
 from memsvc.stores.sqlite.readers import NotHere, Readers
 from memsvc.stores.sqlite.writer import Writer
@@ -64,6 +65,8 @@ class SQLiteStore(AccessKeys, FigureRows):
         """Open or create the file and bring its schema up to date. Raises Unavailable."""
         connection, self._readers = await asyncio.to_thread(_opened, self._path, self._own_loop)
         self._writer = Writer(connection)
+        if self._readers is not None:
+            tend_log(connection, partial(setattr, self._readers, "crowded"))
 
     async def close(self) -> None:
         """Finish accepted writes and let go. Idempotent; from then on every call is Unavailable."""
@@ -77,7 +80,7 @@ class SQLiteStore(AccessKeys, FigureRows):
         """Raise Unavailable if a read or a write would fail now. It writes, for less than that
         proves no free disk: the schema's number over itself, a page that is shared with every
         write of the moment."""
-        await self._write(_rewrite_version)
+        await self._write(rewrite_version)
         await self._read(lambda db: rows.head(db, Key("", "")))
         await self._read_far(lambda db: rows.head(db, Key("", "")))
 
@@ -319,7 +322,10 @@ class SQLiteStore(AccessKeys, FigureRows):
     async def _write(self, work: Read[T], *, erases: bool = False) -> T:
         if self._writer is None:
             raise Unavailable("the store is not open", retry_after=1)
-        return await self._writer.do(work, erases=erases)
+        if not erases or self._readers is None:
+            return await self._writer.do(work, erases=erases)
+        with self._readers.apart():  # the log is emptied, which a reader would hold up
+            return await self._writer.do(work, erases=True)
 
     async def _read(self, work: Read[T]) -> T:
         if self._readers is not None:
@@ -341,7 +347,3 @@ def _opened(path: str, own_loop: bool) -> tuple[apsw.Connection, Readers | None]
     except BaseException:
         connection.close()
         raise
-
-
-def _rewrite_version(db: apsw.Connection) -> None:
-    db.execute(f"PRAGMA user_version={db.execute('PRAGMA user_version').get}")
