@@ -141,11 +141,14 @@ class _Body:
         self._left = body
 
     async def readany(self) -> bytes:
-        left, self._left = self._left, b""
-        return left
+        return self.read_nowait()
 
     def is_eof(self) -> bool:
         return True
+
+    def read_nowait(self) -> bytes:
+        left, self._left = self._left, b""
+        return left
 
 
 class _Inside:

@@ -27,6 +27,9 @@ class Content(Protocol):
     def is_eof(self) -> bool:
         """Whether all of it has arrived, read or not."""
 
+    def read_nowait(self) -> bytes:
+        """All that has arrived and was not read."""
+
 
 class Headed(Protocol):
     """What has headers."""

@@ -53,7 +53,7 @@ class Bodies:
         self.refuse_early(request)
         try:
             if request.content.is_eof():  # as most: nothing to wait for
-                return await self._all(request)
+                return self._checked(request.content.read_nowait())
             async with asyncio.timeout(self._timeout_s):
                 return await self._all(request)
         except TimeoutError:
@@ -69,9 +69,12 @@ class Bodies:
         while chunk and size <= self._max_bytes and (chunk := await request.content.readany()):
             parts.append(chunk)
             size += len(chunk)
-        if size > self._max_bytes:
+        return self._checked(body if len(parts) == 1 else b"".join(parts))
+
+    def _checked(self, body: bytes) -> bytes:
+        if len(body) > self._max_bytes:
             raise self._too_large("is longer than that")
-        return body if len(parts) == 1 else b"".join(parts)
+        return body
 
     def _too_large(self, size: str) -> TooLarge:
         return TooLarge(

@@ -139,7 +139,8 @@ class Border:
         async def work(request: Asked, request_id: str) -> web.Response:
             if row is None:
                 return _signed(await handler(request, _NOBODY), request_id)
-            caller = await self._caller(request)
+            headers = request.headers
+            caller = self._gate.caller(headers) or await self._gate.ask(headers)
             response = await handler(request, self._admitted(request, row, caller))
             if told:  # whoever may ask for more is not to find out by being refused
                 response.headers[SCOPES] = ",".join(sorted(caller.scopes))
@@ -153,12 +154,13 @@ class Border:
         row = rows["context"]
 
         async def fetch(request: Straight, request_id: str) -> web.StreamResponse:
-            caller = await self._caller(request)
+            headers = request.headers
+            caller = self._gate.caller(headers) or await self._gate.ask(headers)
             self._let_in(row, caller)
             target = request.rel_url
             assert target.wanted is not None, "it is a fetch"
             found = await memory.context(self._session(caller, target.match_info["sid"]), target.wanted)
-            return finished(found, request_id, request.headers.get(_SEEN))
+            return finished(found, request_id, headers.get(_SEEN))
 
         return Ways(self.watched(row.name, fetch, _refusal), self.guarded(handlers.append, rows["append"]))
 
