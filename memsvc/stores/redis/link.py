@@ -68,15 +68,18 @@ class Link:
             if len(self._waiting) >= MAX_WAITING:
                 raise Unavailable("too many calls are waiting; come back in a second", retry_after=1)
             return await self._join(self._waiting, commands)
-        if not alone and (others := await self._others(connection)):
+        others = [] if alone else await self._others(connection)
+        if others:
             # A task takes them: who began the trip may be cancelled, and is one of many.
             own: Asked = commands, asyncio.get_running_loop().create_future()
             self._start(connection, [own, *others])
             return await own[1]
+        found: list[Any] = []
         try:
-            return await self._trip(connection, commands)
+            await self._trip(connection, [commands], lambda _, answers: found.extend(answers))
         finally:
             self._give(connection)
+        return found
 
     async def close(self) -> None:
         """Let go of all connections once what is under way has ended."""
@@ -106,15 +109,25 @@ class Link:
         try:
             await asyncio.sleep(0)
         except BaseException:  # cancelled
-            if others:
+            if others and not self._closed:
                 self._start(connection, others)
             else:
+                self._refuse(others)
                 self._give(connection)
             raise
         finally:
             if self._boarding is others:
                 self._boarding = None
+        if self._closed:  # meanwhile, and the connection with it
+            raise self._refuse(others)
         return others
+
+    @staticmethod
+    def _refuse(others: list[Asked]) -> Unavailable:
+        for _, future in others:
+            if not future.done():
+                future.set_exception(Unavailable("the store is closed", retry_after=1))
+        return Unavailable("the store is closed", retry_after=1)
 
     @staticmethod
     async def _join(others: list[Asked] | deque[Asked], commands: Sequence[Command]) -> list[Any]:
@@ -137,18 +150,18 @@ class Link:
     async def _drive(self, connection: Connection, group: list[Asked]) -> None:
         """A trip for a group, then for those who wait, until nobody does."""
         while group:
+            futures = [future for _, future in group]
+
+            def give(number: int, answers: list[Any], to: Sequence[asyncio.Future[list[Any]]] = futures) -> None:
+                if not to[number].done():  # else its caller was cancelled
+                    to[number].set_result(answers)
+
             try:
-                answers = await self._trip(connection, [c for commands, _ in group for c in commands])
+                await self._trip(connection, [commands for commands, _ in group], give)
             except Exception as failed:  # also what nobody thought of: no caller may wait for ever
-                for _, future in group:
+                for future in futures:
                     if not future.done():  # an exception must not be raised in two tasks
                         future.set_exception(Lost(failed.error if isinstance(failed, Lost) else failed))
-            else:
-                place = 0
-                for commands, future in group:
-                    if not future.done():  # else its caller was cancelled
-                        future.set_result(answers[place : place + len(commands)])
-                    place += len(commands)
             group = self._next_group()
         self._idle.append(connection)
 
@@ -161,17 +174,19 @@ class Link:
                 size += len(one[0])
         return group
 
-    async def _trip(self, connection: Connection, commands: Sequence[Command]) -> list[Any]:
-        if not commands:
-            return []
+    async def _trip(
+        self, connection: Connection, calls: Sequence[Sequence[Command]], give: Callable[[int, list[Any]], None]
+    ) -> None:
+        """Send all calls, and give each its answers, by its number, as soon as they are there."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 if connection.is_connected and await connection.can_read():
                     await connection.disconnect(nowait=True)  # the server has closed it
                 if not connection.is_connected:
                     await connection.connect()  # type: ignore[no-untyped-call]
-                await connection.send_packed_command(b"".join(map(packed, commands)))
-                return [await _answer(connection) for _ in commands]
+                await connection.send_packed_command(b"".join([packed(c) for call in calls for c in call]))
+                for number, call in enumerate(calls):
+                    give(number, [await _answer(connection) for _ in call])
         except BaseException as error:
             # What comes now over this connection answers a question nobody asks any more.
             await connection.disconnect(nowait=True)

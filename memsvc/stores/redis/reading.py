@@ -65,7 +65,13 @@ class Reading:
         """A window, and the last seq looked at."""
         place, held = self._keys.place(key), self._seen.held(key)
         answer = await self._server.read(
-            place.shard, "load", place.of("hgexs"), _pack(_has(known, held)), PAGE, PAGE_BYTES
+            place.shard,
+            "load",
+            place.of("hgexs"),
+            _pack(_has(known, held)),
+            PAGE,
+            PAGE_BYTES,
+            large=known is None,
         )
         match answer:
             case []:
@@ -96,7 +102,9 @@ class Reading:
         seen, ended = None, 0
         while not ended:
             page = min(limit - len(found), PAGE)
-            answer = await self._server.read(place.shard, "entries", place.of("hex"), after, upto, page, PAGE_BYTES)
+            answer = await self._server.read(
+                place.shard, "entries", place.of("hex"), after, upto, page, PAGE_BYTES, large=True
+            )
             if not answer:
                 raise rules.no_session(key)
             uid, epoch, entries, ranges, after, ended = answer

@@ -72,17 +72,18 @@ class Server:
         self._open = False
         await self._topology.close()
 
-    async def read(self, shard: int, script: str, keys: Sequence[str], *args: Any) -> Any:
-        """A script that changes nothing: done once more where its answer was lost."""
+    async def read(self, shard: int, script: str, keys: Sequence[str], *args: Any, large: bool = False) -> Any:
+        """A script that changes nothing: done once more where its answer was lost. `large`: its answer may be, and so
+        it shares no trip with others, who would wait for it."""
         found = self._scripts[script]
         try:
-            return await self._script(shard, found, keys, args, wait=False)
+            return await self._script(shard, found, keys, args, alone=large)
         except Lost:
-            return await self._settled(self._script(shard, found, keys, args, wait=False))
+            return await self._settled(self._script(shard, found, keys, args, alone=large))
 
     async def write(self, shard: int, script: str, keys: Sequence[str], *args: Any) -> Any:
         """A script that writes. When its answer is lost it may have been done: Unavailable."""
-        return await self._settled(self._script(shard, self._scripts[script], keys, args, wait=True))
+        return await self._settled(self._script(shard, self._scripts[script], keys, args, wait=True, alone=False))
 
     async def commands(self, shard: int, *commands: Command) -> list[Any]:
         """Plain commands on one shard, over one connection."""
@@ -118,13 +119,16 @@ class Server:
         except Lost as lost:
             raise unavailable(lost.error) from lost.error
 
-    async def _script(self, shard: int, script: Script, keys: Sequence[str], args: Sequence[Any], *, wait: bool) -> Any:
+    async def _script(
+        self, shard: int, script: Script, keys: Sequence[str], args: Sequence[Any], *, wait: bool = False, alone: bool
+    ) -> Any:
         waiting = wait and self._waiting.replicas > 0
+        alone = alone or waiting
         tail = self._wait_commands(shard) if waiting else ()
         try:
-            answers = await self._run(shard, (("EVALSHA", script.sha, len(keys), *keys, *args), *tail), alone=waiting)
+            answers = await self._run(shard, (("EVALSHA", script.sha, len(keys), *keys, *args), *tail), alone=alone)
         except NotKnown:
-            answers = await self._run(shard, (("EVAL", script.text, len(keys), *keys, *args), *tail), alone=waiting)
+            answers = await self._run(shard, (("EVAL", script.text, len(keys), *keys, *args), *tail), alone=alone)
         if waiting and answers[-1] < self._waiting.replicas:
             raise Unavailable(
                 f"the write was stored, but {answers[-1]} of {self._waiting.replicas} replicas have it after "
