@@ -27,7 +27,7 @@ from memsvc.ports import NO_SPANS
 from memsvc.server import reply
 from memsvc.server.asked import Asked, Headed
 from memsvc.server.body import Bodies
-from memsvc.server.front import FRONT, Straight, Ways, finished
+from memsvc.server.front import FRONT, Straight, Ways, finished, told
 from memsvc.server.gate import Gate
 from memsvc.server.handlers import Handler, Handlers
 from memsvc.server.pages import Pages
@@ -151,7 +151,7 @@ class Border:
     def ways(self, handlers: Handlers, memory: Memory) -> Ways:
         """The short ways: the same look at who asks, and the same end to what goes wrong."""
         rows = {call.name: call for call in CALLS}
-        row = rows["context"]
+        row, append_row = rows["context"], rows["append"]
 
         async def fetch(request: Straight, request_id: str) -> web.StreamResponse:
             headers = request.headers
@@ -162,7 +162,13 @@ class Border:
             found = await memory.context(self._session(caller, target.match_info["sid"]), target.wanted)
             return finished(found, request_id, headers.get(_SEEN))
 
-        return Ways(self.watched(row.name, fetch, _refusal), self.guarded(handlers.append, rows["append"]))
+        async def append(request: Straight, request_id: str) -> web.StreamResponse:
+            headers = request.headers
+            caller = self._gate.caller(headers) or await self._gate.ask(headers)
+            body = await handlers.appended(request, self._admitted(request, append_row, caller))
+            return told(body, request_id)
+
+        return Ways(self.watched(row.name, fetch, _refusal), self.watched(append_row.name, append, _refusal))
 
     def watched(
         self, name: str, work: Callable[[R, str], Awaitable[S]], refuse: Callable[[MemsvcError, str], S]

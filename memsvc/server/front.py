@@ -120,9 +120,7 @@ class Front:
         if not request.keep_alive or request.version != HttpVersion11 or _EXPECT in headers:
             return await self._rest(request)
         asked = Straight(headers, request.content, target)
-        if target.wanted is not None:
-            return await self._ways.fetch(asked)
-        return written(await self._ways.append(asked))
+        return await (self._ways.append if target.wanted is None else self._ways.fetch)(asked)
 
 
 class Finished(web.StreamResponse):
@@ -160,19 +158,16 @@ def finished(found: Rendered, request_id: str, seen: str | None) -> Finished:
     return Finished(200, f"HTTP/1.1 200 OK{common}\r\n{length}\r\n\r\n".encode(), found.body)
 
 
+def told(body: bytes, request_id: str) -> Finished:
+    """A 200 of finished JSON: what `reply.json_bytes` says."""
+    common = f"Content-Type: {reply.JSON}\r\nx-request-id: {request_id}\r\nServer: {reply.SERVER}"
+    rest = f"Date: {_date(int(time.time()))}\r\nContent-Length: {len(body)}"
+    return Finished(200, f"HTTP/1.1 200 OK\r\n{common}\r\n{rest}\r\n\r\n".encode(), body)
+
+
 @functools.lru_cache(maxsize=1)
 def _date(second: int) -> str:
     return formatdate(second, usegmt=True)
-
-
-def written(answer: web.StreamResponse) -> web.StreamResponse:
-    """An answer of the framework's kind as one that goes out in one piece, if its connection stays."""
-    if type(answer) is not web.Response or answer.keep_alive is False or not isinstance(answer.body, bytes):
-        return answer
-    told = "".join([f"{name}: {value}\r\n" for name, value in answer.headers.items()])
-    length = f"Date: {_date(int(time.time()))}\r\nContent-Length: {len(answer.body)}\r\n\r\n"
-    head = f"HTTP/1.1 {answer.status} {answer.reason}\r\n{told}{length}".encode()
-    return Finished(answer.status, head, answer.body)
 
 
 async def set_up(app: web.Application, *, shutdown_s: float) -> web.AppRunner:

@@ -66,15 +66,19 @@ class Handlers:
         return reply.context(found.body, found.etag, request.headers.get("If-None-Match"))
 
     async def append(self, request: Asked, key: Key) -> web.Response:
-        """Append; with `?context=` the context is spliced in as bytes."""
+        """Append, where it is not asked for in the plain way (`Front`)."""
+        return reply.json_bytes(await self.appended(request, key))
+
+    async def appended(self, request: Asked, key: Key) -> bytes:
+        """Append; what is answered. With `?context=` the context is spliced in as bytes."""
         query = read_query(request, take.AppendQuery)
         check_append_query(query)
         wanted = _append_request(request.headers, await self._bodies.read(request))
         if query.context is None:
-            return reply.json_value(await self._memory.append(key, wanted))
+            return reply.printed(await self._memory.append(key, wanted))
         look = ContextRequest(query.context, query.max_tokens, marks=query.marks or "auto")
         done, context = await self._memory.append_and_context(key, wanted, look)
-        return reply.json_with(done, "context", context.body)
+        return reply.printed_with(done, "context", context.body)
 
     async def put(self, request: Asked, key: Key) -> web.Response:
         """Create or merge; members go on as the bytes they came as."""

@@ -30,9 +30,14 @@ def json_value(value: Any, *, status: int = HTTPStatus.OK) -> web.Response:
     return json_bytes(orjson.dumps(value), status=status)
 
 
-def json_with(value: dict[str, Any], name: str, body: bytes) -> web.Response:
+def printed(value: Any) -> bytes:
+    """A value as JSON."""
+    return orjson.dumps(value)
+
+
+def printed_with(value: dict[str, Any], name: str, body: bytes) -> bytes:
     """`value` with one more member, whose finished JSON is put in as it is. `value` is not empty."""
-    return json_bytes(orjson.dumps(value)[:-1] + b"," + orjson.dumps(name) + b":" + body + b"}")
+    return orjson.dumps(value)[:-1] + b"," + orjson.dumps(name) + b":" + body + b"}"
 
 
 def empty() -> web.Response:
