@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import lzma
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.resources import files
 from typing import Literal
@@ -82,7 +82,7 @@ class ToktokCounter:
 
         # What a thread remembers of the texts that it has counted takes 16 MB if it counts alone, and a share of that
         # if it counts with others; it is handed on when a thread ends. So much is not gained by it.
-        toktok.batch_count(["a"] * _SHARERS, ENCODING, threads=_SHARERS)
+        _share(partial(toktok.batch_count, ["a"] * _SHARERS, ENCODING, threads=_SHARERS))
         # Not `batch_count`: it starts a thread, which takes longer than counting most messages.
         self._truncate = partial(toktok.truncate, encoding=ENCODING)
         self.count("")
@@ -106,6 +106,16 @@ class ToktokCounter:
             return str(self._truncate(text, tokens)[0])
         except UnicodeEncodeError:
             return str(self._truncate(_sane(text), tokens)[0])
+
+
+def _share(count: Callable[[], object]) -> None:
+    """Count once with others, or where no threads can be started without that: it saves memory and nothing else."""
+    try:
+        count()
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # what a panic in Rust raises is no Exception
+        return
 
 
 class TiktokenCounter:

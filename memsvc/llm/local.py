@@ -9,22 +9,19 @@ from memsvc.core.asking import Reply, SummaryRequest
 from memsvc.core.extract import extract
 from memsvc.errors import SummarizerError
 
-AT_ONCE = 1
-"""Selections in threads at once: they are all CPU, of which threads of one interpreter get no more by being several,
-and each is one more that requests wait for."""
 INLINE_BYTES = 16_000
 """Up to this much input is read on the event loop: a few milliseconds, less than a thread is worth."""
 
 
 class LocalSummarizer:
-    """Extractive summaries on this machine's CPU; the last in every chain of summarizers."""
+    """Extractive summaries on this machine's CPU; the last in every chain of summarizers. How many are written at once
+    is up to who asks for them."""
 
     name = "local"
 
     def __init__(self, count: Callable[[str], int]) -> None:
         """`count` gives the raw tokens of a text; it must be safe to call from a thread."""
         self._count = count
-        self._room = asyncio.Semaphore(AT_ONCE)
 
     async def summarize(self, request: SummaryRequest) -> Reply:
         """A selection of at most `request.budget_tokens`. SummarizerError if nothing can be quoted."""
@@ -32,8 +29,7 @@ class LocalSummarizer:
         if size <= INLINE_BYTES:
             text = extract(request, self._count)
         else:
-            async with self._room:
-                text = await asyncio.to_thread(extract, request, self._count)
+            text = await asyncio.to_thread(extract, request, self._count)
         if not text:
             raise SummarizerError("the messages hold no text that fits the summary", code="summary_empty")
         return Reply(text=text, model=self.name)
