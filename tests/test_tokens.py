@@ -111,6 +111,13 @@ def test_lone_surrogates_are_counted_not_raised(counter: ToktokCounter | Tiktoke
 
 
 @BOTH
+def test_each_of_several_texts(counter: ToktokCounter | TiktokenCounter) -> None:
+    texts = [*(text for text, _ in VECTORS), "\ud800 alone"]
+    for given in (texts, texts[:-1], []):
+        assert counter.count_each(given) == [counter.count(text) for text in given]
+
+
+@BOTH
 def test_many_threads_may_count(counter: ToktokCounter | TiktokenCounter) -> None:
     text, found = VECTORS[2][0] * 500, []
     threads = [threading.Thread(target=lambda: found.append(counter.count(text))) for _ in range(4)]

@@ -19,12 +19,11 @@ WIDE = {
 }
 CATCH_ALL = {
     *("server/border.py", "worker.py", "stores/sqlite/writer.py", "stores/redis/link.py"),
-    *("service/chain.py", "service/leased.py", "mcp/server.py", "doctor/run.py", "tokens.py"),
+    *("service/chain.py", "service/leased.py", "mcp/server.py", "doctor/run.py"),
 }
 """The borders: HTTP, the worker's loop, the writer thread and shared trips, which hand errors to their callers,
 the chain of summarizers, where the next in line stands in for one with a fault, and claimed compactions, whose job is
-given back, tools, whose caller is told that they failed, and doctor's checks: one must not take others along;
-and one call into a library that panics, which saves memory and may fail."""
+given back, tools, whose caller is told that they failed, and doctor's checks: one must not take others along."""
 
 
 OF_VALUES = ("core", "service", "observe", "ports", "gateway", "llm", "wire", "metrics", "app", "tracing")
