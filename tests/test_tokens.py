@@ -113,8 +113,8 @@ def test_lone_surrogates_are_counted_not_raised(counter: ToktokCounter | Tiktoke
 @BOTH
 def test_each_of_several_texts(counter: ToktokCounter | TiktokenCounter) -> None:
     texts = [*(text for text, _ in VECTORS), "\ud800 alone"]
-    for given in (texts, texts[:-1], []):
-        assert counter.count_each(given) == [counter.count(text) for text in given]
+    for several in (texts, texts[:-1], []):
+        assert counter.count_each(several) == [counter.count(text) for text in several]
 
 
 @BOTH
