@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import lzma
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.resources import files
 from typing import Literal
@@ -82,9 +82,10 @@ class ToktokCounter:
 
         # What a thread remembers of the texts that it has counted takes 16 MB if it counts alone, and a share of that
         # if it counts with others; it is handed on when a thread ends. So much is not gained by it.
-        toktok.batch_count(["a"] * _SHARERS, ENCODING, threads=_SHARERS)
-        # Not `batch_count`: it starts a thread, which takes longer than counting most messages.
+        _share(partial(toktok.batch_count, ["a"] * _SHARERS, ENCODING, threads=_SHARERS))
+        # Not `batch_count`: to prepare it takes longer than counting most messages.
         self._truncate = partial(toktok.truncate, encoding=ENCODING)
+        self._each = partial(toktok.batch_count, encoding=ENCODING, threads=1)
         self.count("")
 
     def count(self, text: str) -> int:
@@ -98,6 +99,13 @@ class ToktokCounter:
         """Sum over several texts."""
         return sum(map(self.count, texts))
 
+    def count_each(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each of several texts, without the interpreter all the while."""
+        try:
+            return list(map(int, self._each(texts)))
+        except UnicodeEncodeError:
+            return list(map(self.count, texts))
+
     def truncate(self, text: str, tokens: int) -> str:
         """The longest prefix of at most `tokens` tokens, cut on a character."""
         if tokens <= 0:
@@ -106,6 +114,16 @@ class ToktokCounter:
             return str(self._truncate(text, tokens)[0])
         except UnicodeEncodeError:
             return str(self._truncate(_sane(text), tokens)[0])
+
+
+def _share(count: Callable[[], object]) -> None:
+    """Count once with others, or where no threads can be started without that: it saves memory and nothing else."""
+    try:
+        count()
+    except BaseException as failed:  # what a panic in Rust raises is no Exception
+        if not isinstance(failed, (KeyboardInterrupt, SystemExit)):
+            return
+        raise
 
 
 class TiktokenCounter:
@@ -131,6 +149,10 @@ class TiktokenCounter:
     def count_many(self, texts: Sequence[str]) -> int:
         """Sum over several texts."""
         return sum(map(self.count, texts))
+
+    def count_each(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each of several texts."""
+        return list(map(self.count, texts))
 
     def truncate(self, text: str, tokens: int) -> str:
         """The longest prefix of at most `tokens` tokens, cut on a character."""

@@ -111,6 +111,13 @@ def test_lone_surrogates_are_counted_not_raised(counter: ToktokCounter | Tiktoke
 
 
 @BOTH
+def test_each_of_several_texts(counter: ToktokCounter | TiktokenCounter) -> None:
+    texts = [*(text for text, _ in VECTORS), "\ud800 alone"]
+    for several in (texts, texts[:-1], []):
+        assert counter.count_each(several) == [counter.count(text) for text in several]
+
+
+@BOTH
 def test_many_threads_may_count(counter: ToktokCounter | TiktokenCounter) -> None:
     text, found = VECTORS[2][0] * 500, []
     threads = [threading.Thread(target=lambda: found.append(counter.count(text))) for _ in range(4)]
@@ -133,6 +140,38 @@ def test_a_missing_library_is_done_without(monkeypatch: pytest.MonkeyPatch) -> N
     assert build_counter().name == "tiktoken"  # type: ignore[attr-defined]
     with pytest.raises(tokens.VocabularyError, match="toktok is not installed"):
         build_counter("toktok")
+
+
+class Panic(BaseException):
+    """As pyo3 raises it where Rust panics."""
+
+
+@pytest.mark.parametrize("failed", [Panic, RuntimeError, MemoryError])
+def test_counting_starts_where_no_threads_can_be_started(
+    monkeypatch: pytest.MonkeyPatch, failed: type[BaseException]
+) -> None:
+    import toktok
+
+    def refuse(*args: object, **options: object) -> list[int]:
+        raise failed("no more threads")
+
+    monkeypatch.setattr(toktok, "batch_count", refuse)
+    assert build_counter().name == "toktok"  # type: ignore[attr-defined]
+    monkeypatch.setattr(toktok, "truncate", refuse)
+    if failed is RuntimeError:
+        assert build_counter().name == "tiktoken"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("stopped", [KeyboardInterrupt, SystemExit])
+def test_who_stops_the_start_is_heard(monkeypatch: pytest.MonkeyPatch, stopped: type[BaseException]) -> None:
+    import toktok
+
+    def stop(*args: object, **options: object) -> list[int]:
+        raise stopped
+
+    monkeypatch.setattr(toktok, "batch_count", stop)
+    with pytest.raises(stopped):
+        build_counter()
 
 
 def test_a_library_that_miscounts_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,7 +161,7 @@ class App:
     def _writers(self, counts: Counter, purse: Purse) -> Writers:
         """Who writes summaries, the local summarizer last."""
         return Writers(
-            [*(self._written if self.config.summarizers else ()), LocalSummarizer(counts.count)],
+            [*(self._written if self.config.summarizers else ()), LocalSummarizer(counts.count, counts.count_each)],
             tiers_of(self.config, self._written),
             deferrals_of(self.config, self._written, purse, self._prices, self._clock),
             self.config.rebuild_epochs,

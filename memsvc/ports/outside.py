@@ -163,6 +163,10 @@ class Counter(Protocol):
         """Sum over several texts, in one trip."""
         ...
 
+    def count_each(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each of several texts, in one trip."""
+        ...
+
     def truncate(self, text: str, tokens: int) -> str:
         """The longest prefix of at most `tokens` tokens, cut on a character."""
         ...

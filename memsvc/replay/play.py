@@ -66,7 +66,7 @@ class Player:
         self._clock = _Clock(conversation.at[0])
         self._store = SQLiteStore(":memory:")
         counter = tools.counter
-        local: Summarizer = LocalSummarizer(counter.count)
+        local: Summarizer = LocalSummarizer(counter.count, counter.count_each)
         self._writer = Remembering(FixedSummarizer(*terms.fixed) if terms.fixed else local, counter.count)
         market = tools.market(terms)
         economics = Economics(Today(tools.prices, tools.now()), clock=self._clock, summarizer=market.summarizer)

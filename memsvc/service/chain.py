@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -21,6 +22,7 @@ from memsvc.core.verify import Record, verified
 from memsvc.errors import MemsvcError, SummarizerError
 from memsvc.observe import places
 from memsvc.ports import Counter, Summarizer
+from memsvc.service.room import BEGUN, Room
 
 Tell = Callable[[str, str, tuple[str, ...]], None]
 PATIENCE_S = 900.0
@@ -95,6 +97,7 @@ class Chain:
     Args:
         tell: called with the name of a summarizer, the code of its failure, and where in the program it was
             if it was a fault of ours.
+        room: taken, with that rank, for all that is CPU of this machine; None = one of its own.
     """
 
     def __init__(
@@ -104,7 +107,10 @@ class Chain:
         *,
         tell: Tell = lambda name, code, where: None,
         patience_s: float = PATIENCE_S,
+        room: Room | None = None,
+        rank: int = BEGUN,
     ) -> None:
+        self._room = partial((room or Room()).taken, rank)
         self._summarizers = summarizers
         self._count = counter.count
         self._tell = tell
@@ -185,7 +191,8 @@ class Chain:
         if not reply.written:
             return reply
         try:
-            text = await asyncio.to_thread(lambda: verified(reply.text, asking.record))
+            async with self._room():
+                text = await asyncio.to_thread(lambda: verified(reply.text, asking.record))
         except SummarizerError as wrong:
             raise SummarizerError(wrong.detail, code=wrong.code) from None
         except Exception as bug:
@@ -195,6 +202,14 @@ class Chain:
 
     async def _asked(self, summarizer: Summarizer, request: SummaryRequest, done: Written) -> Reply:
         done.attempts += 1
+        async with self._room_of(summarizer):
+            return await self._patient(summarizer, request, done)
+
+    def _room_of(self, summarizer: Summarizer) -> AbstractAsyncContextManager[None]:
+        """For the last one, which computes; the others wait for somebody."""
+        return self._room() if summarizer is self._summarizers[-1] else nullcontext()
+
+    async def _patient(self, summarizer: Summarizer, request: SummaryRequest, done: Written) -> Reply:
         try:
             async with asyncio.timeout(self._patience_s):
                 reply = await summarizer.summarize(request)
@@ -213,17 +228,22 @@ class Chain:
         return reply
 
     async def _compose(self, reply: Reply, wanted: Wanted, done: Written) -> None:
-        block = await asyncio.to_thread(accept.compose, reply.text, wanted.parts, wanted.budget, self._count)
+        block = await self._composed(reply, wanted)
         tokens = self._count(block) + FRAMING_TOKENS
         accept.check_gain(replaced_tokens=wanted.replaced, block_tokens=tokens)
         done.block, done.tokens, done.model = block, tokens, reply.model
+
+    async def _composed(self, reply: Reply, wanted: Wanted) -> str:
+        async with self._room():
+            return await asyncio.to_thread(accept.compose, reply.text, wanted.parts, wanted.budget, self._count)
 
     async def _fill(self, summarizer: Summarizer, wanted: Wanted, done: Written) -> None:
         """Use what a block has left: room was kept for exact values that the body holds itself. Only for those who
         select, which costs no call and is sure to fit."""
         more = wanted.request.budget_tokens + wanted.budget - done.tokens
-        reply = await summarizer.summarize(replace(wanted.request, budget_tokens=more))
-        block = await asyncio.to_thread(accept.compose, reply.text, wanted.parts, wanted.budget, self._count)
+        async with self._room_of(summarizer):
+            reply = await summarizer.summarize(replace(wanted.request, budget_tokens=more))
+        block = await self._composed(reply, wanted)
         tokens = self._count(block) + FRAMING_TOKENS
         if done.tokens < tokens <= wanted.budget and wanted.replaced - tokens >= accept.least_gain(wanted.replaced):
             done.block, done.tokens = block, tokens

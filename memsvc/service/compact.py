@@ -28,6 +28,7 @@ from memsvc.service.documents import limits
 from memsvc.service.economics import Economics
 from memsvc.service.material import Material, Plan
 from memsvc.service.outcome import Outcome, cannot_fit, too_many_bytes
+from memsvc.service.room import BEGUN, NEW, URGENT, Room
 from memsvc.service.routing import Writers
 from memsvc.service.shading import align
 
@@ -66,6 +67,7 @@ class Compactor:
         self._sink = sink
         self._economics = economics or Economics(None, clock=clock)
         self._patience_s = patience_s
+        self._room = Room()
         self._spans = spans
         self._locks: dict[Key, asyncio.Lock] = {}
         self._hard_locks: dict[Key, asyncio.Lock] = {}
@@ -90,6 +92,18 @@ class Compactor:
             return outcome if left is None else _waiting(outcome, left, self._clock())
 
     async def _run(self, key: Key, reason: str, keep_tokens: int | None, ticket: Ticket | None) -> Outcome:
+        async with self._room.taken(NEW):  # the log is read in it, too: many at once would take much memory
+            plan, told = await self._planned(key, reason, keep_tokens)
+        if plan is None:
+            return told
+        if told.reason == "cold" and ticket is None:
+            handed_in = await self._hand_in(plan)
+            if handed_in is not None:
+                return handed_in
+        return replace(await self._write(plan, told.reason), trigger=told.reason)
+
+    async def _planned(self, key: Key, reason: str, keep_tokens: int | None) -> tuple[Plan | None, Outcome]:
+        """What is to be done, and why; None where nothing is."""
         window = await self._aligned(await self._store.load(key))
         session = window.session
         policy = self._limits(session)
@@ -99,20 +113,15 @@ class Compactor:
             advice = self._economics.read(session, policy, window.entries)
             if advice is None or not advice.look.due:
                 again = advice.again if advice is not None else None
-                return Outcome(False, "below_threshold", session.epoch, again=again)
+                return None, Outcome(False, "below_threshold", session.epoch, again=again)
             reason, saving = advice.look.reason, advice.look.saving / 1e6
             keep = max(keep, advice.look.keep_tokens)
         parts = await self._material.groups(window)
         cut = rules.plan(session, parts, keep_tokens=keep, summary_tokens=policy.summary_tokens)
         if cut is None:
-            return Outcome(False, "nothing_to_compact", session.epoch)
+            return None, Outcome(False, "nothing_to_compact", session.epoch)
         plan = await self._material.plan(window, cut, policy)
-        plan = replace(plan, saving_usd=saving)
-        if reason == "cold" and ticket is None:
-            handed_in = await self._hand_in(plan)
-            if handed_in is not None:
-                return handed_in
-        return replace(await self._write(plan, reason), trigger=reason)
+        return replace(plan, saving_usd=saving), Outcome(False, reason, session.epoch)
 
     async def _aligned(self, window: Window) -> Window:
         """The window of a session that is in the shadow if its mode wants it so: a commit goes by that."""
@@ -125,9 +134,11 @@ class Compactor:
         """Hand the summary in as a batch; None where it is to be written now."""
         if self._deferrals is None:
             return None
-        session, request = plan.window.session, await asyncio.to_thread(self._material.request, plan)
-        order, _ = await asyncio.to_thread(self._writers.order, request)
-        originals = await asyncio.to_thread(self._material.originals, plan)
+        session = plan.window.session
+        async with self._room.taken(BEGUN):
+            request = await asyncio.to_thread(self._material.request, plan)
+            order, _ = await asyncio.to_thread(self._writers.order, request)
+            originals = await asyncio.to_thread(self._material.originals, plan)
         for asked in (originals, request):
             ticket = None
             if asked is not None:
@@ -156,11 +167,12 @@ class Compactor:
             if not ticket.dropped:
                 await self._deferrals.cancel(ticket)
             return None, ticket.looked(dropped=True)
-        parts = await self._material.groups(window)
-        cut = rules.cut_after(session, parts, ticket.to_seq, policy.summary_tokens) if wanted else None
-        if cut is None:
-            return None, None  # the session has gone on without it
-        plan = replace(await self._material.plan(window, cut, policy), saving_usd=ticket.saving_usd)
+        async with self._room.taken(NEW):
+            parts = await self._material.groups(window)
+            cut = rules.cut_after(session, parts, ticket.to_seq, policy.summary_tokens) if wanted else None
+            if cut is None:
+                return None, None  # the session has gone on without it
+            plan = replace(await self._material.plan(window, cut, policy), saving_usd=ticket.saving_usd)
         return await self._write(plan, "cold", first=Collected(ticket.receipt.writer, reply)), None
 
     def _pressed(self, window: Window, policy: Policy) -> bool:
@@ -209,7 +221,8 @@ class Compactor:
                 raise cannot_fit(need, policy)
             if cut is None:
                 raise too_many_bytes(rendered, policy)
-            plan = await self._material.plan(window, cut, policy)
+            async with self._room.taken(URGENT):
+                plan = await self._material.plan(window, cut, policy)
             outcome = await self._write(plan, "hard", local=True)
             if not outcome.changed and outcome.reason != "lost_race":
                 raise cannot_fit(rules.expected(session), policy)
@@ -217,12 +230,14 @@ class Compactor:
 
     async def _write(self, plan: Plan, reason: str, *, local: bool = False, first: Summarizer | None = None) -> Outcome:
         session, cut, started = plan.window.session, plan.cut, self._clock()
-        asked = await asyncio.to_thread(self._material.request, plan)
-        wanted = Wanted(asked, plan.parts, cut.budget, cut.replaced, must=reason == "hard")
+        rank = URGENT if local else BEGUN
         try:
-            chain, score = await asyncio.to_thread(self._chain, session.key, wanted.request, first)
-            if chain.asks_models and not local and first is None:
-                wanted = replace(wanted, originals=await asyncio.to_thread(self._material.originals, plan))
+            async with self._room.taken(rank):
+                asked = await asyncio.to_thread(self._material.request, plan)
+                wanted = Wanted(asked, plan.parts, cut.budget, cut.replaced, must=reason == "hard")
+                chain, score = await asyncio.to_thread(self._chain, session.key, wanted.request, first, rank)
+                if chain.asks_models and not local and first is None:
+                    wanted = replace(wanted, originals=await asyncio.to_thread(self._material.originals, plan))
             written = await chain.write(wanted, local=local)
         except SummarizerError as failed:
             if failed.code != "no_gain":
@@ -251,13 +266,16 @@ class Compactor:
         outcome = await self._commit(plan, summary, started, str(score) if score is not None else None)
         return replace(outcome, error="; ".join(written.failed) or None)
 
-    def _chain(self, key: Key, request: SummaryRequest, first: Summarizer | None) -> tuple[Chain, Score | None]:
+    def _chain(
+        self, key: Key, request: SummaryRequest, first: Summarizer | None, rank: int
+    ) -> tuple[Chain, Score | None]:
         def tell(name: str, code: str, where: tuple[str, ...]) -> None:
             self._sink(SummarizerFailed(key.tenant, key.session, name, code, where))
 
         order, score = self._writers.order(request)
         order = order if first is None else [first, *order]
-        return Chain(order, self._counter, tell=tell, patience_s=self._patience_s), score
+        chain = Chain(order, self._counter, tell=tell, patience_s=self._patience_s, room=self._room, rank=rank)
+        return chain, score
 
     def _crowded(self, plan: Plan) -> Outcome:
         """Why request and pins left no room: too little is replaced, or they are too large for good."""

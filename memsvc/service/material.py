@@ -25,9 +25,6 @@ EARLIER_TOKENS = 150_000
 EARLIER_BYTES = 8 * 1024 * 1024
 """The same in bytes: images are few tokens and many bytes."""
 PAGE = 50
-AT_ONCE = 1
-"""Conversations read in threads at once: that is all CPU, of which threads of one interpreter get no more by being
-several, and each is one more that requests wait for."""
 MANY_ENTRIES = 50
 """More than this is parted into groups in a thread: so many take less than half a millisecond."""
 REBUILD_EPOCHS = 5
@@ -56,7 +53,7 @@ class Plan(Struct, frozen=True):
 
 
 class Material:
-    """Gathers it from the store.
+    """Gathers it from the store. Who calls has taken room for what is all CPU in it.
 
     Args:
         count: raw tokens of a text.
@@ -68,7 +65,6 @@ class Material:
         self._store = store
         self._count = count
         self._rebuild_epochs = rebuild_epochs
-        self._room = asyncio.Semaphore(AT_ONCE)
 
     def request(self, plan: Plan) -> SummaryRequest:
         """What a summarizer is asked. Counts tokens many times: not for the event loop."""
@@ -112,8 +108,7 @@ class Material:
         """The messages of a window, parted."""
         if len(window.entries) <= MANY_ENTRIES:
             return groups(window.entries, decode_entry)
-        async with self._room:
-            return await asyncio.to_thread(groups, window.entries, decode_entry)
+        return await asyncio.to_thread(groups, window.entries, decode_entry)
 
     async def plan(self, window: Window, cut: Cut, policy: Policy) -> Plan:
         """All that the summary behind a cut must hold."""
@@ -123,9 +118,8 @@ class Material:
         pins = [p for p in await self._store.pins(key) if p.seq <= cut.seq]
         request = await self._quoted(window, covered, cut.quote)
         behind = (*earlier, *covered)
-        async with self._room:
-            reading = await asyncio.to_thread(read, behind, _previous(window))
-            parts = await asyncio.to_thread(accept.gather, behind, pins=pins, request=request, reading=reading)
+        reading = await asyncio.to_thread(read, behind, _previous(window))
+        parts = await asyncio.to_thread(accept.gather, behind, pins=pins, request=request, reading=reading)
         return Plan(window, cut, policy, replace(parts, from_seq=1), earlier, reading, complete)
 
     async def least(self, window: Window, parts: Sequence[Group], policy: Policy) -> int:

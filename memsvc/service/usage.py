@@ -57,8 +57,9 @@ class Reports:
 
     async def take(self, session: Session, request: UsageRequest, own_id: str | None = None) -> dict[str, Any]:
         """Book a report and learn from it; gives the document of the reply. `own_id` names the call
-        where the report does not. Of a call that is booked already nothing changes. InvalidRequest
-        for a report that makes no sense, or names no call."""
+        where the report does not. A call that is booked already is not booked again and teaches nothing, except where
+        one was held for it: that is learnt from beside the booking, whatever became of it. InvalidRequest for a report
+        that makes no sense, or names no call."""
         report = self.check(request)
         name = request.id or own_id
         if name is None:
@@ -67,7 +68,8 @@ class Reports:
             raise InvalidRequest(f"`id` begins with {OWN!r}: the service names its own calls so.", field="id")
         line = await self._priced(session, request, report, name)
         if request.held is not None:
-            # Beside it, so that a store writes both at once; what a report says twice teaches nothing more.
+            # Beside it, so that a store writes both at once: nobody waits to learn whether it was booked before. What a
+            # report says twice teaches nothing more.
             self._soon(self._calibrated(session, request, report))
             booked = await self._purse.settle(line, held=request.held)
         else:

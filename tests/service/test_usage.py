@@ -455,6 +455,18 @@ async def test_what_was_reported_first_leaves_nothing_held() -> None:
         assert [line.id for line in (await w.store.lines(tenant=KEY.tenant))[0]] == ["msg_1"]
 
 
+async def test_a_held_call_is_learnt_from_even_if_it_is_booked_already() -> None:
+    async with world() as w:
+        sent = await w.append(user(words(200)))
+        raw = (await w.context())["tokens"]["context"]
+        await hold(w, "h")
+        assert (await w.memory.usage(KEY, counted(2 * raw, sent["revision"])))["booked"]
+        again = await w.memory.usage(KEY, counted(3 * raw, sent["revision"], held=OWN + "h"))
+        assert not again["booked"]
+        await w.memory.drain(5.0)
+        assert (await header(w)).anchor_tokens == 3 * raw
+
+
 # --- law 11: reports are events of the log ----------------------------------------
 
 STEPS = st.lists(
