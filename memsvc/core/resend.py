@@ -67,6 +67,10 @@ def plan(
     `resends`: who writes to this session is known to send the whole conversation. It settles what a list means that
     begins like the log but has no answer in it, and, where the session is `busy` with a call, what one means that has
     nothing of it: that client would not go on before it has its answer."""
+    number = len(live.prints)
+    if mode != "new" and number and not live.broke_off and _goes_on(live, incoming, number):
+        overlap = sum(map(len, live.prints)) // SIZE
+        return Plan("nothing" if number == len(incoming) else "resent", number, None, overlap)
     log, sent = _Run(live.prints), _Run(_forgiven(live, incoming))
     if live.broke_off and mode != "full" and (again := _once_more(live, log, sent)):
         return again
@@ -80,6 +84,11 @@ def plan(
     if front and resends:
         return _cut(live, log, sent, 0, front)
     return _best(live, log, sent, front, resends and busy)
+
+
+def _goes_on(live: Live, incoming: Sequence[bytes], number: int) -> bool:
+    """Whether a list has the whole log, message by message, and nothing in it that says nothing: as most have."""
+    return not live.erased and incoming[:number] == live.prints and b"" not in incoming
 
 
 def superseded_again(live: Live, incoming: Sequence[bytes], found: Plan, beyond: int = 0) -> bool:

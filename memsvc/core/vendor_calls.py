@@ -30,6 +30,7 @@ MOST_CHOICES = 128
 """Replies that one call may ask for."""
 AUTO = "auto"
 """Name of the model that the service is to choose."""
+_MARK = b'"cache_control"'
 MARKS = frozenset({"cache_control", "prompt_cache_breakpoint"})
 _SYSTEM_ROLES = ("system", "developer")
 
@@ -39,19 +40,21 @@ class VendorCall(Struct, frozen=True):
 
     Attributes:
         parts: every member of the body as it came, in order.
-        messages: the conversation without what stands in front of it, each as it came.
+        listed: the conversation, each item as it came; messages: the same without what stands in front of it.
         system: JSON text of the system prompt, a string or a list of text blocks; None = there is none.
         system_role: of that prompt, in OpenAI's formats.
         instructions: the system prompt came as `instructions`, and as nothing else.
         tools: JSON text of the tool list; None = there is none, or an empty one.
         output_tokens: the most that the reply may have; None = the request does not say.
         follows: id of the reply that the vendor is to continue (Responses API).
+        unmarked: so many of the first items are known to have no cache marks.
     """
 
     api: Api
     parts: Mapping[str, bytes]
     model: str
     stream: bool
+    listed: tuple[bytes, ...]
     messages: tuple[bytes, ...]
     system: bytes | None
     system_role: Literal["system", "developer"]
@@ -59,6 +62,7 @@ class VendorCall(Struct, frozen=True):
     tools: bytes | None
     output_tokens: int | None
     follows: str | None
+    unmarked: int = 0
 
     @property
     def format(self) -> Format:
@@ -85,17 +89,29 @@ class VendorCall(Struct, frozen=True):
         return self.api == "messages" and any(
             b'"ttl":"1h"' in part or b'"ttl": "1h"' in part
             for name, part in self.parts.items()
-            if name == "cache_control" or b'"cache_control"' in part  # most parts are long and have none
+            if name == "cache_control" or self._is_marked(name, part)  # most parts are long and have none
         )
 
+    def unmarked_until(self, until: int) -> int:
+        """How many of the first `until` items have no cache marks: all of them, or those that are known already."""
+        return self.unmarked if any(_MARK in raw for raw in self.listed[self.unmarked : until]) else until
 
-def read(api: Api, parts: Mapping[str, bytes]) -> VendorCall:
-    """Take a body apart; `parts` are the members of a JSON object. Raises InvalidRequest for what the vendor, too,
-    would refuse before it looks at a message."""
+    def _is_marked(self, name: str, part: bytes) -> bool:
+        if self.unmarked and name == LISTS[self.api]:
+            return any(_MARK in raw for raw in self.listed[self.unmarked :])
+        return _MARK in part
+
+
+def read(
+    api: Api, parts: Mapping[str, bytes], listed: Sequence[bytes] | None = None, *, unmarked: int = 0
+) -> VendorCall:
+    """Take a body apart; `parts` are the members of a JSON object, `listed` the items of its conversation where it is
+    cut up already, `unmarked` so many of them that are known to have no cache marks. Raises InvalidRequest for what the
+    vendor, too, would refuse before it looks at a message."""
     model = _value(parts, "model")
     if not isinstance(model, str) or not 1 <= len(model) <= 200 or not model.isprintable():
         raise InvalidRequest("`model` must be the name of a model, or `auto`.", field="model")
-    listed = _conversation(api, parts)
+    listed = _conversation(api, parts) if listed is None else listed
     front, messages = _parted(api, listed)
     system, role = _front(front)
     own = parts.get("instructions" if api == "responses" else "system") if api != "chat" else None
@@ -113,6 +129,7 @@ def read(api: Api, parts: Mapping[str, bytes]) -> VendorCall:
         parts=parts,
         model=model,
         stream=_value(parts, "stream") is True,
+        listed=tuple(listed),
         messages=tuple(messages),
         system=system,
         system_role=role,
@@ -120,6 +137,7 @@ def read(api: Api, parts: Mapping[str, bytes]) -> VendorCall:
         tools=None if tools is None or tools == b"null" or not items_or_refuse(tools, "tools") else tools,
         output_tokens=_limit(api, parts),
         follows=str(follows) if follows is not None else None,
+        unmarked=unmarked,
     )
 
 

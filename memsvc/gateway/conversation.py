@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from memsvc.core.stream import Heard
 from memsvc.core.vendor_calls import VendorCall
 from memsvc.errors import CannotFit, Conflict, InvalidRequest, NotFound
 from memsvc.gateway.books import most_of
+from memsvc.gateway.resent import Recent
 from memsvc.gateway.wishes import History
 from memsvc.ports import Store
 from memsvc.service import Memory
@@ -76,6 +77,7 @@ class Start(Struct, frozen=True):
 
     Attributes:
         head: the session's header; None = it begins with this call.
+        begun: fingerprints of the call's first messages, where they are known.
         flight: ends when the reply is stored or given up; until then nobody cuts off what the call is made for.
     """
 
@@ -83,10 +85,14 @@ class Start(Struct, frozen=True):
     head: Session | None
     history: History
     flight: ExitStack
+    begun: Sequence[bytes] = ()
 
 
 class Conversations:
     """Turns of sessions.
+
+    Attributes:
+        recent: what their last calls began with.
 
     Args:
         clock: unix seconds.
@@ -97,6 +103,8 @@ class Conversations:
         self._store = store
         self.lines = lines
         self._clock = clock
+        self.recent = Recent()
+        memory.on_forget(self.recent.forget)
 
     async def head(self, key: Key) -> Session | None:
         """The session's header, if there is one."""
@@ -116,7 +124,8 @@ class Conversations:
             await self._memory.put(key, PutRequest(_of_new(call, model), call.system_role), quiet=True)
         mode: History = "new" if start.history == "auto" and call.follows is not None else start.history
         aside = head is not None and _other_system(head, call)
-        taken = await self.lines.take(key, call.format, call.messages, mode=mode, aside=aside, head=head)
+        took = self.lines.take(key, call.format, call.messages, start.begun, mode=mode, aside=aside, head=head)
+        taken = await took
         start.flight.enter_context(self.lines.flying(taken.key))
         broken = None
         if head is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -57,6 +57,7 @@ class Order(Struct):
     """A call in the making.
 
     Attributes:
+        prints: fingerprints of its first messages, where they are known.
         model: that it goes to.
         limit: the most tokens of its reply; None = the model's own limit.
         long: what it writes to the provider's cache may have the longer lifetime.
@@ -86,6 +87,7 @@ class Order(Struct):
     sent_at: float = 0.0
     refused: BudgetExceeded | None = None
     span: Span | None = None
+    prints: Sequence[bytes] = ()
 
     @property
     def session(self) -> str:

@@ -79,14 +79,21 @@ class Gateway:
     async def answer(self, request: web.Request, api: Api, who: Asker, raw: Mapping[str, bytes]) -> web.StreamResponse:
         """Answer a model call. Raises MemsvcError."""
         _check_way(request)
-        call = vendor_calls.read(api, raw)
+        asked, query = wishes(request.headers), request.rel_url.raw_query_string
+        key = Key(who.tenant, asked.session or NOBODY)
+        begun = self._conversations.recent.get(key, api)
+        listed = begun.of(raw.get(vendor_calls.LISTS[api], b""))
+        call = vendor_calls.read(api, raw, listed, unmarked=begun.unmarked if listed is not None else 0)
         upstream = self._ways.of(api)
         headers = onward(request.headers, upstream, await self._key(request, upstream, who))
-        asked, query = wishes(request.headers), request.rel_url.raw_query_string
         order = Order(who.tenant, call, asked, upstream, headers, call.model, query, who.request_id)
         with contextlib.ExitStack() as flight:
+            order.prints = begun.prints if listed is not None else ()
             await self._prepare(order, flight)
-            return await self._call(order, request)
+            answer = await self._call(order, request)
+        if order.turn is not None:  # behind the reply's last byte
+            self._conversations.recent.keep(key, call, order.turn.taken.asked.prints)
+        return answer
 
     async def passed(self, request: web.Request, path: str, who: Asker, body: bytes) -> web.Response:
         """Pass a request on that is no call of a model: lists of models, token counts."""
@@ -137,7 +144,7 @@ class Gateway:
         if asked.session is None:
             held = await self._tried(order, self._size(order))
         else:
-            held = await self._begun(order, Start(key, head, asked.history, flight))
+            held = await self._begun(order, Start(key, head, asked.history, flight, order.prints))
         for model in models[1:]:
             if held is not None:
                 break

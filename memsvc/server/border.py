@@ -11,6 +11,7 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
@@ -84,7 +85,7 @@ def create_app(
     app = _rows(border, handlers, CALLS, watch)
     app[FRONT] = border.ways(handlers, memory)
     if gateway is not None:
-        Doors(border, gateway, bodies).mount(app)
+        app[FRONT] = replace(app[FRONT], called=Doors(border, gateway, bodies).mount(app))
     Pages().mount(app, border.guarded)
     app.router.add_route("*", "/{path:.*}", border.guarded(_nowhere, None))
     return app

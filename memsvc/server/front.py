@@ -11,7 +11,7 @@ import functools
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Final
 from urllib.parse import parse_qsl
@@ -40,10 +40,11 @@ _EXPECT = istr("Expect")
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """What answers the two calls."""
+    """What answers the two calls; and by its path, which stands there plainly, each call of a model."""
 
     fetch: Way
     append: Way
+    called: Mapping[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = field(default_factory=dict)
 
 
 FRONT: Final[web.AppKey[Ways]] = web.AppKey("FRONT")
@@ -114,6 +115,10 @@ class Front:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer to any request."""
         raw = request.raw_path
+        called = self._ways.called.get(raw)
+        if called is not None and request.method == "POST" and _EXPECT not in request.headers:
+            assert isinstance(request, web.Request), "the application makes them"
+            return await called(request)
         if len(raw) > LONGEST or (target := _target(raw)) is None or target.method != request.method:
             return await self._rest(request)
         headers = request.headers

@@ -61,14 +61,16 @@ class Doors:
         self._gateway = gateway
         self._bodies = bodies
 
-    def mount(self, app: web.Application) -> None:
-        """Add the routes."""
+    def mount(self, app: web.Application) -> dict[str, Entrance]:
+        """Add the routes; gives those of calls of models by their paths."""
+        called: dict[str, Entrance] = {}
         for path, api in CALLS:
-            entrance = self._guarded(path, api, self._called(api))
+            entrance = called[path] = self._guarded(path, api, self._called(api))
             app.router.add_route("POST", path, entrance, expect_handler=self._border.expected)
         for method, path, api in PASSED:
             entrance = self._guarded(path, api, self._passed)
             app.router.add_route(method, path, entrance, expect_handler=self._border.expected)
+        return called
 
     def _called(self, api: Api) -> Work:
         async def work(request: web.Request, caller: Caller, request_id: str) -> web.StreamResponse:

@@ -57,9 +57,10 @@ class Purse:
     async def hold(self, line: Line, *, most_micros: int | None, since: float) -> bool:
         """`Ledger.hold`. Raises BudgetExceeded where that would pass a budget."""
         spending = _spending(line, line.at)
-        counted = await self._counted(spending, await self._limits(line.key.tenant, line.feature))
-        if counted.refused is not None:
-            raise _exceeded(spending, counted)
+        if spending.micros:  # what costs nothing passes no limit
+            counted = await self._counted(spending, await self._limits(line.key.tenant, line.feature))
+            if counted.refused is not None:
+                raise _exceeded(spending, counted)
         try:
             booked = await self._store.hold(line, most_micros=most_micros, since=since)
         except NotFound:

@@ -165,13 +165,21 @@ class Known:
         fresh.tokens = head.live_tokens if head is not None else None
         return self.keep(fresh)
 
-    async def fingerprints(self, key: Key, format: Format, messages: Sequence[bytes]) -> list[bytes]:
-        """Of a request's messages; those that came with the last one need not be taken apart again."""
+    async def fingerprints(
+        self, key: Key, format: Format, messages: Sequence[bytes], begun: Sequence[bytes] = ()
+    ) -> list[bytes]:
+        """Of a request's messages; those that came with the last one need not be taken apart again. `begun`: of the
+        first of them, where somebody knows them."""
         line = self._lines.get(key) or Line(key)
         same = line.sent_format == format
         sent, front = (line.sent, line.front) if same else ({}, NO_FRONT)
-        size = sum(map(len, messages)) // 8  # most of it is only hashed
-        line.sent, line.front, prints = await off_loop(size, lambda: _printed(format, messages, sent, front))
+        rest = messages[len(begun) :]
+        size = sum(map(len, rest)) // 8  # most of it is only hashed
+        if begun:
+            line.sent, later = await off_loop(size, lambda: _known_before(format, rest, sent))
+            line.front, prints = front, [*begun, *later]
+        else:
+            line.sent, line.front, prints = await off_loop(size, lambda: _printed(format, messages, sent, front))
         line.sent_format = format
         self.keep(line)
         return prints
@@ -213,13 +221,9 @@ def _printed(
         hashed.update(b",".join(messages[:known]))
     same = known > 0 and hashed.digest() == front.digest
     begun = list(front.prints) if same else []
-    rest = messages[len(begun) :]
-    digests = [hashlib.blake2b(raw, digest_size=16).digest() for raw in rest]
-    found = [sent.get(d) for d in digests]
-    prints = [fingerprint(format, raw) if p is None else p for p, raw in zip(found, rest, strict=True)]
-    kept = dict(sent) if same and len(sent) < 2 * len(messages) else {}
-    kept.update(zip(digests, prints, strict=True))
-    prints = begun + prints
+    now, later = _known_before(format, messages[len(begun) :], sent)
+    kept = {**sent, **now} if same and len(sent) < 2 * len(messages) else now
+    prints = begun + later
     until = len(messages) - MOVES
     if until <= (known if same else 0):
         return kept, front if same else NO_FRONT, prints
@@ -229,6 +233,16 @@ def _printed(
         hashed.update(b"," + raw if known else raw)
         known += 1
     return kept, Front(prints[:until], hashed.digest()), prints
+
+
+def _known_before(
+    format: Format, messages: Sequence[bytes], sent: Mapping[bytes, bytes]
+) -> tuple[dict[bytes, bytes], list[bytes]]:
+    """Fingerprints of messages, by their digests and in order, made anew where `sent` has none."""
+    digests = [hashlib.blake2b(raw, digest_size=16).digest() for raw in messages]
+    found = [sent.get(d) for d in digests]
+    prints = [fingerprint(format, raw) if p is None else p for p, raw in zip(found, messages, strict=True)]
+    return dict(zip(digests, prints, strict=True)), prints
 
 
 def is_broken(raw: bytes) -> bool:

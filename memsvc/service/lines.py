@@ -122,16 +122,17 @@ class Lines:
         key: Key,
         format: Format,
         messages: Sequence[bytes],
+        begun: Sequence[bytes] = (),
         *,
         mode: Mode = "auto",
         aside: bool = False,
         head: Session | None = None,
     ) -> Taken:
         """Store what is new of `messages`, the client's list without a leading system message; durable when it
-        returns. `aside`: they came with another system prompt than the session's, as an agent's side calls do. `head`:
-        the session's header, for whoever has just read it. Raises InvalidRequest, and Conflict where others write to
-        the session all the time."""
-        prints = await self._known.fingerprints(key, format, messages)
+        returns. `begun`: fingerprints of the first of them, for whoever knows them. `aside`: they came with another
+        system prompt than the session's, as an agent's side calls do. `head`: the session's header, for whoever has
+        just read it. Raises InvalidRequest, and Conflict where others write to the session all the time."""
+        prints = await self._known.fingerprints(key, format, messages, begun)
         asked = Asked(key, format, messages, prints, mode, aside=aside, order=next(self._orders))
         heads = [] if head is None or key in self._locks else [head]  # who has to wait looks again, and who failed
         return await self._alone(key, lambda: self._take(asked, heads.pop() if heads else None))
@@ -313,8 +314,8 @@ def _learn(line: Line, found: Plan, asked: Asked) -> None:
     """What a request tells of how its client goes about it."""
     if asked.mode != "auto" or not line.seqs:
         return
-    if found.kind in ("resent", "nothing") and has_answer(b"".join(asked.prints)):
-        line.resends = True
+    if found.kind in ("resent", "nothing"):
+        line.resends = line.resends or has_answer(b"".join(asked.prints))
     elif found.kind in ("new", "window"):
         line.resends = False
 

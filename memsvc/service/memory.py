@@ -269,8 +269,11 @@ class Memory:
 
     async def delete_inactive(self, tenant: str, since: float) -> dict[str, Any]:
         """Remove every session that nothing was written to since `since` (unix seconds); says how many."""
-        forget = self._views.forget
-        return {"deleted": await purge(self._store, tenant, since, now=self._clock(), forget=forget)}
+        return {"deleted": await purge(self._store, tenant, since, now=self._clock(), forget=self._views.forget)}
+
+    def on_forget(self, forget: Callable[[Key], None]) -> None:
+        """Have `forget` called with each session that is deleted, or of which something is erased."""
+        self._views.on_forget(forget)
 
     def limits(self, session: Session) -> Policy:
         """The policy as it applies to a session."""

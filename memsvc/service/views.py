@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -91,6 +92,7 @@ class Views:
         self._max_bytes = max_bytes
         self._held: OrderedDict[Slot, Held] = OrderedDict()
         self._bytes = 0
+        self._listeners: list[Callable[[Key], None]] = []
 
     async def get(self, key: Key, format: Format | None, marks: Marks) -> Held:
         """The session as it is now, rendered. Raises NotFound."""
@@ -200,8 +202,14 @@ class Views:
             _, old = self._held.popitem(last=False)
             self._bytes -= old.size
 
+    def on_forget(self, forget: Callable[[Key], None]) -> None:
+        """Have `forget` called whenever this is."""
+        self._listeners.append(forget)
+
     def forget(self, key: Key) -> None:
-        """Let go of a session that was deleted."""
+        """Let go of a session that was deleted, or of which something was erased."""
+        for forget in self._listeners:
+            forget(key)
         for slot in [s for s in self._held if s[0] == key]:
             self._drop(slot)
 
