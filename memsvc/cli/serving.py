@@ -24,9 +24,10 @@ _NO_KEYS = (
     " `memsvc keys create --tenant NAME`, set MEMSVC_API_KEYS, or bind 127.0.0.1."
 )
 
-SWITCH_S = 0.0001
+SWITCH_S = 0.00002
 """How long a thread that computes is let go on while requests wait for the interpreter (seconds). At Python's own 5 ms
-each of a request's several waits, one for every call that lets go of it, takes that long while a summary is written."""
+each of a request's several waits, one for every call that lets go of it, takes that long while a summary is written.
+Waking up takes the system as long again several times over: less than this would change nothing."""
 
 
 def wrong(text: str) -> int:

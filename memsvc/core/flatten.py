@@ -41,7 +41,7 @@ _MAX_DEPTH = 6  # how deep content may nest inside content before its text no lo
 _MAX_LEAVES = 200  # values of one call's arguments
 
 
-class Piece(Struct, frozen=True):
+class Piece(Struct, frozen=True, gc=False):
     """One part of a message.
 
     Attributes:
@@ -54,7 +54,7 @@ class Piece(Struct, frozen=True):
     name: str = ""
 
 
-class Said(Struct, frozen=True):
+class Said(Struct, frozen=True, gc=False):
     """One message as plain text, its parts in order; `name` is what the caller called a user who sent it."""
 
     seq: int

@@ -47,7 +47,7 @@ no such gaps, and its times say nothing of when something was said."""
 _EARLIEST = 946_684_800.0  # the year 2000: a smaller time counts from the start of something
 
 
-class Spoken(Struct, frozen=True):
+class Spoken(Struct, frozen=True, gc=False):
     """A message as it is quoted.
 
     Attributes:
