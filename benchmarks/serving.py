@@ -56,6 +56,15 @@ def memsvc_server(
 
 
 @contextmanager
+def memsvc_worker(store: str) -> Iterator[Server]:
+    """`python -m memsvc worker` over the store of that URL; its port has probes only."""
+    with _running(
+        ["-m", "memsvc", "worker", "--store", store], "/readyz", (), {}, port_option="--metrics-port"
+    ) as made:
+        yield made
+
+
+@contextmanager
 def provider_server() -> Iterator[Server]:
     """`python -m memsvc.testing.provider`: a stand-in for both vendors' APIs."""
     with _running(["-m", "memsvc.testing.provider", "--host", "127.0.0.1"], "", (), {}) as server:
@@ -90,14 +99,16 @@ def program(module: str, options: Sequence[str], ready: str, cpus: Sequence[int]
 
 
 @contextmanager
-def _running(command: list[str], ready: str, cpus: Sequence[int], env: Mapping[str, str]) -> Iterator[Server]:
+def _running(
+    command: list[str], ready: str, cpus: Sequence[int], env: Mapping[str, str], *, port_option: str = "--port"
+) -> Iterator[Server]:
     port = free_port()
     clean = {k: v for k, v in os.environ.items() if not k.startswith("MEMSVC_")}
     clean["PYTHONPATH"] = str(ROOT)
     with tempfile.TemporaryFile() as log:
         started = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, *command, "--port", str(port)],
+            [sys.executable, *command, port_option, str(port)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

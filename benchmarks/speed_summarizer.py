@@ -13,15 +13,17 @@ import json
 import random
 import statistics
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from benchmarks import corpus, report
 from benchmarks.rawhttp import Link
-from benchmarks.serving import memsvc_server
+from benchmarks.serving import memsvc_server, memsvc_worker
 from memsvc.embedded import open_blocking
 
 Json = dict[str, Any]
@@ -29,6 +31,7 @@ TOKENS, ROUNDS, GROWTH = 100_000, 5, 0.1
 """Tokens of the conversation, compactions of which the quickest counts, and what is said before the second epoch."""
 COMPACTIONS, EACH_TOKENS, FETCHED_CHARS, PAUSE_S, PATIENCE_S = 50, 50_000, 16_000, 0.002, 600.0
 _APPEND = 500
+_POLICY = {"keep_tokens": 1_000, "summary_tokens": 2_000, "max_tokens": 1_000_000}
 _PEOPLE = ["Anna", "Boris", "Chen", "Dora", "Emil", "Farah", "Goran", "Hana", "Ines", "Jonas"]
 _THINGS = [
     "the garden fence",
@@ -136,10 +139,16 @@ def _upto(messages: Iterator[Json], tokens: int) -> list[Json]:
 
 
 def measure_compacting(
-    compactions: int = COMPACTIONS, tokens: int = EACH_TOKENS, *, rounds: int = 2, idle_s: float = 6.0
+    compactions: int = COMPACTIONS,
+    tokens: int = EACH_TOKENS,
+    *,
+    rounds: int = 2,
+    idle_s: float = 6.0,
+    apart: bool = False,
 ) -> Json:
-    """What a caller that fetches 16 KB every few milliseconds feels of forced compactions by the local summarizer,
-    against the same while none runs, by turns, on a server of its own.
+    """What a caller that fetches 16 KB every few milliseconds feels of compactions by the local summarizer that become
+    due at once, against the same while none runs, by turns, on a server of its own. `apart`: they are made by a
+    `memsvc worker` beside the server, else by the server.
 
     Returns milliseconds, medians of the rounds: `idle_p50_ms`, `idle_p99_ms`, `busy_p50_ms`, `busy_p99_ms`; `ratio` of
     the 99th percentiles; `seconds` that all compactions of a round took.
@@ -147,7 +156,12 @@ def measure_compacting(
     idle: list[list[float]] = []
     busy: list[list[float]] = []
     said = list(conversation(tokens))
-    with memsvc_server() as server:
+    with ExitStack() as stack:
+        store = f"sqlite:///{Path(stack.enter_context(tempfile.TemporaryDirectory())) / 'memsvc.db'}"
+        concurrency = {"MEMSVC_WORKERS_CONCURRENCY": "0"} if apart else {}
+        server = stack.enter_context(memsvc_server(env=concurrency, store=store))
+        if apart:
+            stack.enter_context(memsvc_worker(store))
         link = Link(server.port)
         path = _session(link, "fetched", [{"role": "user", "content": "word " * (FETCHED_CHARS // 5)}])
         _fetches(server.port, path, time.perf_counter() + 1.0)
@@ -172,8 +186,7 @@ def measure_compacting(
 
 def _session(link: Link, name: str, said: Sequence[Json]) -> str:
     path = f"/v1/sessions/{name}"
-    policy = {"mode": "manual", "keep_tokens": 1_000, "max_tokens": 1_000_000}
-    link.ok("PUT", path, json.dumps({"policy": policy}).encode())
+    link.ok("PUT", path, json.dumps({"policy": _POLICY | {"mode": "manual"}}).encode())
     for start in range(0, len(said), _APPEND):
         body = {"format": "openai", "messages": said[start : start + _APPEND]}
         link.ok("POST", f"{path}/messages", json.dumps(body).encode())
@@ -196,7 +209,8 @@ def _compacted(port: int, paths: Sequence[str], done: threading.Event) -> None:
     link, end = Link(port), time.monotonic() + PATIENCE_S
     try:
         for path in paths:
-            link.ok("POST", f"{path}/compact", b'{"force": true, "wait_ms": 0}')
+            due = {"mode": "threshold", "threshold_tokens": 4_000}
+            link.ok("PUT", path, json.dumps({"policy": _POLICY | due}).encode())
         for path in paths:
             while json.loads(link.ok("GET", path))["epoch"] == 0:
                 if time.monotonic() > end:

@@ -19,7 +19,7 @@ ROWS: dict[str, tuple[Callable[[Plan], dict[str, Json]], tuple[str, ...]]] = {
     "deep": (depth.deep, ("deep_append", "deep_fetch")),
     "long": (depth.long, ("long_append", "long_fetch")),
     "full": (depth.full, ("full_append", "full_fetch")),
-    "compacting": (working.compacting, ("compacting",)),
+    "compacting": (working.compacting, ("compacting", "compacting_apart")),
     "workers": (working.workers, ("workers", "workers_shared")),
     "summarizer": (working.summarizer, ("summarizer",)),
     "start": (costs.start, ("start",)),
