@@ -1,13 +1,17 @@
 """Budgets around the books: every call is counted before it is held, and none is made past a limit.
 
 A count and the line in the books are two steps, for in a cluster they lie in different slots. Whoever dies between
-them leaves more counted than was spent, never less, until the period ends.
+them leaves more counted than was spent, never less, until the period ends. A store that writes in order takes both at
+once where no limit stands between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -16,7 +20,7 @@ from msgspec.structs import replace
 from memsvc.core.budgets import Budget, Counted, Reached, Spending, concerning, in_force, passed, renews_at
 from memsvc.core.model import Key
 from memsvc.core.money import Line
-from memsvc.errors import BudgetExceeded, NotFound
+from memsvc.errors import BudgetExceeded, MemsvcError, NotFound
 from memsvc.observe import Booked, BudgetReached, Sink, Unpriced
 from memsvc.ports import Store
 
@@ -51,18 +55,25 @@ class Purse:
         self._terms = terms
         self._clock = clock
         self._tell = tell
+        self._in_order: bool = getattr(store, "IN_ORDER", False)
         self._held: dict[tuple[str, str], Spending] = {}
         self._told: set[tuple[str, str, int]] = set()
 
     async def hold(self, line: Line, *, most_micros: int | None, since: float) -> bool:
         """`Ledger.hold`. Raises BudgetExceeded where that would pass a budget."""
         spending = _spending(line, line.at)
-        if spending.micros:  # what costs nothing passes no limit
-            counted = await self._counted(spending, await self._limits(line.key.tenant, line.feature))
+        booking: Callable[[], Coroutine[Any, Any, bool]] = partial(
+            self._store.hold, line, most_micros=most_micros, since=since
+        )
+        limits = await self._limits(line.key.tenant, line.feature) if spending.micros else ()
+        if spending.micros and not limits and self._in_order:
+            booking = partial(self._both, line, spending, booking)
+        else:
+            counted = await self._counted(spending, limits)
             if counted.refused is not None:
                 raise _exceeded(spending, counted)
         try:
-            booked = await self._store.hold(line, most_micros=most_micros, since=since)
+            booked = await booking()
         except NotFound:
             await self._store.count(_back(spending))
             raise  # after any other failure it may have been booked: what was counted stays
@@ -71,6 +82,19 @@ class Purse:
         else:
             await self._store.count(_back(spending))
         return booked
+
+    async def _both(self, line: Line, spending: Spending, booking: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
+        """Count and book in one commit: no limit is there that could refuse it, and the count comes first."""
+        count = self._store.count(spending)
+        counted, booked = await asyncio.gather(count, booking(), return_exceptions=True)
+        if isinstance(counted, BaseException):
+            if booked is True:
+                with contextlib.suppress(MemsvcError):  # else the worst case stays
+                    await self._store.release(line.key, line.id)
+            raise counted
+        if isinstance(booked, BaseException):
+            raise booked
+        return booked is True
 
     async def settle(self, line: Line, *, held: str | None = None) -> bool:
         """`Ledger.settle`. Of a call that somebody else has booked, and counted, the whole worst case is given back;

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
 from aiohttp import web
 from msgspec.structs import replace
 
-from memsvc.core.budgets import Budget
+from memsvc.core.budgets import Budget, Counted, Spending
 from memsvc.core.model import Key
 from memsvc.core.money import OWN, Line, Usage
-from memsvc.errors import BudgetExceeded, Unavailable
+from memsvc.errors import BudgetExceeded, NotFound, Unavailable
 from memsvc.llm import LocalSummarizer, OpenAIModel, WrittenSummarizer
 from memsvc.observe import Booked, BudgetReached, Event, Unpriced
 from memsvc.prices import FixedPrices
@@ -298,3 +298,52 @@ async def test_a_stop_does_not_wait_for_a_receiver_that_hangs() -> None:
     hook.offer(NEWS)
     await hook.close(0.0)
     assert lost == []
+
+
+class Begun(SQLiteStore):
+    """Tells which writes were begun before the first of them had ended; `broken` is the one that fails."""
+
+    def __init__(self, broken: str = "") -> None:
+        super().__init__(":memory:")
+        self.broken = broken
+        self.begun: list[str] = []
+        self.ended = False
+
+    async def count(self, spending: Spending, limits: Sequence[Budget] = (), *, anyway: bool = False) -> Counted:
+        self.begun += [] if self.ended else ["count"]
+        try:
+            if self.broken == "count":
+                raise Unavailable("no count today")
+            return await super().count(spending, limits, anyway=anyway)
+        finally:
+            self.ended = True
+
+    async def hold(self, line: Line, *, most_micros: int | None, since: float) -> bool:
+        self.begun += [] if self.ended else ["hold"]
+        if self.broken == "hold":
+            raise NotFound("no session")
+        return await super().hold(line, most_micros=most_micros, since=since)
+
+
+@pytest.mark.parametrize(("limits", "begun"), [((), ["count", "hold"]), ((DAY,), ["count"])])
+async def test_without_a_limit_a_count_does_not_hold_up_the_books(limits: tuple[Budget, ...], begun: list[str]) -> None:
+    store, clock = Begun(), Clock()
+    await store.open()
+    h = Held(store, Purse(store, Terms(limits), clock=clock, tell=lambda event: None), clock)
+    assert await h.hold("a", 300_000)
+    assert store.begun == begun
+    assert [one.used for one in await store.counted(TENANT, clock(), (DAY,))] == [300_000]
+    assert [line.held for line in (await store.lines())[0]] == [True]
+    await store.close()
+
+
+@pytest.mark.parametrize(("broken", "error"), [("count", Unavailable), ("hold", NotFound)])
+async def test_where_one_of_the_two_fails_nothing_stays(broken: str, error: type[Exception]) -> None:
+    store, clock = Begun(broken), Clock()
+    await store.open()
+    h = Held(store, Purse(store, Terms(), clock=clock, tell=lambda event: None), clock)
+    with pytest.raises(error):
+        await h.hold("a", 300_000)
+    assert [one.used for one in await store.counted(TENANT, clock(), (DAY,))] == [0]
+    assert (await store.lines())[0] == []
+    await store.close()

@@ -21,6 +21,9 @@ Read = Callable[[apsw.Connection], T]
 class AccessKeys(ABC):
     """Implements `ports.Keys`, `ports.SealedKeys` and `ports.Budgets` over the store's looks and writes."""
 
+    IN_ORDER = True
+    """Of writes that are begun one after the other none is durable without those before it."""
+
     @abstractmethod
     async def _write(self, work: Read[T], *, erases: bool = False) -> T: ...
 
