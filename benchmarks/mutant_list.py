@@ -318,12 +318,12 @@ MUTANTS = (
     Mutant(
         "a write sent twice when its answer is late",
         "stores/redis/server.py",
-        "        return await self._settled(self._script(shard, self._scripts[script], keys, args, wait=True))\n",
+        "        return await self._settled(self._script(shard, found, keys, args, wait=True, alone=False))\n",
         "        try:\n"
-        "            return await self._script(shard, self._scripts[script], keys, args, wait=True)\n"
+        "            return await self._script(shard, found, keys, args, wait=True, alone=False)\n"
         "        except Lost:\n"
         "            await asyncio.sleep(1.5)\n"
-        "            return await self._settled(self._script(shard, self._scripts[script], keys, args, wait=True))\n",
+        "            return await self._settled(self._script(shard, found, keys, args, wait=True, alone=False))\n",
         "tests/faults/test_valkey_faults.py -k not_sent_again",
     ),
 )

@@ -31,7 +31,6 @@ TOKENS, ROUNDS, GROWTH = 100_000, 5, 0.1
 """Tokens of the conversation, compactions of which the quickest counts, and what is said before the second epoch."""
 COMPACTIONS, EACH_TOKENS, FETCHED_CHARS, PAUSE_S, PATIENCE_S = 50, 50_000, 16_000, 0.002, 600.0
 _APPEND = 500
-_POLICY = {"keep_tokens": 1_000, "summary_tokens": 2_000, "max_tokens": 1_000_000}
 _PEOPLE = ["Anna", "Boris", "Chen", "Dora", "Emil", "Farah", "Goran", "Hana", "Ines", "Jonas"]
 _THINGS = [
     "the garden fence",
@@ -170,7 +169,7 @@ def measure_compacting(
             idle.append(_fetches(server.port, path, time.perf_counter() + idle_s))
             paths = [_session(link, f"s{number}-{n}", said) for n in range(compactions)]
             done, started = threading.Event(), time.perf_counter()
-            thread = threading.Thread(target=_compacted, args=(server.port, paths, done))
+            thread = threading.Thread(target=_compacted, args=(server.port, paths, _due(tokens), done))
             thread.start()
             busy.append(_fetches(server.port, path, done))
             thread.join()
@@ -184,9 +183,16 @@ def measure_compacting(
     return found | {"ratio": report.ratio(found["busy_p99_ms"], found["idle_p99_ms"])}
 
 
+def _due(tokens: int) -> bytes:
+    """The policy under which a conversation of that size is compacted: to 4 % of summary and 2 % of messages."""
+    keep, summary = tokens // 50, tokens // 25
+    policy = {"keep_tokens": keep, "summary_tokens": summary, "threshold_tokens": 2 * keep + 2 * summary}
+    return json.dumps({"policy": {"mode": "threshold", "max_tokens": 1_000_000, **policy}}).encode()
+
+
 def _session(link: Link, name: str, said: Sequence[Json]) -> str:
     path = f"/v1/sessions/{name}"
-    link.ok("PUT", path, json.dumps({"policy": _POLICY | {"mode": "manual"}}).encode())
+    link.ok("PUT", path, b'{"policy": {"mode": "manual", "max_tokens": 1000000}}')
     for start in range(0, len(said), _APPEND):
         body = {"format": "openai", "messages": said[start : start + _APPEND]}
         link.ok("POST", f"{path}/messages", json.dumps(body).encode())
@@ -205,12 +211,11 @@ def _fetches(port: int, path: str, until: float | threading.Event) -> list[float
     return spent
 
 
-def _compacted(port: int, paths: Sequence[str], done: threading.Event) -> None:
+def _compacted(port: int, paths: Sequence[str], policy: bytes, done: threading.Event) -> None:
     link, end = Link(port), time.monotonic() + PATIENCE_S
     try:
         for path in paths:
-            due = {"mode": "threshold", "threshold_tokens": 4_000}
-            link.ok("PUT", path, json.dumps({"policy": _POLICY | due}).encode())
+            link.ok("PUT", path, policy)
         for path in paths:
             while json.loads(link.ok("GET", path))["epoch"] == 0:
                 if time.monotonic() > end:

@@ -22,7 +22,7 @@ Prefix: the share of each prompt that is, to the letter, the beginning of the ne
 Cost: input and summaries at the prices of {model} (summaries: the vendor's cheapest model) with a warm cache, against
 sending the whole conversation with the cache. Facts: the share of {kept} the last prompt,
 and its size. Peers that summarize with a model got, from the stand-in provider, the same extract of whatever they
-showed it ({summary:,} tokens): the figure says what they show and keep, not what a real model would make of it.
+showed it ({summary:,} tokens): the figure says what they show and keep, not what a real model would write.
 Keeping more is dearer: read both.
 """
 

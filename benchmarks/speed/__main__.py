@@ -37,9 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     plan = QUICK if args.quick else Plan()
     if args.check:
         return checked(args, plan)
-    well = not args.peers or peers(args.out)
+    whole = set(args.only) == set(ROWS)
+    well = not (args.peers and whole) or peers(args.out, quick=args.quick)
     made, figures, started = report.stamp(PACKAGES), _stored(args.out), time.perf_counter()
-    if set(args.only) != set(ROWS):
+    if not whole:
         print("a part of the rows: the others keep the figures that are stored", file=sys.stderr)
     else:
         figures = {}
@@ -73,12 +74,12 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def peers(out: Path) -> bool:
-    """Run the benchmark of the peers in a process of its own; whether it ended well."""
+def peers(out: Path, *, quick: bool) -> bool:
+    """Run the benchmark of the peers in a process of its own; whether it ended well. `quick` writes nothing."""
     if find_spec("benchmarks.peers") is None:
         print("peers are not measured: there is no benchmarks.peers", file=sys.stderr)
         return True
-    command = [sys.executable, "-m", "benchmarks.peers", "--out", str(out.resolve())]
+    command = [sys.executable, "-m", "benchmarks.peers", *(["--quick"] if quick else ["--out", str(out.resolve())])]
     status = subprocess.run(command, cwd=ROOT, check=False).returncode
     if status:
         print(f"peers: exit code {status}; their table is the one that is stored", file=sys.stderr)

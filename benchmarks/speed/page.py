@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks import charts, report
 from benchmarks.speed.goals import Goal, Json
 
-HEAD = ("what", "against", "reached", "half of the rounds", "by CPU time", "asked", "aim", "goal")
+HEAD = ("what", "against", "reached", "half of the rounds", "by CPU time", "measured, both", "asked", "aim", "goal")
 MARKS = ("<!-- speed -->\n", "<!-- /speed -->\n")
 """Around the tables in README.md."""
 
@@ -24,12 +24,27 @@ def _line(found: Json, goal: Goal) -> list[Any]:
     value = found["value"]
     asked = [_with_unit(goal.asked, goal), _with_unit(goal.aim, goal)]
     if value is None:
-        return [goal.what, goal.against, "not measured", found["unmeasured"], "-", *asked, ""]
+        return [goal.what, goal.against, "not measured", found["unmeasured"], "-", "-", *asked, ""]
     around = f"{number(found['quarter'])} to {number(found['three_quarters'])}" if len(found["rounds"]) > 1 else "-"
     cpu = number(found["cpu_ratio"]) if found.get("cpu_ratio") else "-"
     if found.get("cpu_s"):
         cpu = f"{number(found['cpu_s'])} s"
-    return [goal.what, goal.against, _with_unit(value, goal), around, cpu, *asked, verdict(value, goal)]
+    return [goal.what, goal.against, _with_unit(value, goal), around, cpu, _both(found), *asked, verdict(value, goal)]
+
+
+def _both(found: Json) -> str:
+    """What the ratio is made of: of the service, and of what it is compared with."""
+    ours, others = found.get("memsvc", {}), found.get("compared with", {})
+    if "rps" in ours and "rps" in others:
+        return f"{number(ours['rps'])} / {number(others['rps'])} a second"
+    if "p50_ms" in ours and "p50_ms" in others:
+        return f"p50 {number(ours['p50_ms'])} / {number(others['p50_ms'])} ms"
+    if "busy_p99_ms" in found:
+        return f"p99 {number(found['busy_p99_ms'])} / {number(found['idle_p99_ms'])} ms"
+    if "fetch" in found and "append" in found:
+        told = (f"{kind} {' / '.join(number(us) for us in found[kind]['cpu_us'])} µs" for kind in ("fetch", "append"))
+        return ", ".join(told)
+    return "-"
 
 
 def verdict(value: float, goal: Goal) -> str:
@@ -39,7 +54,7 @@ def verdict(value: float, goal: Goal) -> str:
     if goal.reached(value):
         best = goal.aim is not None and (value >= goal.aim if goal.better == "more" else value <= goal.aim)
         return "aim" if best else "reached"
-    return f"**short: {int(_share(value, goal) * 100)}% of it**"
+    return f"**short: {int(_share(value, goal) * 1000) / 10:g}% of it**"
 
 
 def _share(value: float, goal: Goal) -> float:

@@ -102,7 +102,7 @@ class Config(Observing):
         30.0, ge=1, description="Seconds after which another worker takes over a compaction that was not finished."
     )
     poll_s: Seconds = Field(1.0, gt=0, le=60, description="Longest pause in seconds between looks at the queue.")
-    cache_bytes: int = Field(28 * 1024 * 1024, ge=0, description="Memory for rendered contexts.")
+    cache_bytes: int = Field(24 * 1024 * 1024, ge=0, description="Memory for rendered contexts.")
     token_counter: Literal["auto", "toktok", "tiktoken"] = Field(
         "auto", description="Library that counts; auto = toktok if it passes its check, else tiktoken."
     )

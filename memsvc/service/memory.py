@@ -79,7 +79,7 @@ class Memory:
         clock: Callable[[], float],
         wake: Callable[[], None] = lambda: None,
         sink: Sink = lambda event: None,
-        cache_bytes: int = 28 * 1024 * 1024,
+        cache_bytes: int = 24 * 1024 * 1024,
         prices: Prices | None = None,
         purse: Purse | None = None,
         economics: Economics | None = None,

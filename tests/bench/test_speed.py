@@ -48,7 +48,7 @@ def test_a_reading_is_the_median_and_what_lies_around_it() -> None:
         (0.35, MORE, "**short: 50% of it**"),
         (1.2, LESS, "aim"),
         (2.0, LESS, "reached"),
-        (3.0, LESS, "**short: 66% of it**"),
+        (3.0, LESS, "**short: 66.6% of it**"),
         (3.0, Goal("told", "nothing", "less"), ""),
     ],
 )
@@ -66,7 +66,7 @@ def test_the_chart_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_row_that_was_not_measured_stands_in_the_table_too() -> None:
     text = page.table({"rate": unmeasured("no Valkey"), "time": reading([1.0, 1.0])}, BOTH)
     assert "| rate | bare | not measured | no Valkey |" in text
-    assert "| time | idle | 1 s | 1.00 to 1.00 | - | 2 s | 1.30 s | aim |" in text
+    assert "| time | idle | 1 s | 1.00 to 1.00 | - | - | 2 s | 1.30 s | aim |" in text
 
 
 @pytest.mark.parametrize(

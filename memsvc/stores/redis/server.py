@@ -83,7 +83,8 @@ class Server:
 
     async def write(self, shard: int, script: str, keys: Sequence[str], *args: Any) -> Any:
         """A script that writes. When its answer is lost it may have been done: Unavailable."""
-        return await self._settled(self._script(shard, self._scripts[script], keys, args, wait=True, alone=False))
+        found = self._scripts[script]
+        return await self._settled(self._script(shard, found, keys, args, wait=True, alone=False))
 
     async def commands(self, shard: int, *commands: Command) -> list[Any]:
         """Plain commands on one shard, over one connection."""
