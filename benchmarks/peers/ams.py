@@ -6,16 +6,14 @@ import json
 import platform
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.peers import homes
 from benchmarks.peers.processes import Process, cpu_s
 from benchmarks.peers.stub import Stub
-from benchmarks.peers.subject import Limit, Refused, Subject, Talk, TooSlow
+from benchmarks.peers.subject import Limit, Refused, Subject, Talk, TooSlow, at_once
 from benchmarks.peers.talk import Json, marks
 from benchmarks.rawhttp import Link
 from benchmarks.serving import free_port
@@ -48,19 +46,7 @@ class _Talk(Talk):
         return _prompt(self._get(self._link))
 
     def together(self, messages: Sequence[Json], gap_s: float = 0.0) -> list[bool]:
-        def one(number: int) -> bool:
-            link = Link(self._port, self._patience_s)
-            time.sleep(gap_s if number else 0.0)
-            try:
-                self._send(link, messages[number])
-            except Refused:
-                return False
-            finally:
-                link.close()
-            return True
-
-        with ThreadPoolExecutor(len(messages)) as pool:
-            return list(pool.map(one, range(len(messages))))
+        return at_once(lambda: Link(self._port, self._patience_s), self._send, messages, gap_s)
 
     def refresh(self) -> None:
         self._link.again()

@@ -8,7 +8,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -16,7 +15,7 @@ from typing import Literal
 from benchmarks.peers.homes import Missing
 from benchmarks.peers.processes import Process, cpu_s
 from benchmarks.peers.stub import Stub
-from benchmarks.peers.subject import NO_LIMIT, SUMMARY_MODEL, Limit, Refused, Subject, Talk, Terms, TooSlow
+from benchmarks.peers.subject import NO_LIMIT, SUMMARY_MODEL, Limit, Refused, Subject, Talk, Terms, TooSlow, at_once
 from benchmarks.peers.talk import Json, marks
 from benchmarks.rawhttp import Link
 from benchmarks.serving import ROOT, free_port
@@ -61,19 +60,7 @@ class ServiceTalk(Talk):
         return list(self._ask("GET", "/context?format=openai")["messages"])
 
     def together(self, messages: Sequence[Json], gap_s: float = 0.0) -> list[bool]:
-        def one(number: int) -> bool:
-            link = Link(self._port, self._patience_s)
-            time.sleep(gap_s if number else 0.0)
-            try:
-                self._send(link, messages[number])
-            except Refused:
-                return False
-            finally:
-                link.close()
-            return True
-
-        with ThreadPoolExecutor(len(messages)) as pool:
-            return list(pool.map(one, range(len(messages))))
+        return at_once(lambda: Link(self._port, self._patience_s), self._send, messages, gap_s)
 
     def settle(self) -> None:
         end = time.monotonic() + SETTLE_S

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,9 +160,9 @@ class Proxy(Subject):
             self._servers[limit] = server
         return self._servers[limit]
 
+    @abstractmethod
     def made(self, limit: Limit, port: int, folder: Path) -> Process:
         """How it is started."""
-        raise NotImplementedError
 
 
 class Headroom(Proxy):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from benchmarks.peers.talk import Json
+from benchmarks.rawhttp import Link
 
 SUMMARY_MODEL = "gpt-5.4-mini"
 SUMMARY_MODELS = (SUMMARY_MODEL, "gpt-5", "gpt-4.1-mini")
@@ -74,23 +76,43 @@ class Terms:
     model_plays: bool = True
 
 
-class Talk:
+def at_once(
+    link: Callable[[], Link], send: Callable[[Link, Json], object], messages: Sequence[Json], gap_s: float
+) -> list[bool]:
+    """Send messages over a connection each, all at once; the others `gap_s` after the first. Which were taken."""
+
+    def one(number: int) -> bool:
+        own = link()
+        time.sleep(gap_s if number else 0.0)  # what is measured: the others meet the first one's work
+        try:
+            send(own, messages[number])
+        except Refused:
+            return False
+        finally:
+            own.close()
+        return True
+
+    with ThreadPoolExecutor(len(messages)) as pool:
+        return list(pool.map(one, range(len(messages))))
+
+
+class Talk(ABC):
     """One conversation in one thing. `send` and `shown` are what a kind of thing must bring."""
 
     def __init__(self, cpu_s: Callable[[], float] | None = None) -> None:
         self._cpu_s = cpu_s
 
+    @abstractmethod
     def load(self, messages: Sequence[Json]) -> None:
         """Bring in what was said before, in whatever way is meant for that. Raises Refused, TooSlow."""
-        raise NotImplementedError
 
+    @abstractmethod
     def send(self, message: Json) -> list[Json]:
         """Store a message and give what a model would be sent now. Raises Refused, TooSlow."""
-        raise NotImplementedError
 
+    @abstractmethod
     def shown(self) -> list[Json]:
         """What a model would be sent now."""
-        raise NotImplementedError
 
     def store(self, message: Json) -> None:
         """Store a message that no call follows. Raises Refused, TooSlow."""
@@ -142,7 +164,7 @@ class Talk:
 
 
 @dataclass
-class Subject:
+class Subject(ABC):
     """A thing to be measured: a row of the table."""
 
     name: str
@@ -162,6 +184,6 @@ class Subject:
         self.stop()
         self.start()
 
+    @abstractmethod
     def talk(self, name: str, limit: Limit, *, model: bool) -> Talk:
         """The conversation of that name, new or as it is stored; `model` = summaries are a model's."""
-        raise NotImplementedError

@@ -140,8 +140,7 @@ class Border:
         async def work(request: Asked, request_id: str) -> web.Response:
             if row is None:
                 return _signed(await handler(request, _NOBODY), request_id)
-            headers = request.headers
-            caller = self._gate.caller(headers) or await self._gate.ask(headers)
+            caller = await self._caller(request)
             response = await handler(request, self._admitted(request, row, caller))
             if told:  # whoever may ask for more is not to find out by being refused
                 response.headers[SCOPES] = ",".join(sorted(caller.scopes))
@@ -155,17 +154,15 @@ class Border:
         row, append_row = rows["context"], rows["append"]
 
         async def fetch(request: Straight, request_id: str) -> web.StreamResponse:
-            headers = request.headers
-            caller = self._gate.caller(headers) or await self._gate.ask(headers)
+            caller = await self._caller(request)
             self._let_in(row, caller)
             target = request.rel_url
             assert target.wanted is not None, "it is a fetch"
             found = await memory.context(self._session(caller, target.match_info["sid"]), target.wanted)
-            return finished(found, request_id, headers.get(_SEEN))
+            return finished(found, request_id, request.headers.get(_SEEN))
 
         async def append(request: Straight, request_id: str) -> web.StreamResponse:
-            headers = request.headers
-            caller = self._gate.caller(headers) or await self._gate.ask(headers)
+            caller = await self._caller(request)
             body = await handlers.appended(request, self._admitted(request, append_row, caller))
             return told(body, request_id)
 

@@ -1,4 +1,5 @@
-"""The shortest way for the two calls that every turn of a conversation makes: append, and fetch the context.
+"""The shortest way for the two calls that every turn of a conversation makes, append and fetch the context;
+and past the router for calls of models.
 
 A router, a match, a header map and their printing cost more than all that the service does for a context that has not
 changed. Here a request that is spelled plainly, as every client spells it, is known by its whole target, and its answer
@@ -102,7 +103,7 @@ class Straight:
 
 
 class Front:
-    """Answers the two calls itself and hands all else on.
+    """Answers the two calls, leads calls of models to their door, and hands all else on.
 
     Args:
         rest: the framework's way.

@@ -13,8 +13,6 @@ from memsvc.wire import requests as take
 from memsvc.wire import shown, validate
 
 Query = TypeVar("Query", bound=take.Query)
-
-
 LONGEST = 100
 """Characters of a query that is remembered: few ways of asking occur, each very often."""
 

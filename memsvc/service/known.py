@@ -28,8 +28,6 @@ INCOMPLETE = "incomplete"
 shows it."""
 MOST_MESSAGES = 300_000
 """Messages whose fingerprints are kept, over all sessions: about 60 MB."""
-
-
 MOVES = 8
 """So many of a request's newest messages may look different in the next one: clients move their cache marks along."""
 

@@ -30,8 +30,6 @@ MAX_ROUNDS = 5
 PAGE = 500
 
 Slot = tuple[Key, Format, Marks]
-
-
 NOTHING = Known(0, 0, 0)
 
 
